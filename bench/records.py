@@ -1,0 +1,173 @@
+"""The nouns every layer shares: conditions, outcomes, run identity, provenance and estimates."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Parameter = str | int | float | bool | None | Sequence["Parameter"] | Mapping[str, "Parameter"]
+"""A JSON value: what a benchmark's parameters may hold."""
+
+
+@dataclass(frozen=True, order=True)
+class Condition:
+    """What is done to the images, and how strongly."""
+
+    name: str
+    """The field's name for it: ``gaussian_noise``, ``pgd``, ``clean``."""
+    strength: float = 0.0
+    """Severity 1-5, epsilon in [0,1] pixel units, ...: the benchmark's ``strength_unit`` says which; 0 = untouched."""
+
+    @property
+    def key(self) -> str:
+        """Text that identifies the condition: ``gaussian_noise@3``."""
+        return f"{self.name}@{self.strength:.10g}"
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What happened to each image under one condition: columns of equal length ``N``, one entry an image."""
+
+    image_id: NDArray[np.str_]
+    """``(N,)`` names, unique within a dataset."""
+    label: NDArray[np.int64]
+    """``(N,)`` true class, as a logit column of the classifier."""
+    prediction: NDArray[np.int64]
+    """``(N,)`` predicted class, as a logit column."""
+    confidence: NDArray[np.float32]
+    """``(N,)`` softmax probability of the prediction, in [0,1]."""
+    extra: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    """Further ``(N,)`` columns of the benchmark: ``distance``, ``queries``, ``shape_decision``, ..."""
+
+    def __post_init__(self) -> None:
+        lengths = {name: len(column) for name, column in self.columns().items()}
+        if len(set(lengths.values())) != 1:
+            raise ValueError(f"outcome columns differ in length: {lengths}")
+
+    def __len__(self) -> int:
+        return len(self.image_id)
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """``(N,)`` whether the prediction equals the label."""
+        return self.prediction == self.label
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Every column by name, the benchmark's own last."""
+        fixed = {
+            "image_id": self.image_id,
+            "label": self.label,
+            "prediction": self.prediction,
+            "confidence": self.confidence,
+        }
+        clash = fixed.keys() & self.extra.keys()
+        if clash:
+            raise ValueError(f"extra outcome columns shadow fixed ones: {sorted(clash)}")
+        return {**fixed, **self.extra}
+
+    @staticmethod
+    def concatenate(parts: Sequence["Outcomes"]) -> "Outcomes":
+        """The rows of ``parts`` in order; they must share their extra columns.
+
+        Raises:
+            ValueError: no parts, or parts with different columns.
+        """
+        if not parts:
+            raise ValueError("no outcomes to concatenate: an empty set has no accuracy")
+        names = set(parts[0].extra)
+        if any(set(part.extra) != names for part in parts):
+            raise ValueError("outcomes of one cell differ in their columns")
+        join = {name: np.concatenate([part.columns()[name] for part in parts]) for name in parts[0].columns()}
+        extra = {name: join.pop(name) for name in parts[0].extra}
+        return Outcomes(**join, extra=extra)
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """The identity of a cell: everything that may change its outcomes, and nothing else."""
+
+    classifier: str
+    """Display name of the classifier, unique within a store together with its digest."""
+    weights_digest: str
+    """Digest over every tensor of the loaded state dict."""
+    crop: str
+    """The recipe from file to pixels: resize, crop, interpolation."""
+    defense: str
+    """Name and parameters of the wrapped defense; empty for none."""
+    dataset: str
+    """Name of the dataset."""
+    dataset_digest: str
+    """Digest over image ids, labels and file contents."""
+    n_images: int
+    """Images in the dataset after ``limit`` and skips."""
+    benchmark: str
+    """Name of the benchmark as the suite calls it."""
+    version: str
+    """The benchmark's version; a change of outcomes bumps it."""
+    parameters: Mapping[str, Parameter]
+    """The benchmark's own parameters, conditions left out."""
+    condition: Condition
+    """What is done to the images."""
+    seed: int
+    """The sweep's seed."""
+    precision: str
+    """Numeric precision of the forward pass: ``float32``, ``bfloat16``, ..."""
+
+    def to_json(self) -> str:
+        """Canonical JSON: equal specs give equal text."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    @staticmethod
+    def from_json(text: str) -> "RunSpec":
+        """Read what ``to_json`` wrote."""
+        values = json.loads(text)
+        return RunSpec(**{**values, "condition": Condition(**values["condition"])})
+
+    @property
+    def cell_id(self) -> str:
+        """32 hex digits naming the cell in the store."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How a part came to be: recorded beside the identity, never hashed."""
+
+    commit: str
+    """Commit of the code, or the package version outside a checkout."""
+    dirty: bool
+    """Whether the checkout had uncommitted changes."""
+    packages: Mapping[str, str]
+    """Versions of the packages that can move an outcome."""
+    device: str
+    """Device the classifier ran on, in words."""
+    host: str
+    """Name of the machine."""
+    settings: Mapping[str, Parameter]
+    """Batch size, workers, fast paths: what may not change an outcome beyond rounding."""
+    cost: Mapping[str, float]
+    """Cost of the classifier: parameters and GMACs."""
+    command: str
+    """The command that reproduces the run."""
+    started: str
+    """UTC time, ISO 8601."""
+    seconds: float
+    """Wall time of the work unit."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its uncertainty."""
+
+    value: float
+    """The point estimate."""
+    low: float
+    """Lower end of the 95 % interval."""
+    high: float
+    """Upper end of the 95 % interval."""
+    n: int
+    """Images it rests on."""
