@@ -54,7 +54,7 @@ class Outcomes:
     @property
     def correct(self) -> NDArray[np.bool_]:
         """``(N,)`` whether the prediction equals the label."""
-        return self.prediction == self.label
+        return np.equal(self.prediction, self.label)
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """Every column by name, the benchmark's own last."""

@@ -1,0 +1,86 @@
+"""Whole-file reads and writes that are atomic on a local disk, a shared file system or an fsspec URL."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+
+class FileTree:
+    """Files below one root, each written once, whole, or not at all.
+
+    Args:
+        root: a folder, or any fsspec URL (``s3://...``, ``memory://...``).
+    """
+
+    def __init__(self, root: str) -> None:
+        self.fs, self.root = fsspec.core.url_to_fs(root)
+        self.is_local = isinstance(self.fs, LocalFileSystem)
+
+    def tree(self) -> dict[str, list[str]]:
+        """File names by first-level folder; empty where the root does not exist."""
+        if self.is_local:
+            return _list_local(Path(self.root))
+        tree: dict[str, list[str]] = {}
+        for path in self.fs.find(self.root) if self.fs.exists(self.root) else []:
+            folder, _, name = path[len(self.root) :].strip("/").partition("/")
+            tree.setdefault(folder, []).append(name)
+        return tree
+
+    def names(self, folder: str) -> list[str]:
+        """Names of the files in ``folder``; empty where it does not exist."""
+        path = f"{self.root}/{folder}"
+        if self.is_local:
+            return sorted(os.listdir(path)) if os.path.isdir(path) else []  # noqa: PTH112, PTH208
+        self.fs.invalidate_cache(path)
+        return sorted(Path(name).name for name in self.fs.ls(path, detail=False)) if self.fs.exists(path) else []
+
+    def open(self, folder: str, name: str) -> Any:
+        """The file as a binary reader."""
+        return self.fs.open(f"{self.root}/{folder}/{name}", "rb")
+
+    def write_once(self, folder: str, name: str, content: bytes) -> bool:
+        """Write ``content`` so that no reader ever sees a part of it; False where the file was there already."""
+        target = f"{self.root}/{folder}/{name}"
+        if not self.is_local:  # object stores publish a file only when it is complete
+            if self.fs.exists(target):
+                return False
+            self.fs.pipe_file(target, content)
+            return True
+        return _write_local(Path(target), content)
+
+
+def _list_local(root: Path) -> dict[str, list[str]]:
+    if not root.is_dir():
+        return {}
+    return {entry.name: sorted(os.listdir(entry.path)) for entry in os.scandir(root) if entry.is_dir()}  # noqa: PTH208
+
+
+def _write_local(target: Path, content: bytes) -> bool:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".writing-", dir=target.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        return _publish(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _publish(temporary: Path, target: Path) -> bool:
+    try:
+        os.link(temporary, target)  # unlike rename, fails where the target exists: nothing is overwritten
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links
+        if target.exists():
+            return False
+        temporary.rename(target)
+    return True

@@ -1,0 +1,228 @@
+"""The results store: what has been measured, by cell, in parts that cover images exactly once."""
+
+import io
+import json
+import re
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bench.errors import DataError
+from bench.records import Outcomes, Provenance, RunSpec
+from bench.results.files import FileTree
+
+PART = re.compile(r"(\d{9})-(\d{9})\.parquet")
+FAILED = re.compile(r"(\d{9})-(\d{9})\.failed-[0-9a-f]{8}\.parquet")
+
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A work unit that could not be computed."""
+
+    start: int
+    """First image of the unit, as a position in the dataset."""
+    stop: int
+    """One past its last image."""
+    error: str
+    """The exception in one line."""
+    traceback: str
+    """Where it came from."""
+
+
+@dataclass(frozen=True)
+class StoredCell:
+    """What the store knows of one cell, its rows left on disk."""
+
+    spec: RunSpec
+    """Identity of the cell."""
+    provenance: Provenance
+    """How its last part came to be."""
+    seconds: float
+    """Wall time summed over its parts."""
+    n_stored: int
+    """Images with outcomes."""
+    failures: tuple[Failure, ...]
+    """Units that failed and have not been computed since."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every image has an outcome."""
+        return self.n_stored == self.spec.n_images
+
+
+def missing_ranges(covered: Iterable[Range], n: int) -> list[Range]:
+    """The half-open ranges of ``[0, n)`` that ``covered`` leaves open.
+
+    Args:
+        covered: half-open ranges, in any order, overlapping or not.
+        n: images in the dataset.
+    """
+    gaps = []
+    reached = 0
+    for start, stop in sorted(covered):
+        if start > reached:
+            gaps.append((reached, start))
+        reached = max(reached, stop)
+    if reached < n:
+        gaps.append((reached, n))
+    return gaps
+
+
+class Store:
+    """Outcomes by cell. Any number of processes and machines may write at once; nothing is ever overwritten.
+
+    Layout: ``<root>/<cell id>/<start>-<stop>.parquet``, identity and provenance in each file's metadata.
+
+    Args:
+        root: a folder, or any fsspec URL.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self._tree = FileTree(root)
+
+    def write_part(self, spec: RunSpec, outcomes: Outcomes, start: int, provenance: Provenance) -> bool:
+        """Store the outcomes of images ``start .. start + len(outcomes)`` of the cell.
+
+        Returns:
+            False where the same part was there already (another worker was faster); its rows stand.
+        """
+        stop = start + len(outcomes)
+        if not 0 <= start < stop <= spec.n_images:
+            raise ValueError(f"images {start}..{stop} lie outside the dataset's {spec.n_images}")
+        columns = {"position": np.arange(start, stop), **outcomes.columns(), "correct": outcomes.correct}
+        return self._write(spec, f"{start:09d}-{stop:09d}.parquet", columns, provenance)
+
+    def write_failure(
+        self,
+        spec: RunSpec,
+        image_ids: Sequence[str],
+        start: int,
+        provenance: Provenance,
+        *,
+        error: str,
+        traceback: str,
+    ) -> None:
+        """Record that a unit failed: a row an image with the ``error``, the traceback beside them."""
+        stop = start + len(image_ids)
+        columns = {
+            "position": np.arange(start, stop),
+            "image_id": np.asarray(image_ids, dtype=object),
+            "error": np.full(stop - start, error, dtype=object),
+        }
+        name = f"{start:09d}-{stop:09d}.failed-{uuid.uuid4().hex[:8]}.parquet"
+        self._write(spec, name, columns, provenance, traceback=traceback)
+
+    def covered(self, spec: RunSpec) -> list[Range]:
+        """The image ranges of the cell that have outcomes, one a part."""
+        return _ranges(self._tree.names(spec.cell_id), PART)
+
+    def cells(self) -> list[StoredCell]:
+        """Every cell in the store, by classifier, benchmark and condition; no rows are read."""
+        found = [self._describe(folder, names) for folder, names in self._tree.tree().items()]
+        return sorted(
+            (cell for cell in found if cell is not None),
+            key=lambda cell: (cell.spec.classifier, cell.spec.benchmark, cell.spec.condition, cell.spec.cell_id),
+        )
+
+    def outcomes(self, spec: RunSpec) -> pd.DataFrame:
+        """Rows of a complete cell in dataset order.
+
+        Returns:
+            Columns ``position, image_id, label, prediction, confidence, correct`` and the benchmark's own.
+
+        Raises:
+            DataError: images are missing, duplicated or unreadable.
+        """
+        gaps = missing_ranges(self.covered(spec), spec.n_images)
+        if gaps:
+            raise DataError(
+                f"{spec.classifier} / {spec.benchmark} / {spec.condition.key} lacks images {gaps[0][0]}..{gaps[0][1]}"
+                f" of {spec.n_images} in {self.root}: run the same command again to compute them"
+            )
+        tables, reached = [], 0
+        for start, stop in sorted(self.covered(spec)):
+            if stop > reached:  # parts of another chunk size may overlap: the first to cover an image counts
+                table = self._read(spec.cell_id, f"{start:09d}-{stop:09d}.parquet")
+                tables.append(table.slice(max(reached, start) - start))
+                reached = stop
+        frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
+        self._verify(frame, spec)
+        fixed = ["position", "image_id", "label", "prediction", "confidence", "correct"]
+        return frame[[*fixed, *(name for name in frame.columns if name not in fixed)]]
+
+    def _verify(self, frame: pd.DataFrame, spec: RunSpec) -> None:
+        whole = np.array_equal(frame["position"].to_numpy(), np.arange(spec.n_images))
+        if not whole or frame["image_id"].duplicated().any():
+            raise DataError(
+                f"cell {spec.cell_id} of {self.root} ({spec.classifier} / {spec.benchmark} / {spec.condition.key})"
+                " does not hold each image exactly once: move its folder away and run the same command again"
+            )
+
+    def _write(
+        self, spec: RunSpec, name: str, columns: dict[str, Any], provenance: Provenance, *, traceback: str = ""
+    ) -> bool:
+        metadata = {"spec": spec.to_json(), "provenance": json.dumps(asdict(provenance)), "traceback": traceback}
+        table = pa.table(columns).replace_schema_metadata(metadata)
+        buffer = io.BytesIO()
+        pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
+        return self._tree.write_once(spec.cell_id, name, buffer.getvalue())
+
+    def _read(self, cell_id: str, name: str) -> pa.Table:
+        try:
+            with self._tree.open(cell_id, name) as file:
+                return pq.read_table(io.BytesIO(file.read()), page_checksum_verification=True)
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(
+                f"{self.root}/{cell_id}/{name} is damaged ({error}): move it away and run the same command again"
+            ) from error
+
+    def _describe(self, cell_id: str, names: list[str]) -> StoredCell | None:
+        parts = [name for name in names if PART.fullmatch(name)]
+        failed = [name for name in names if FAILED.fullmatch(name)]
+        if not parts and not failed:
+            return None
+        covered = _ranges(parts, PART)
+        spec, _, _ = self._footer(cell_id, (parts or failed)[0])
+        gaps = missing_ranges(covered, spec.n_images)
+        footers = [self._footer(cell_id, name) for name in parts]
+        failures = tuple(
+            self._failure(cell_id, name)
+            for name, (start, stop) in zip(failed, _ranges(failed, FAILED), strict=True)
+            if any(low < stop and start < high for low, high in gaps)
+        )
+        provenance = (footers or [self._footer(cell_id, failed[-1])])[-1][1]
+        seconds = sum(footer[1].seconds for footer in footers)
+        n_missing = sum(high - low for low, high in gaps)
+        return StoredCell(spec, provenance, seconds, spec.n_images - n_missing, failures)
+
+    def _footer(self, cell_id: str, name: str) -> tuple[RunSpec, Provenance, str]:
+        try:
+            with self._tree.open(cell_id, name) as file:
+                metadata = pq.read_schema(file).metadata
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(
+                f"{self.root}/{cell_id}/{name} is damaged ({error}): move it away and run the same command again"
+            ) from error
+        spec = RunSpec.from_json(metadata[b"spec"].decode())
+        provenance = Provenance(**json.loads(metadata[b"provenance"]))
+        return spec, provenance, metadata[b"traceback"].decode()
+
+    def _failure(self, cell_id: str, name: str) -> Failure:
+        rows = self._read(cell_id, name)
+        start = rows["position"][0].as_py()
+        traceback = rows.schema.metadata[b"traceback"].decode()
+        return Failure(start, start + len(rows), rows["error"][0].as_py(), traceback)
+
+
+def _ranges(names: Iterable[str], pattern: re.Pattern[str]) -> list[Range]:
+    matches = (pattern.fullmatch(name) for name in names)
+    return [(int(match[1]), int(match[2])) for match in matches if match]

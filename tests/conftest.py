@@ -1,0 +1,84 @@
+"""Shared fixtures: tiny analytic classifiers, records, and where the maintainers' images lie."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.records import Condition, Outcomes, Provenance, RunSpec
+
+SHARED_DATA = Path(os.environ.get("SNOWWOLF_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, with a reason, what needs images that users do not have."""
+    if SHARED_DATA.is_dir():
+        return
+    for item in items:
+        if item.get_closest_marker("shared_data"):
+            item.add_marker(pytest.mark.skip(reason=f"the maintainers' images are not at {SHARED_DATA}"))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real images that maintainers have."""
+    return SHARED_DATA
+
+
+@pytest.fixture
+def make_spec():
+    """A run spec with whatever a test wants to change."""
+
+    def make(**changes) -> RunSpec:
+        values = {
+            "classifier": "linear",
+            "weights_digest": "00ff",
+            "crop": "8x8-center-1-bicubic",
+            "defense": "",
+            "dataset": "toy",
+            "dataset_digest": "abcd",
+            "n_images": 10,
+            "benchmark": "clean",
+            "version": "1",
+            "parameters": {},
+            "condition": Condition("clean"),
+            "seed": 0,
+            "precision": "float32",
+        }
+        return RunSpec(**{**values, **changes})
+
+    return make
+
+
+@pytest.fixture
+def provenance() -> Provenance:
+    """Provenance of a part nobody computed."""
+    return Provenance(
+        commit="0" * 40,
+        dirty=False,
+        packages={"torch": "0"},
+        device="cpu",
+        host="here",
+        settings={"batch_size": 4},
+        cost={"parameters": 10, "gmacs": 0.1},
+        command="python run.py",
+        started="2026-01-01T00:00:00+00:00",
+        seconds=1.0,
+    )
+
+
+@pytest.fixture
+def make_outcomes():
+    """Outcomes of images ``start .. stop`` of a data set whose image ``i`` is called ``image_i``."""
+
+    def make(start: int, stop: int, *, seed: int = 0) -> Outcomes:
+        positions = np.arange(start, stop)
+        return Outcomes(
+            image_id=np.array([f"image_{position}" for position in positions]),
+            label=positions % 3,
+            prediction=(positions + seed) % 3,
+            confidence=np.linspace(0.1, 0.9, len(positions), dtype=np.float32),
+        )
+
+    return make
