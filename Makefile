@@ -1,0 +1,43 @@
+# Every target builds .venv by itself when it is missing or older than what defines it.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.up-to-date
+
+help:  ## what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+quickstart: $(STAMP)  ## the main job on the embedded models and images, then its leaderboard
+	$(BIN)/python run.py
+	@echo "Open reports/default/leaderboard.html in a browser."
+
+test: $(STAMP)  ## the whole test suite
+	$(BIN)/python -m pytest
+
+check: lint test  ## lint, types, layers and tests
+
+lint: $(STAMP)  ## lint, format, types and layers alone
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+report: $(STAMP)  ## tables, plots and page from what the store holds
+	$(BIN)/python run.py task=report
+
+perf: $(STAMP)  ## side-by-side speed table
+	$(BIN)/python -m perf
+
+docs: $(STAMP)  ## documentation into site/
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	$(BIN)/mkdocs build --strict
+
+clean:  ## remove the environment and caches; results and reports stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist site *.egg-info
+
+.PHONY: help quickstart test check lint report perf docs clean

@@ -1,0 +1,117 @@
+"""What every benchmark is: conditions, what is shown, and the outcome of each image."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from bench.data import Crops
+from bench.records import Condition, Outcomes, Parameter
+
+
+class NonFiniteLogitsError(ArithmeticError):
+    """The classifier answered NaN or infinity: it has no prediction, so the cell has no outcome."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some images of a dataset, as a benchmark shows them."""
+
+    images: Tensor
+    """``(B,3,H,W)`` uint8 on the classifier's device."""
+    labels: Tensor
+    """``(B,)`` int64 logit columns, on the same device."""
+    image_ids: NDArray[np.str_]
+    """``(B,)`` names, from which per-image seeds are derived."""
+
+    def pixels(self) -> Tensor:
+        """``(B,3,H,W)`` float32 in [0,1]."""
+        return self.images.float().div_(255)
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def halves(self) -> tuple["Batch", "Batch"]:
+        """The batch in two, for when it does not fit in memory."""
+        middle = len(self) // 2
+        return self.part(0, middle), self.part(middle, len(self))
+
+    def part(self, start: int, stop: int) -> "Batch":
+        """Images ``start .. stop`` of the batch."""
+        return Batch(self.images[start:stop], self.labels[start:stop], self.image_ids[start:stop])
+
+
+class Benchmark(ABC):
+    """A frozen dataclass of parameters that knows its conditions and how to run one batch of one.
+
+    A subclass is one module and one yaml (``conf/benchmark``); its fields are the yaml's keys.
+    """
+
+    name: ClassVar[str]
+    """The name in the store and on the leaderboard."""
+    version: ClassVar[str]
+    """Bumped when outcomes change: results of different versions are never mixed."""
+    strength_unit: ClassVar[str]
+    """What a condition's strength means: ``severity``, ``epsilon``, ..."""
+    condition_fields: ClassVar[tuple[str, ...]] = ()
+    """Fields that only list conditions, and so are no part of a cell's identity."""
+
+    @abstractmethod
+    def conditions(self) -> tuple[Condition, ...]:
+        """Every condition, each one cell."""
+
+    @abstractmethod
+    def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
+        """The outcome of each image of ``batch``; must not depend on which other images are in it.
+
+        Args:
+            classifier: ``(B,3,H,W)`` in [0,1] -> logits ``(B,K)``; frozen, in eval mode.
+            batch: what ``read`` returned, on the classifier's device.
+            condition: one of ``conditions()``.
+            seed: the sweep's seed.
+        """
+
+    def read(self, crops: Crops, positions: Sequence[int], condition: Condition, *, seed: int) -> Tensor:
+        """The images to show, ``(B,3,H,W)`` uint8; called in DataLoader workers, so costly CPU work belongs here."""
+        del condition, seed
+        return crops.read(positions)
+
+    def parameters(self) -> Mapping[str, Parameter]:
+        """What identifies a cell beside its condition: every field that is not a list of conditions."""
+        return {
+            field.name: getattr(self, field.name)
+            for field in fields(self)  # type: ignore[arg-type]
+            if field.name not in self.condition_fields
+        }
+
+
+def judge(logits: Tensor, batch: Batch, extra: Mapping[str, NDArray[Any]] | None = None) -> Outcomes:
+    """Outcomes of the images whose ``logits`` these are.
+
+    Args:
+        logits: ``(B,K)`` before softmax.
+        batch: the images' labels and names.
+        extra: the benchmark's own ``(B,)`` columns.
+
+    Raises:
+        NonFiniteLogitsError: a logit is NaN or infinite.
+    """
+    finite = torch.isfinite(logits).all(dim=1)
+    if not bool(finite.all()):
+        named = batch.image_ids[int((~finite).nonzero()[0])]
+        raise NonFiniteLogitsError(
+            f"{int((~finite).sum())} of {len(batch)} images have NaN or Inf logits, e.g. {named}"
+        )
+    confidence, prediction = logits.float().softmax(dim=1).max(dim=1)
+    return Outcomes(
+        image_id=batch.image_ids,
+        label=batch.labels.cpu().numpy(),
+        prediction=prediction.cpu().numpy(),
+        confidence=confidence.cpu().numpy(),
+        extra=extra or {},
+    )

@@ -1,0 +1,100 @@
+"""The classifier every benchmark sees: pixels in [0,1] in, logits out."""
+
+import copy
+import hashlib
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from bench.data.crop import CropRecipe
+
+
+class Classifier(nn.Module):
+    """A network with its normalisation inside, and what identifies it.
+
+    Args:
+        name: display name.
+        network: ``(B,3,H,W)`` normalised float -> logits ``(B,K)``.
+        mean: per-channel mean the network was trained with, in [0,1] units.
+        std: per-channel standard deviation, in [0,1] units.
+        crop: recipe from an encoded image to the uint8 crop the network expects.
+        precision: ``float32``, ``bfloat16`` or ``float16``; the latter two run under autocast.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        name: str,
+        network: nn.Module,
+        *,
+        mean: Sequence[float],
+        std: Sequence[float],
+        crop: CropRecipe,
+        precision: str = "float32",
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.crop = crop
+        self.precision = precision
+        self.weights_digest = state_digest(network)
+        self.network = network
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
+        self.eval().requires_grad_(requires_grad=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits ``(B,K)`` float32 of ``images``, ``(B,3,H,W)`` float in [0,1]."""
+        normalised = (images - self.mean) / self.std
+        if self.precision == "float32":
+            logits: Tensor = self.network(normalised)
+            return logits
+        with torch.autocast(images.device.type, dtype=getattr(torch, self.precision)):
+            return self.network(normalised).float()  # type: ignore[no-any-return]
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Height and width of the crop."""
+        return self.crop.height, self.crop.width
+
+    def cost(self) -> dict[str, float]:
+        """Parameters, and GMACs (10^9 multiply-accumulates) of one forward pass over one crop."""
+        parameters = sum(parameter.numel() for parameter in self.network.parameters())
+        ghost = copy.deepcopy(self.network).to("meta")
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            ghost(torch.empty(1, 3, *self.input_size, device="meta"))
+        return {"parameters": float(parameters), "gmacs": counter.get_total_flops() / 2e9}
+
+
+class LabelSubset(nn.Module):
+    """A classifier whose decision is restricted to some of its classes (ImageNet-A, ImageNet-R, ...).
+
+    Args:
+        classifier: ``(B,3,H,W)`` in [0,1] -> logits ``(B,K)``.
+        class_ids: the logit columns to keep, in the order of the new columns.
+    """
+
+    columns: Tensor
+
+    def __init__(self, classifier: nn.Module, class_ids: Sequence[int]) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.register_buffer("columns", torch.tensor(class_ids), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits ``(B, len(class_ids))`` of ``images``, ``(B,3,H,W)`` float in [0,1]."""
+        logits: Tensor = self.classifier(images)
+        return logits.index_select(1, self.columns)
+
+
+def state_digest(network: nn.Module) -> str:
+    """Digest over every tensor of the state dict: name, type, shape and bytes; 16 hex digits."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        value = tensor.detach().cpu().contiguous()
+        digest.update(f"{name}|{value.dtype}|{tuple(value.shape)}|".encode())
+        digest.update(value.view(-1).view(torch.uint8).numpy() if value.numel() else b"")
+    return digest.hexdigest()[:16]

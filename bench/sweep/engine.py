@@ -1,0 +1,246 @@
+"""The local engine: one process, one device, work units in order, images through a DataLoader."""
+
+import itertools
+import time
+import traceback as traceback_module
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from bench.benchmarks import Batch
+from bench.errors import ConfigurationError
+from bench.models import LabelSubset
+from bench.records import Outcomes
+from bench.sweep.plan import WorkUnit
+
+CPU_BATCH, GPU_BATCH = 32, 256
+
+
+@dataclass
+class RuntimeConfig:
+    """How to run (``conf/runtime``); nothing here may change an outcome beyond rounding."""
+
+    device: str = "auto"
+    """``auto`` (CUDA, else MPS, else CPU), or a torch device."""
+    batch_size: int | None = None
+    """Images a step; found automatically when left out, halved when it does not fit in memory."""
+    workers: int | None = None
+    """DataLoader processes; automatic when left out."""
+    threads: int | None = None
+    """Torch threads of this process; torch's default when left out."""
+    chunk: int = 1024
+    """Images a work unit: the most a crash can lose of a cell."""
+    cache_dir: str = "~/.cache/snowwolf/crops"
+    """Where decoded crops are kept."""
+    cache_gb: float = 50.0
+    """Bound on that folder."""
+
+    def torch_device(self) -> torch.device:
+        """The device to run on.
+
+        Raises:
+            ConfigurationError: it does not exist on this machine.
+        """
+        if self.device == "auto":
+            mps = torch.backends.mps.is_available()
+            return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
+        try:
+            return torch.empty(0, device=self.device).device
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).splitlines()[0]
+            raise ConfigurationError(f"runtime.device={self.device} is not usable here: {reason}") from error
+
+
+@dataclass(frozen=True)
+class UnitResult:
+    """What came of one work unit: outcomes, or an error with its traceback."""
+
+    unit: WorkUnit
+    """The unit."""
+    outcomes: Outcomes | None
+    """One row an image; None when it failed."""
+    seconds: float
+    """Wall time spent on it in this process."""
+    error: str = ""
+    """The exception in one line."""
+    traceback: str = ""
+    """Where it came from."""
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """An exception on its way from a DataLoader worker, with the batch it belongs to."""
+
+    error: str
+    traceback: str
+
+
+@dataclass
+class _OpenUnit:
+    outcomes: list[Outcomes] = field(default_factory=list)
+    failed: _Failed | None = None
+
+
+class _UnitBatches(Dataset[tuple[int, int, int, Tensor | _Failed]]):
+    """Every batch of every unit, read (and corrupted, where the benchmark does so) in DataLoader workers."""
+
+    def __init__(self, units: Sequence[WorkUnit], batch_size: int, seed: int) -> None:
+        self.units = units
+        self.seed = seed
+        self.ranges = [
+            (index, start, min(start + batch_size, unit.stop))
+            for index, unit in enumerate(units)
+            for start in range(unit.start, unit.stop, batch_size)
+        ]
+
+    def __len__(self) -> int:
+        return len(self.ranges)
+
+    def __getitem__(self, item: int) -> tuple[int, int, int, Tensor | _Failed]:
+        index, start, stop = self.ranges[item]
+        cell = self.units[index].cell
+        try:
+            positions = range(start, stop)
+            images = cell.benchmark.read(cell.crops, positions, cell.spec.condition, seed=self.seed)
+        except Exception as error:  # any failure becomes a record of its cell
+            return index, start, stop, _failed(error)
+        return index, start, stop, images
+
+
+def run_local(
+    classifier: nn.Module,
+    units: Sequence[WorkUnit],
+    runtime: RuntimeConfig,
+    *,
+    seed: int,
+    on_batch: Callable[[WorkUnit, int], None],
+) -> Iterator[UnitResult]:
+    """Run ``units`` in order, yielding each result as soon as it is whole.
+
+    After a failure the other units of that cell are not tried; they stay missing.
+
+    Args:
+        classifier: frozen, in eval mode, on ``runtime.torch_device()``.
+        units: what to run.
+        runtime: device, batch size, workers.
+        seed: the sweep's seed.
+        on_batch: called with the unit and the number of images done, after each batch.
+    """
+    device = runtime.torch_device()
+    runner = _Runner(classifier, device, seed)
+    loader = _loader(units, runtime, device, seed)
+    failed_cells: set[str] = set()
+    for index, batches in itertools.groupby(loader, key=lambda item: item[0]):
+        unit = units[index]
+        began = time.perf_counter()
+        state = _OpenUnit()
+        for _, start, stop, images in batches:
+            if state.failed is None and unit.cell.spec.cell_id not in failed_cells:
+                _advance(state, runner, unit, start, images)
+            on_batch(unit, stop - start)
+        seconds = time.perf_counter() - began
+        if state.failed is not None:
+            failed_cells.add(unit.cell.spec.cell_id)
+            yield UnitResult(unit, None, seconds, state.failed.error, state.failed.traceback)
+        elif state.outcomes:
+            yield UnitResult(unit, Outcomes.concatenate(state.outcomes), seconds)
+
+
+def _loader(
+    units: Sequence[WorkUnit], runtime: RuntimeConfig, device: torch.device, seed: int
+) -> DataLoader[tuple[int, int, int, Tensor | _Failed]]:
+    batch_size = runtime.batch_size or (CPU_BATCH if device.type == "cpu" else GPU_BATCH)
+    batches = _UnitBatches(units, batch_size, seed)
+    workers = automatic_workers(len(batches)) if runtime.workers is None else runtime.workers
+    return DataLoader(
+        batches,
+        batch_size=None,
+        num_workers=workers,
+        pin_memory=device.type == "cuda",
+        prefetch_factor=4 if workers else None,
+    )
+
+
+def automatic_workers(n_batches: int) -> int:
+    """DataLoader workers for a run of ``n_batches``: none for a handful, else the cores but one, at most 8."""
+    cores = torch.get_num_threads() if n_batches >= 8 else 0
+    return max(0, min(8, cores - 1))
+
+
+def _advance(state: _OpenUnit, runner: "_Runner", unit: WorkUnit, start: int, images: Tensor | _Failed) -> None:
+    if isinstance(images, _Failed):
+        state.failed = images
+        return
+    try:
+        state.outcomes.append(runner.run(unit, start, images))
+    except Exception as error:  # any failure becomes a record of its cell
+        state.failed = _failed(error)
+
+
+def _failed(error: BaseException) -> _Failed:
+    message = " ".join(str(error).split())
+    return _Failed(f"{type(error).__name__}: {message}"[:500], traceback_module.format_exc())
+
+
+class _Runner:
+    """Runs batches on the device, in ever smaller pieces while memory runs out."""
+
+    def __init__(self, classifier: nn.Module, device: torch.device, seed: int) -> None:
+        self.classifier = classifier
+        self.device = device
+        self.seed = seed
+        self.limit: dict[str, int] = {}  # by benchmark: the largest batch that may still fit
+
+    def run(self, unit: WorkUnit, start: int, images: Tensor) -> Outcomes:
+        """Outcomes of ``images``, which stand at ``start`` of the unit's dataset."""
+        crops = unit.cell.crops
+        rows = slice(start, start + len(images))
+        labels, class_ids = crops.labels[rows], crops.class_ids
+        if class_ids is not None:
+            column = {class_id: index for index, class_id in enumerate(class_ids)}
+            labels = np.array([column[int(label)] for label in labels])
+        batch = Batch(
+            images.to(self.device, non_blocking=True), torch.as_tensor(labels).to(self.device), crops.image_ids[rows]
+        )
+        classifier = self.classifier if class_ids is None else LabelSubset(self.classifier, class_ids).to(self.device)
+        outcomes = Outcomes.concatenate(list(self._pieces(unit, classifier, batch)))
+        return outcomes if class_ids is None else _in_classifier_columns(outcomes, np.asarray(class_ids))
+
+    def _pieces(self, unit: WorkUnit, classifier: nn.Module, batch: Batch) -> Iterator[Outcomes]:
+        name = unit.cell.spec.benchmark
+        limit = self.limit.setdefault(name, len(batch))
+        if len(batch) > limit:
+            for start in range(0, len(batch), limit):
+                yield from self._pieces(unit, classifier, batch.part(start, start + limit))
+            return
+        try:
+            outcomes = unit.cell.benchmark.run(classifier, batch, unit.cell.spec.condition, seed=self.seed)
+        except RuntimeError as error:
+            if not _is_out_of_memory(error) or len(batch) == 1:
+                raise
+            self.limit[name] = len(batch) // 2
+        else:
+            yield outcomes
+            return
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        for half in batch.halves():
+            yield from self._pieces(unit, classifier, half)
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+
+
+def _in_classifier_columns(outcomes: Outcomes, class_ids: np.ndarray) -> Outcomes:
+    return Outcomes(
+        outcomes.image_id,
+        class_ids[outcomes.label],
+        class_ids[outcomes.prediction],
+        outcomes.confidence,
+        outcomes.extra,
+    )

@@ -1,0 +1,76 @@
+"""From a suite to cells, and from what the store lacks of them to work units."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.benchmarks import Benchmark
+from bench.data import Crops
+from bench.models import Classifier
+from bench.records import RunSpec
+from bench.results import Store, missing_ranges
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One classifier on one dataset under one condition of one benchmark."""
+
+    spec: RunSpec
+    """Its identity."""
+    benchmark: Benchmark
+    """What runs it."""
+    crops: Crops
+    """The images."""
+
+
+@dataclass(frozen=True)
+class WorkUnit:
+    """A range of a cell's images: scheduled, retried and stored as one part."""
+
+    cell: Cell
+    """The cell."""
+    start: int
+    """First image, as a position in the dataset."""
+    stop: int
+    """One past the last image."""
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+def plan_cells(
+    classifier: Classifier, suite: Mapping[str, tuple[Benchmark, Crops]], *, seed: int, defense: str = ""
+) -> list[Cell]:
+    """Every cell of ``suite`` (name -> benchmark and its images) for ``classifier``."""
+    return [
+        Cell(
+            RunSpec(
+                classifier=classifier.name,
+                weights_digest=classifier.weights_digest,
+                crop=classifier.crop.key,
+                defense=defense,
+                dataset=crops.name,
+                dataset_digest=crops.digest,
+                n_images=len(crops),
+                benchmark=name,
+                version=benchmark.version,
+                parameters=benchmark.parameters(),
+                condition=condition,
+                seed=seed,
+                precision=classifier.precision,
+            ),
+            benchmark,
+            crops,
+        )
+        for name, (benchmark, crops) in suite.items()
+        for condition in benchmark.conditions()
+    ]
+
+
+def plan_units(cells: Sequence[Cell], store: Store, *, chunk: int) -> list[WorkUnit]:
+    """What the store lacks of ``cells``, in units of at most ``chunk`` images, in the order of the cells."""
+    return [
+        WorkUnit(cell, start, min(start + chunk, high))
+        for cell in cells
+        for low, high in missing_ranges(store.covered(cell.spec), cell.spec.n_images)
+        for start in range(low, high, chunk)
+    ]

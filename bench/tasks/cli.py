@@ -1,0 +1,131 @@
+"""The command line: every job of a sweep is composed and checked before the first one starts."""
+
+import importlib
+import pkgutil
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import hydra
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+import bench.tasks
+from bench.errors import ConfigurationError, nearest_names
+from bench.tasks.config import register_schemas
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+NOT_TASKS = {"cli", "config", "progress", "provenance", "sweep_end"}
+
+
+def main(job: Callable[[], None]) -> int:
+    """Check the command line, then hand over to Hydra.
+
+    Args:
+        job: the function decorated with ``hydra.main``.
+
+    Returns:
+        0, or 2 where something asked for does not exist; a sweep with failures exits 1 by itself.
+    """
+    register_schemas()
+    try:
+        arguments = get_args_parser().parse_args()
+        if arguments.run or arguments.multirun or not (arguments.cfg or arguments.hydra_help or arguments.info):
+            preflight(arguments.overrides)
+        job()
+    except ConfigurationError as error:
+        print(f"snowwolf: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nsnowwolf: stopped. Finished chunks are stored; the same command goes on from there.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def preflight(overrides: Sequence[str]) -> None:
+    """Compose and check every job that ``overrides`` ask for.
+
+    Raises:
+        ConfigurationError: one line saying what is wrong, with the nearest valid names.
+    """
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3", job_name="run"):
+        for job in expand_jobs(overrides):
+            config = _compose(job)
+            task = load_task(str(config.task))
+            if hasattr(task, "check"):
+                task.check(config)
+    GlobalHydra.instance().clear()
+
+
+def expand_jobs(overrides: Sequence[str]) -> Iterator[list[str]]:
+    """The overrides of each job of the sweep, Hydra's own left out."""
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+    except HydraException as error:
+        raise ConfigurationError(_one_line(error)) from error
+    yield from BasicSweeper.split_arguments([item for item in parsed if not item.is_hydra_override()], None)[0]
+
+
+def load_task(name: str) -> "bench.tasks.Task":
+    """The module of a task.
+
+    Raises:
+        ConfigurationError: there is no such task.
+    """
+    names = [module.name for module in pkgutil.iter_modules(bench.tasks.__path__) if module.name not in NOT_TASKS]
+    if name not in names:
+        raise ConfigurationError(f"unknown task {name!r}: {nearest_names(name, names)}")
+    module: bench.tasks.Task = importlib.import_module(f"bench.tasks.{name}")  # type: ignore[assignment]
+    return module
+
+
+def _compose(overrides: list[str]) -> DictConfig:
+    try:
+        return hydra.compose("config", overrides=overrides)
+    except MissingConfigException as error:
+        raise ConfigurationError(_missing_choice(error)) from error
+    except (ConfigCompositionException, OmegaConfBaseException) as error:
+        raise ConfigurationError(_bad_override(error)) from error
+    except HydraException as error:
+        raise ConfigurationError(_one_line(error)) from error
+
+
+def _missing_choice(error: MissingConfigException) -> str:
+    group, _, choice = (error.missing_cfg_file or "").rpartition("/")
+    options = [option for option in (error.options or []) if option != "schema"]
+    return f"unknown {group} {choice!r}: {nearest_names(choice, options)}" if group else _one_line(error)
+
+
+def _bad_override(error: BaseException) -> str:
+    """The message for an unknown key or a wrong type, with the keys that are most like it."""
+    cause = error.__cause__ or error
+    key = re.match(r"Could not override '([^']+)'", str(error))
+    if key is None:
+        return _one_line(error)
+    if "not in struct" in str(cause) or "not in" in str(cause):
+        return f"unknown key {key[1]!r}: {nearest_names(key[1], _known_keys())}"
+    return f"{key[1]}: {str(cause).splitlines()[0]}"
+
+
+def _known_keys() -> list[str]:
+    keys: list[str] = []
+
+    def collect(node: DictConfig, prefix: str) -> None:
+        for key in node:
+            keys.append(f"{prefix}{key}")
+            child = OmegaConf.select(node, str(key))
+            if isinstance(child, DictConfig):
+                collect(child, f"{prefix}{key}.")
+
+    collect(hydra.compose("config"), "")
+    return [*keys, *(path.name for path in CONF.iterdir() if path.is_dir())]
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,102 @@
+"""From the composed Hydra config to typed settings, every mistake refused in one clear line."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.utils import get_class
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+from bench.benchmarks import Benchmark
+from bench.data import DataConfig
+from bench.errors import ConfigurationError, nearest_names
+from bench.models import ModelConfig
+from bench.sweep import RuntimeConfig
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One job: a classifier taken through a suite."""
+
+    model: ModelConfig
+    """The classifier."""
+    data: DataConfig
+    """The images, unless a benchmark brings its own."""
+    benchmarks: Mapping[str, tuple[Benchmark, DataConfig]]
+    """The suite, by name, each benchmark with its images."""
+    runtime: RuntimeConfig
+    """How to run."""
+    store: str
+    """Where results go."""
+    seed: int
+    """The sweep's seed."""
+
+
+def register_schemas() -> None:
+    """Make the structured configs known to Hydra, so that it checks keys and types while composing."""
+    store = ConfigStore.instance()
+    store.store(group="model", name="schema", node=ModelConfig)
+    store.store(group="data", name="schema", node=DataConfig)
+    store.store(group="runtime", name="schema", node=RuntimeConfig)
+
+
+def read_settings(config: DictConfig) -> Settings:
+    """Typed settings of a composed config.
+
+    Raises:
+        ConfigurationError: a value is missing, or a benchmark's parameter is unknown or of the wrong type.
+    """
+    data: DataConfig = _typed(config.data, "data")
+    suite = {}
+    for name, node in chosen_benchmarks(config).items():
+        own = node.get("data")
+        suite[name] = (build_benchmark(name, node), data if own is None else _typed(own, f"{name}.data"))
+    return Settings(
+        model=_typed(config.model, "model"),
+        data=data,
+        benchmarks=suite,
+        runtime=_typed(config.runtime, "runtime"),
+        store=str(config.store),
+        seed=int(config.seed),
+    )
+
+
+def chosen_benchmarks(config: DictConfig) -> dict[str, DictConfig]:
+    """The benchmark of ``benchmark=NAME``, else those of the suite, by name."""
+    if config.get("benchmark") is not None:
+        return {str(config.benchmark.name): config.benchmark}
+    return {str(name): node for name, node in config.benchmarks.items()}
+
+
+def build_benchmark(name: str, node: DictConfig) -> Benchmark:
+    """The benchmark a yaml describes.
+
+    Args:
+        name: what the suite calls it, for messages.
+        node: ``_target_`` and the benchmark's fields.
+    """
+    values: dict[str, Any] = {str(key): value for key, value in node.items() if key not in ("name", "data")}
+    target = values.pop("_target_")
+    cls = get_class(target)
+    if not issubclass(cls, Benchmark):
+        raise ConfigurationError(f"benchmark {name!r}: {target} is not a bench.benchmarks.Benchmark")
+    schema = OmegaConf.structured(cls)
+    OmegaConf.set_readonly(schema, value=False)
+    for key in values.keys() - schema.keys():
+        raise ConfigurationError(f"benchmark {name!r} has no parameter {key!r}: {nearest_names(key, schema.keys())}")
+    try:
+        merged = OmegaConf.to_container(OmegaConf.merge(schema, values), resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigurationError(f"benchmark {name!r}: {str(error).splitlines()[0]}") from error
+    return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in merged.items()})
+
+
+def _typed(node: DictConfig, where: str) -> Any:
+    try:
+        return OmegaConf.to_object(node)
+    except MissingMandatoryValue as error:
+        raise ConfigurationError(
+            f"{where}.{error.full_key} is needed here: add {where}.{error.full_key}=..."
+        ) from error

@@ -1,0 +1,177 @@
+"""``task=evaluate``: take one classifier through a suite, store every outcome, go on after failures."""
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from bench.benchmarks import Benchmark
+from bench.data import Crops, DataConfig, check_data, load_dataset, open_crops
+from bench.errors import ConfigurationError, DataError
+from bench.models import Classifier, check_model, load_classifier
+from bench.records import Provenance
+from bench.results import Store
+from bench.sweep import Cell, UnitResult, WorkUnit, plan_cells, plan_units, run_local
+from bench.tasks.config import Settings, read_settings
+from bench.tasks.progress import SweepProgress
+from bench.tasks.provenance import describe_run
+
+logger = logging.getLogger(__name__)
+SUMMARY = "summary.json"
+
+
+@dataclass(frozen=True)
+class JobSummary:
+    """What one job did, left in its output folder for whoever started the sweep."""
+
+    classifier: str
+    """Display name."""
+    n_cells: int
+    """Cells of the suite."""
+    n_stored: int
+    """Cells that needed no work."""
+    seconds: float
+    """Wall time."""
+    failed: Mapping[str, str]
+    """Failed cells and their errors in one line; the job itself under ``job``."""
+    skipped: Mapping[str, tuple[str, ...]]
+    """Unreadable images that ``data.on_error=skip`` left out, by dataset."""
+
+
+def check(config: DictConfig) -> None:
+    """Refuse, before any work, what cannot be run.
+
+    Raises:
+        ConfigurationError: naming what is wrong and the nearest valid names.
+    """
+    settings = read_settings(config)
+    check_model(settings.model)
+    settings.runtime.torch_device()
+    if settings.runtime.chunk < 1 or (settings.runtime.batch_size or 1) < 1:
+        raise ConfigurationError("runtime.chunk and runtime.batch_size are at least 1")
+    for _, data in settings.benchmarks.values():
+        check_data(data)
+
+
+def run(config: DictConfig) -> None:
+    """Run the job and leave its summary; failures are recorded there, never raised."""
+    settings = read_settings(config)
+    began = time.perf_counter()
+    try:
+        summary = _evaluate(settings)
+    except (ConfigurationError, DataError) as error:
+        logger.error("%s: %s", settings.model.name, error)  # the message is the whole story
+        summary = _failed_job(settings, str(error), time.perf_counter() - began)
+    except Exception as error:
+        logger.exception("%s failed", settings.model.name)
+        summary = _failed_job(settings, f"{type(error).__name__}: {error}", time.perf_counter() - began)
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    (folder / SUMMARY).write_text(json.dumps(asdict(summary), indent=1))
+
+
+def _failed_job(settings: Settings, error: str, seconds: float) -> JobSummary:
+    return JobSummary(settings.model.alias or settings.model.name, 0, 0, seconds, {"job": error}, {})
+
+
+def _evaluate(settings: Settings) -> JobSummary:
+    began = time.perf_counter()
+    if settings.runtime.threads is not None:
+        torch.set_num_threads(settings.runtime.threads)
+    device = settings.runtime.torch_device()
+    classifier = load_classifier(settings.model)
+    suite = _open_suite(settings, classifier)
+    store = Store(settings.store)
+    cells = plan_cells(classifier, suite, seed=settings.seed)
+    units = plan_units(cells, store, chunk=settings.runtime.chunk)
+    open_cells = {unit.cell.spec.cell_id for unit in units}
+    n_stored = len(cells) - len(open_cells)
+    logger.info("%s: %d cells, %d already in %s", classifier.name, len(cells), n_stored, settings.store)
+    failed = {}
+    if units:
+        provenance = describe_run(
+            device,
+            list(HydraConfig.get().overrides.task),
+            settings={key: value for key, value in asdict(settings.runtime).items() if key != "cache_dir"},
+            cost=classifier.cost(),
+        )
+        failed = _compute(classifier.to(device), units, store, settings, provenance)
+    seconds = time.perf_counter() - began
+    logger.info("%s: %d cells computed in %.1f s", classifier.name, len(open_cells) - len(failed), seconds)
+    skipped = {crops.name: crops.skipped for _, crops in suite.values() if crops.skipped}
+    return JobSummary(classifier.name, len(cells), n_stored, seconds, failed, skipped)
+
+
+def _open_suite(settings: Settings, classifier: Classifier) -> dict[str, tuple[Benchmark, Crops]]:
+    opened: dict[str, Crops] = {}
+    suite = {}
+    for name, (benchmark, data) in settings.benchmarks.items():
+        key = json.dumps(asdict(data), sort_keys=True)
+        if key not in opened:
+            opened[key] = _open_data(data, settings, classifier)
+        suite[name] = (benchmark, opened[key])
+    return suite
+
+
+def _open_data(data: DataConfig, settings: Settings, classifier: Classifier) -> Crops:
+    dataset = load_dataset(data)
+    progress = SweepProgress(f"decoding {dataset.name} at {classifier.crop.key}", len(dataset.image_ids))
+    with progress:
+        crops = open_crops(
+            dataset,
+            classifier.crop,
+            cache_dir=Path(settings.runtime.cache_dir).expanduser(),
+            cache_gb=settings.runtime.cache_gb,
+            workers=settings.runtime.workers or 0,
+            on_error=data.on_error,
+            progress=lambda done, _: progress.advance(done - progress.done),
+        )
+    if crops.skipped:
+        logger.warning(
+            "%s: %d unreadable images left out: %s%s",
+            crops.name,
+            len(crops.skipped),
+            ", ".join(crops.skipped[:5]),
+            ", ..." if len(crops.skipped) > 5 else "",
+        )
+    return crops
+
+
+def _compute(
+    classifier: Classifier, units: list[WorkUnit], store: Store, settings: Settings, provenance: Provenance
+) -> dict[str, str]:
+    """Run ``units`` and store each as it is done; the failed cells with their errors."""
+    failed: dict[str, str] = {}
+
+    with SweepProgress(classifier.name, sum(len(unit) for unit in units)) as progress:
+
+        def count(unit: WorkUnit, n: int) -> None:
+            progress.advance(n, f"{unit.cell.spec.benchmark} {unit.cell.spec.condition.key}")
+
+        for result in run_local(classifier, units, settings.runtime, seed=settings.seed, on_batch=count):
+            _store_result(result, store, provenance)
+            if result.outcomes is None:
+                failed[_label(result.unit.cell)] = result.error
+                logger.error("%s %s failed: %s", classifier.name, _label(result.unit.cell), result.error)
+    return failed
+
+
+def _store_result(result: UnitResult, store: Store, provenance: Provenance) -> None:
+    unit, spec = result.unit, result.unit.cell.spec
+    started = datetime.now(UTC) - timedelta(seconds=result.seconds)
+    stamped = replace(provenance, started=started.isoformat(timespec="seconds"), seconds=result.seconds)
+    if result.outcomes is not None:
+        store.write_part(spec, result.outcomes, unit.start, stamped)
+        return
+    image_ids = unit.cell.crops.image_ids[unit.start : unit.stop].tolist()
+    store.write_failure(spec, image_ids, unit.start, stamped, error=result.error, traceback=result.traceback)
+
+
+def _label(cell: Cell) -> str:
+    return f"{cell.spec.benchmark} {cell.spec.condition.key}"

@@ -1,0 +1,52 @@
+"""``task=list``: models, data, benchmarks and suites one can name, and what the store holds and lacks."""
+
+from collections import Counter
+from pathlib import Path
+
+import timm
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bench.benchmarks import Benchmark
+from bench.models.packaged import PACKAGED
+from bench.results import Store, StoredCell
+from bench.tasks.config import build_benchmark, chosen_benchmarks
+
+
+def run(config: DictConfig) -> None:
+    """Print it."""
+    console = Console()
+    conf = Path(__file__).resolve().parents[2] / "conf"
+    for group in ("model", "data", "benchmark", "suite", "task"):
+        names = sorted(path.stem for path in (conf / group).glob("*.yaml"))
+        console.print(f"{group:10} {', '.join(names)}", highlight=False)
+    console.print(
+        f"model.name also takes any of timm's {len(timm.list_models())} architectures"
+        f" ({len(timm.list_pretrained())} weights), or hf-hub:OWNER/MODEL; without a hub: {', '.join(PACKAGED)}",
+        highlight=False,
+    )
+    benchmarks = {name: build_benchmark(name, node) for name, node in chosen_benchmarks(config).items()}
+    cells = Store(str(config.store)).cells()
+    if not cells:
+        console.print(f"store {config.store}: empty", highlight=False)
+        return
+    console.print(_holdings(str(config.store), cells, benchmarks))
+
+
+def _holdings(root: str, cells: list[StoredCell], benchmarks: dict[str, Benchmark]) -> Table:
+    """One row a classifier and dataset; complete cells of those the suite asks for, by benchmark."""
+    names = sorted({*benchmarks, *(cell.spec.benchmark for cell in cells)})
+    table = Table("classifier", "weights", "dataset", *names, "failed", title=Text(f"store {root}"))
+    rows: dict[tuple[str, str, str], list[StoredCell]] = {}
+    for cell in cells:
+        key = (cell.spec.classifier, cell.spec.weights_digest, f"{cell.spec.dataset} ({cell.spec.n_images})")
+        rows.setdefault(key, []).append(cell)
+    for (classifier, digest, dataset), held in sorted(rows.items()):
+        complete = Counter(cell.spec.benchmark for cell in held if cell.complete)
+        asked = {name: len(benchmark.conditions()) for name, benchmark in benchmarks.items()}
+        counts = [f"{complete[name]}/{asked[name]}" if name in asked else str(complete[name]) for name in names]
+        failed = sum(bool(cell.failures) for cell in held)
+        table.add_row(Text(classifier), digest[:8], Text(dataset), *counts, str(failed) if failed else "")
+    return table

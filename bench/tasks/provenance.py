@@ -1,0 +1,63 @@
+"""Where a result comes from: code, packages, machine and command, with nothing secret in them."""
+
+import platform
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+
+from bench import __version__
+from bench.records import Parameter, Provenance
+
+PACKAGES = ("torch", "torchvision", "timm", "numpy", "pillow", "imagecorruptions-imaug", "foolbox")
+SECRET = re.compile(r"(key|token|secret|password|credential)[^=]*=.*", re.IGNORECASE)
+
+
+def describe_run(
+    device: torch.device, overrides: Sequence[str], *, settings: Mapping[str, Parameter], cost: Mapping[str, float]
+) -> Provenance:
+    """The provenance of a job; ``started`` and ``seconds`` are filled in by each part."""
+    commit, dirty = _code_version()
+    return Provenance(
+        commit=commit,
+        dirty=dirty,
+        packages={name: _installed(name) for name in PACKAGES},
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({_processor()})",
+        host=platform.node(),
+        settings=settings,
+        cost=cost,
+        command=" ".join(["python run.py", *(SECRET.sub(r"\1=***", override) for override in overrides)]),
+        started="",
+        seconds=0.0,
+    )
+
+
+def _code_version() -> tuple[str, bool]:
+    folder = Path(__file__).resolve().parents[2]
+    if not (folder / ".git").exists():
+        return __version__, False
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(folder), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
+
+    return git("rev-parse", "HEAD") or __version__, bool(git("status", "--porcelain", "--untracked-files=no"))
+
+
+def _installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        found = re.search(r"^model name\s*:\s*(.+)$", info.read_text(), re.MULTILINE)
+        if found:
+            return found[1]
+    return platform.processor() or platform.machine()

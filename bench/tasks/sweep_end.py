@@ -1,0 +1,62 @@
+"""After a sweep: say what failed, rebuild the report, set the exit code."""
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+from rich.console import Console
+
+from bench.errors import DataError
+from bench.tasks.evaluate import SUMMARY
+
+logger = logging.getLogger(__name__)
+
+
+class SweepEnd(Callback):
+    """Hydra callback: works for every launcher, since it reads the summaries the jobs left on disk."""
+
+    def on_run_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """A single job."""
+        del kwargs
+        if config.task == "evaluate":
+            finish(config, [Path(config.hydra.run.dir)])
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """A sweep: one numbered folder a job."""
+        del kwargs
+        if config.task == "evaluate":
+            folders = [path for path in Path(config.hydra.sweep.dir).iterdir() if path.name.isdigit()]
+            finish(config, sorted(folders, key=lambda path: int(path.name)))
+
+
+def finish(config: DictConfig, folders: list[Path]) -> None:
+    """Report on the jobs that ran in ``folders``; exits 1 when anything failed."""
+    failed = _failures(folders)
+    try:
+        from bench.tasks.report import run as report
+
+        report(config)
+    except DataError as error:
+        failed.append(("report", str(error)))
+    if failed:
+        console = Console(stderr=True)
+        console.print(f"{len(failed)} failed; everything else is stored, and the same command tries these again:")
+        for what, error in failed:
+            console.print(f"  {what}: {error}", markup=False, highlight=False)
+        sys.exit(1)
+
+
+def _failures(folders: list[Path]) -> list[tuple[str, str]]:
+    failed = []
+    for folder in folders:
+        path = folder / SUMMARY
+        if not path.exists():
+            failed.append((f"job {folder.name}", f"ended without a summary; see {folder}"))
+            continue
+        summary = json.loads(path.read_text())
+        failed += [(f"{summary['classifier']} {cell}", error) for cell, error in summary["failed"].items()]
+    return failed

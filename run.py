@@ -1,0 +1,22 @@
+"""Snowwolf's one entry point: ``python run.py [-m] key=value ...``; without arguments, the quickstart sweep."""
+
+import sys
+
+import hydra
+from omegaconf import DictConfig
+
+from bench.tasks.cli import load_task, main
+
+QUICKSTART = ["--multirun", "model=lite0,lite1,lite2", "suite=quickstart", "data=samples"]
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+def job(config: DictConfig) -> None:
+    """One job, or a task that needs none."""
+    load_task(str(config.task)).run(config)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 1:
+        sys.argv += QUICKSTART
+    sys.exit(main(job))
