@@ -1,10 +1,13 @@
 """Shared fixtures: tiny analytic classifiers, records, and where the maintainers' images lie."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from bench.records import Condition, Outcomes, Provenance, RunSpec
 
@@ -82,3 +85,52 @@ def make_outcomes():
         )
 
     return make
+
+
+@dataclass(frozen=True)
+class ToyCrops:
+    """Random images in memory, with the interface of a crop cache."""
+
+    pixels: torch.Tensor
+    labels: np.ndarray
+    image_ids: np.ndarray
+    name: str = "toy"
+    digest: str = "abcd"
+    class_ids: tuple[int, ...] | None = None
+    skipped: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def read(self, positions) -> torch.Tensor:
+        return self.pixels[list(positions)]
+
+
+@pytest.fixture
+def make_crops():
+    """Random 3 x 8 x 8 images whose label is the channel with the largest mean."""
+
+    def make(n: int = 10, *, side: int = 8, **changes) -> ToyCrops:
+        pixels = torch.randint(0, 256, (n, 3, side, side), generator=torch.Generator().manual_seed(n), dtype=torch.uint8)
+        labels = pixels.float().mean(dim=(2, 3)).argmax(dim=1).numpy()
+        return ToyCrops(pixels, labels, np.array([f"image_{i}" for i in range(n)]), **changes)
+
+    return make
+
+
+class ChannelMeans(torch.nn.Module):
+    """A linear classifier: the logits are 20 times the channel means. Its gradients and decisions are known by hand."""
+
+    name = "channel_means"
+    weights_digest = "00ff"
+    precision = "float32"
+    crop = SimpleNamespace(key="toy")
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return 20 * images.mean(dim=(2, 3))
+
+
+@pytest.fixture
+def channel_means() -> ChannelMeans:
+    """The analytic classifier."""
+    return ChannelMeans().eval()
