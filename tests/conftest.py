@@ -111,7 +111,9 @@ def make_crops():
     """Random 3 x 8 x 8 images whose label is the channel with the largest mean."""
 
     def make(n: int = 10, *, side: int = 8, **changes) -> ToyCrops:
-        pixels = torch.randint(0, 256, (n, 3, side, side), generator=torch.Generator().manual_seed(n), dtype=torch.uint8)
+        pixels = torch.randint(
+            0, 256, (n, 3, side, side), generator=torch.Generator().manual_seed(n), dtype=torch.uint8
+        )
         labels = pixels.float().mean(dim=(2, 3)).argmax(dim=1).numpy()
         return ToyCrops(pixels, labels, np.array([f"image_{i}" for i in range(n)]), **changes)
 

@@ -1,0 +1,79 @@
+"""One contract over every benchmark yaml: it composes, covers each image and condition once, and repeats."""
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from bench.benchmarks import Batch
+from bench.errors import ConfigurationError
+from bench.tasks.cli import CONF
+from bench.tasks.config import build_benchmark
+
+BENCHMARKS = sorted(path.stem for path in (CONF / "benchmark").glob("*.yaml"))
+
+
+def load(name, **changes):
+    node = OmegaConf.merge(OmegaConf.load(CONF / "benchmark" / f"{name}.yaml"), changes)
+    return build_benchmark(name, node)
+
+
+def run(benchmark, classifier, crops, condition, positions, *, seed=0):
+    images = benchmark.read(crops, positions, condition, seed=seed)
+    rows = list(positions)
+    batch = Batch(images, torch.as_tensor(crops.labels[rows]), crops.image_ids[rows])
+    return benchmark.run(classifier, batch, condition, seed=seed)
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_the_yaml_states_every_default_of_its_class(name):
+    node = OmegaConf.load(CONF / "benchmark" / f"{name}.yaml")
+    benchmark = load(name)
+    assert benchmark.name == name
+    assert node["name"] == name
+    assert benchmark.version
+    assert benchmark.strength_unit
+    fields = set(benchmark.__dataclass_fields__)
+    assert fields <= set(node), "a key that is not in the yaml cannot be found by reading it"
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_conditions_are_distinct(name):
+    conditions = load(name).conditions()
+    assert conditions
+    assert len({condition.key for condition in conditions}) == len(conditions)
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_each_image_gets_one_outcome_that_its_batch_cannot_change(name, channel_means, make_crops):
+    benchmark = load(name)
+    crops = make_crops(7, side=32)
+    conditions = benchmark.conditions()
+    for condition in {conditions[0], conditions[len(conditions) // 2], conditions[-1]}:
+        whole = run(benchmark, channel_means, crops, condition, range(7))
+        assert list(whole.image_id) == list(crops.image_ids)
+        assert list(whole.label) == list(crops.labels)
+        again = run(benchmark, channel_means, crops, condition, range(7))
+        parts = [run(benchmark, channel_means, crops, condition, [i]) for i in range(7)]
+        for column, values in whole.columns().items():
+            assert np.array_equal(values, again.columns()[column])
+            split = np.concatenate([part.columns()[column] for part in parts])
+            if values.dtype.kind == "f":
+                assert np.allclose(values, split, atol=1e-5)
+            else:
+                assert np.array_equal(values, split)
+
+
+def test_a_misspelt_parameter_names_the_nearest():
+    with pytest.raises(ConfigurationError, match=r"has no parameter 'stps'.*'steps'"):
+        load("pgd", stps=3)
+
+
+def test_a_value_of_the_wrong_type_is_refused():
+    with pytest.raises(ConfigurationError, match="pgd"):
+        load("pgd", steps="many")
+
+
+def test_an_unknown_corruption_names_the_nearest():
+    with pytest.raises(ConfigurationError, match=r"'gausian_noise'.*'gaussian_noise'"):
+        load("corruption", corruptions=["gausian_noise"])

@@ -1,0 +1,78 @@
+"""What is misspelt or missing is refused in one line, before any work, with exit code 2."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.errors import ConfigurationError
+from bench.tasks.cli import CONF, expand_jobs, preflight
+from bench.tasks.config import register_schemas
+
+ROOT = CONF.parent
+
+
+@pytest.fixture(autouse=True)
+def _schemas():
+    register_schemas()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["model=lite7"], r"unknown model 'lite7': did you mean 'lite\d'"),
+        (["model=lite0,lite7"], "unknown model 'lite7'"),
+        (["model.name=resnet5"], "unknown model 'resnet5': did you mean 'resnet5\\d"),
+        (["data=folder"], r"data.root is needed here: add data.root=\.\.\."),
+        (["data=folder", "data.root=/no/such/place"], "/no/such/place"),
+        (["data=smples"], "unknown data 'smples': did you mean 'samples'"),
+        (["suite=quickstrat"], "unknown suite 'quickstrat': did you mean 'quickstart'"),
+        (["benchmark=corruptoin"], "unknown benchmark 'corruptoin': did you mean 'corruption'"),
+        (["task=reprot"], "unknown task 'reprot': did you mean 'report'"),
+        (["data.limt=3"], "unknown key 'data.limt': did you mean 'data.limit'"),
+        (["modle=lite0"], "unknown key 'modle': did you mean 'model'"),
+        (["benchmarks.pgd.stps=3"], "unknown key 'benchmarks.pgd.stps': did you mean 'benchmarks.pgd.steps'"),
+        (["runtime.batch_size=many"], "runtime.batch_size"),
+        (["runtime.device=cuda:77"], "runtime.device=cuda:77 is not usable here"),
+        (["benchmarks.corruption.source=magic"], "unknown corruption source 'magic'"),
+        (["benchmarks.corruption.severities=[0,9]"], "severities are 1 to 5"),
+        (["=="], "=="),
+    ],
+)
+def test_mistakes_are_refused_in_one_line_with_the_nearest_names(overrides, message):
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        preflight(overrides)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_sweep_is_expanded_as_hydra_does():
+    assert list(expand_jobs(["model=lite0,lite1", "seed=1", "hydra.verbose=true"])) == [
+        ["model=lite0", "seed=1"],
+        ["model=lite1", "seed=1"],
+    ]
+
+
+@pytest.mark.parametrize("group", ["model", "data", "benchmark", "suite", "runtime", "task"])
+def test_every_yaml_composes(group):
+    import hydra
+
+    needs = {"data=folder": ["data.root=/"], "model=timm": ["model.name=resnet50"]}
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        for path in sorted((CONF / group).glob("*.yaml")):
+            choice = f"{group}={path.stem}"
+            hydra.compose("config", overrides=[choice, *needs.get(choice, [])])
+
+
+def test_the_exit_code_is_2_and_nothing_is_written(tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "run.py"), "-m", "model=lite0,lite7", f"store={tmp_path / 'store'}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.strip().startswith("snowwolf: unknown model 'lite7'")
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert list(Path(tmp_path).iterdir()) == []
