@@ -65,5 +65,5 @@ class Corruption(Benchmark):
     def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
         """One forward pass."""
         del condition, seed
-        with torch.inference_mode():
+        with torch.no_grad():
             return judge(classifier(batch.pixels()), batch)

@@ -15,6 +15,7 @@ from bench.benchmarks import Batch
 from bench.errors import ConfigurationError
 from bench.models import LabelSubset
 from bench.records import Outcomes
+from bench.sweep.memory import keep_freed_memory
 from bench.sweep.plan import WorkUnit
 
 CPU_BATCH, GPU_BATCH = 32, 256
@@ -38,6 +39,8 @@ class RuntimeConfig:
     """Where decoded crops are kept."""
     cache_gb: float = 50.0
     """Bound on that folder."""
+    keep_memory: bool = True
+    """On the CPU, keep freed memory for the next activation instead of returning it to the kernel."""
 
     def torch_device(self) -> torch.device:
         """The device to run on.
@@ -131,6 +134,8 @@ def run_local(
         on_batch: called with the unit and the number of images done, after each batch.
     """
     device = runtime.torch_device()
+    if runtime.keep_memory:
+        keep_freed_memory()
     runner = _Runner(classifier, device, seed)
     loader = _loader(units, runtime, device, seed)
     failed_cells: set[str] = set()

@@ -1,0 +1,48 @@
+"""What the attack benchmarks share: epsilons as fractions of 255, and outcomes from an attack's result."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from torch import nn
+
+from bench.attacks import AttackSpec, run_attack
+from bench.benchmarks.base import Batch
+from bench.errors import ConfigurationError
+from bench.records import Condition, Outcomes
+from bench.seeding import derive_seed
+
+
+def parse_epsilon(value: str | float) -> float:
+    """An epsilon in [0,1] pixel units from a number or a fraction such as ``"4/255"``.
+
+    Raises:
+        ConfigurationError: not a number, or negative.
+    """
+    try:
+        top, _, bottom = str(value).partition("/")
+        epsilon = float(Fraction(top.strip()) / Fraction(bottom.strip() or "1"))
+    except (ValueError, ZeroDivisionError) as error:
+        raise ConfigurationError(f"epsilon {value!r} is not a number or a fraction such as 4/255") from error
+    if epsilon < 0:
+        raise ConfigurationError(f"epsilon {value!r} is negative")
+    return epsilon
+
+
+def epsilon_conditions(name: str, epsilons: Sequence[str | float]) -> tuple[Condition, ...]:
+    """One condition an epsilon."""
+    return tuple(Condition(name, parse_epsilon(epsilon)) for epsilon in epsilons)
+
+
+def attack_outcomes(
+    classifier: nn.Module, batch: Batch, attack: AttackSpec, condition: Condition, *, seed: int
+) -> Outcomes:
+    """The decision on each image's adversarial, with the Linf, L2, ... ``distance`` and the attack's ``success``."""
+    seeds = [derive_seed(seed, condition.key, str(image_id)) for image_id in batch.image_ids]
+    result = run_attack(classifier, batch.pixels(), batch.labels, attack, condition.strength, seeds=seeds)
+    return Outcomes(
+        image_id=batch.image_ids,
+        label=batch.labels.cpu().numpy(),
+        prediction=result.prediction.cpu().numpy(),
+        confidence=result.confidence.cpu().numpy(),
+        extra={"distance": result.distance.cpu().numpy(), "success": result.success.cpu().numpy()},
+    )
