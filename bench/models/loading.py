@@ -110,7 +110,7 @@ def _load_network(config: ModelConfig) -> nn.Module:
     packaged = PACKAGED.get(config.name)
     architecture = packaged.architecture if packaged else config.name
     wants_hub = packaged is None and config.checkpoint is None and config.weights == "pretrained"
-    head = {} if config.num_classes is None else {"num_classes": config.num_classes}
+    head: dict[str, Any] = {} if config.num_classes is None else {"num_classes": config.num_classes}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         try:

@@ -81,7 +81,7 @@ def load_task(name: str) -> "bench.tasks.Task":
     names = [module.name for module in pkgutil.iter_modules(bench.tasks.__path__) if module.name not in NOT_TASKS]
     if name not in names:
         raise ConfigurationError(f"unknown task {name!r}: {nearest_names(name, names)}")
-    module: bench.tasks.Task = importlib.import_module(f"bench.tasks.{name}")  # type: ignore[assignment]
+    module: bench.tasks.Task = importlib.import_module(f"bench.tasks.{name}")
     return module
 
 
@@ -117,9 +117,9 @@ def _known_keys() -> list[str]:
     keys: list[str] = []
 
     def collect(node: DictConfig, prefix: str) -> None:
-        for key in node:
+        for key in map(str, node):
             keys.append(f"{prefix}{key}")
-            child = OmegaConf.select(node, str(key))
+            child = OmegaConf.select(node, key)
             if isinstance(child, DictConfig):
                 collect(child, f"{prefix}{key}.")
 

@@ -87,10 +87,15 @@ def build_benchmark(name: str, node: DictConfig) -> Benchmark:
     for key in values.keys() - schema.keys():
         raise ConfigurationError(f"benchmark {name!r} has no parameter {key!r}: {nearest_names(key, schema.keys())}")
     try:
-        merged = OmegaConf.to_container(OmegaConf.merge(schema, values), resolve=True)
+        merged = OmegaConf.merge(schema, values)
+        typed = {key: _plain(merged[key]) for key in schema}
     except OmegaConfBaseException as error:
         raise ConfigurationError(f"benchmark {name!r}: {str(error).splitlines()[0]}") from error
-    return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in merged.items()})
+    return cls(**typed)
+
+
+def _plain(value: Any) -> Any:
+    return tuple(OmegaConf.to_object(value)) if OmegaConf.is_list(value) else value  # type: ignore[arg-type]
 
 
 def _typed(node: DictConfig, where: str) -> Any:

@@ -45,8 +45,8 @@ def finish(config: DictConfig, folders: list[Path]) -> None:
     if failed:
         console = Console(stderr=True)
         console.print(f"{len(failed)} failed; everything else is stored, and the same command tries these again:")
-        for what, error in failed:
-            console.print(f"  {what}: {error}", markup=False, highlight=False)
+        for what, reason in failed:
+            console.print(f"  {what}: {reason}", markup=False, highlight=False)
         sys.exit(1)
 
 

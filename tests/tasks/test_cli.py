@@ -24,7 +24,7 @@ def _schemas():
         (["model=lite7"], r"unknown model 'lite7': did you mean 'lite\d'"),
         (["model=lite0,lite7"], "unknown model 'lite7'"),
         (["model.name=resnet5"], "unknown model 'resnet5': did you mean 'resnet5\\d"),
-        (["data=folder"], r"data.root is needed here: add data.root=\.\.\."),
+        (["data=folder"], r"data.root is needed here: add data.root=FOLDER"),
         (["data=folder", "data.root=/no/such/place"], "/no/such/place"),
         (["data=smples"], "unknown data 'smples': did you mean 'samples'"),
         (["suite=quickstrat"], "unknown suite 'quickstrat': did you mean 'quickstart'"),

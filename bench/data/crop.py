@@ -1,0 +1,57 @@
+"""The recipe from an encoded image to a classifier's uint8 crop."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from timm.data import create_transform
+
+
+@dataclass(frozen=True)
+class CropRecipe:
+    """Resize and crop exactly as timm's evaluation transform does, stopping before normalisation."""
+
+    height: int
+    """Pixels."""
+    width: int
+    """Pixels."""
+    crop_pct: float
+    """Share of the resized image's side that the crop keeps, in (0,1]."""
+    crop_mode: str
+    """``center``, ``squash`` or ``border``."""
+    interpolation: str
+    """``bilinear``, ``bicubic``, ..."""
+
+    @staticmethod
+    def from_timm(data_config: Mapping[str, Any]) -> "CropRecipe":
+        """The recipe in what ``timm.data.resolve_model_data_config`` returns."""
+        _, height, width = data_config["input_size"]
+        return CropRecipe(
+            height, width, data_config["crop_pct"], data_config["crop_mode"], data_config["interpolation"]
+        )
+
+    @property
+    def key(self) -> str:
+        """Text that identifies the recipe, fit for a file name: ``224x224-center-0.875-bicubic``."""
+        return f"{self.height}x{self.width}-{self.crop_mode}-{self.crop_pct:g}-{self.interpolation}"
+
+    def __call__(self, image: Image.Image) -> NDArray[np.uint8]:
+        """The ``(3,H,W)`` crop of an image of any mode."""
+        crop: NDArray[np.uint8] = _transform(self)(image.convert("RGB"))
+        return crop
+
+
+@lru_cache(maxsize=16)
+def _transform(recipe: CropRecipe) -> Callable[[Image.Image], NDArray[np.uint8]]:
+    transform: Callable[[Image.Image], NDArray[np.uint8]] = create_transform(
+        input_size=(3, recipe.height, recipe.width),
+        crop_pct=recipe.crop_pct,
+        crop_mode=recipe.crop_mode,
+        interpolation=recipe.interpolation,
+        use_prefetcher=True,  # ends in a uint8 array instead of a normalised tensor
+    )
+    return transform

@@ -1,0 +1,78 @@
+"""A dataset: names, labels, and a way to get at the encoded bytes of each image."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import DataError
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled images that have not been decoded yet."""
+
+    name: str
+    """What reports call it."""
+    image_ids: tuple[str, ...]
+    """``N`` unique names; for folders the path below the root, with ``/``."""
+    labels: NDArray[np.int64]
+    """``(N,)`` logit columns of the classifier."""
+    read_bytes: Callable[[int], bytes]
+    """Position -> encoded image; picklable, called in DataLoader workers."""
+    fingerprint: str
+    """Cheap digest of the listing (names, sizes, times), for finding decoded crops again."""
+    class_ids: tuple[int, ...] | None = None
+    """Logit columns that decisions are restricted to; None for all."""
+
+    def __post_init__(self) -> None:
+        if not self.image_ids:
+            raise DataError(f"dataset {self.name!r} has no images: an empty set has no accuracy")
+        if len(self.labels) != len(self.image_ids):
+            raise DataError(f"dataset {self.name!r} has {len(self.image_ids)} images and {len(self.labels)} labels")
+        if len(set(self.image_ids)) != len(self.image_ids):
+            seen: set[str] = set()
+            twice = next(name for name in self.image_ids if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+            raise DataError(f"dataset {self.name!r} lists {twice!r} twice")
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def subset(self, positions: NDArray[np.int64], tag: str) -> "Dataset":
+        """The images at ``positions``; ``tag`` sets its fingerprint apart."""
+        return replace(
+            self,
+            image_ids=tuple(self.image_ids[position] for position in positions),
+            labels=self.labels[positions],
+            read_bytes=_Renumbered(self.read_bytes, positions),
+            fingerprint=f"{self.fingerprint}-{tag}",
+        )
+
+
+@dataclass(frozen=True)
+class _Renumbered:
+    read: Callable[[int], bytes]
+    positions: NDArray[np.int64]
+
+    def __call__(self, position: int) -> bytes:
+        return self.read(int(self.positions[position]))
+
+
+def balanced_subset(labels: NDArray[np.int64], limit: int, *, seed: int) -> NDArray[np.int64]:
+    """Positions of ``limit`` images, as many of each class as the classes allow, in dataset order.
+
+    Args:
+        labels: ``(N,)`` classes.
+        limit: images to keep; all of them when there are fewer.
+        seed: decides which images, and which classes get one more than the others.
+    """
+    generator = np.random.default_rng(seed)
+    shuffled = generator.permutation(len(labels))
+    _, classes = np.unique(labels, return_inverse=True)
+    class_order = generator.permutation(classes.max() + 1)[classes]
+    turn = np.empty(len(labels), dtype=np.int64)  # how many of its class come before it in the shuffle
+    by_class = shuffled[np.argsort(classes[shuffled], kind="stable")]
+    starts = np.searchsorted(classes[by_class], classes[by_class], side="left")
+    turn[by_class] = np.arange(len(labels)) - starts
+    return np.sort(np.lexsort((class_order, turn))[:limit])

@@ -1,0 +1,79 @@
+"""Class folders of images."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bench.data.dataset import Dataset
+from bench.data.label_spaces import class_columns, read_class_map
+from bench.errors import ConfigurationError, DataError, nearest_names
+
+
+@dataclass(frozen=True)
+class ReadFile:
+    """Position -> bytes of a file below ``root``."""
+
+    root: str
+    paths: tuple[str, ...]
+
+    def __call__(self, position: int) -> bytes:
+        """The file's content."""
+        return (Path(self.root) / self.paths[position]).read_bytes()
+
+
+def check_folder(root: str | None, class_map: str | None) -> None:
+    """Refuse a missing folder or class map."""
+    if root is None:
+        raise ConfigurationError("data.root is needed here: add data.root=FOLDER")
+    path = Path(root)
+    if not path.is_dir():
+        parent = path.absolute().parent
+        siblings = [entry.name for entry in parent.iterdir() if entry.is_dir()] if parent.is_dir() else []
+        raise ConfigurationError(f"no folder at {path}; {nearest_names(path.name, siblings)}".removesuffix("; "))
+    if class_map is not None:
+        read_class_map(Path(class_map))
+
+
+def load_folder(name: str, root: str, class_map: str | None) -> Dataset:
+    """The images of ``root/<class>/**``, by class name and path; hidden files are left out.
+
+    Raises:
+        ConfigurationError: a class folder whose class is unknown.
+        DataError: no class folders, or one without images.
+    """
+    folders = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith("."))
+    if not folders:
+        raise DataError(f"{root} has no class folders: expected {root}/<class>/<image>")
+    columns = class_columns(folders, class_map, where=root)
+    digest = hashlib.blake2b(digest_size=16)
+    paths: list[str] = []
+    labels: list[int] = []
+    for folder in folders:
+        found = sorted(_files(Path(root), folder))
+        if not found:
+            raise DataError(f"class folder {root}/{folder} has no images: remove it, or fill it")
+        for path, size, modified in found:
+            digest.update(f"{path}\x1f{size}\x1f{modified}\x1f{columns[folder]}\n".encode(errors="surrogateescape"))
+            paths.append(path)
+            labels.append(columns[folder])
+    return Dataset(
+        name=name,
+        image_ids=tuple(paths),
+        labels=np.array(labels, dtype=np.int64),
+        read_bytes=ReadFile(str(Path(root).absolute()), tuple(paths)),
+        fingerprint=digest.hexdigest(),
+    )
+
+
+def _files(root: Path, folder: str) -> list[tuple[str, int, int]]:
+    found = []
+    for parent, _, names in os.walk(root / folder):
+        for name in names:
+            if not name.startswith("."):
+                path = Path(parent) / name
+                status = path.stat()
+                found.append((path.relative_to(root).as_posix(), status.st_size, status.st_mtime_ns))
+    return found
