@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from timm.data import create_transform
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -41,17 +42,17 @@ class CropRecipe:
 
     def __call__(self, image: Image.Image) -> NDArray[np.uint8]:
         """The ``(3,H,W)`` crop of an image of any mode."""
-        crop: NDArray[np.uint8] = _transform(self)(image.convert("RGB"))
+        crop: NDArray[np.uint8] = _transform(self)(image.convert("RGB")).numpy()
         return crop
 
 
 @lru_cache(maxsize=16)
-def _transform(recipe: CropRecipe) -> Callable[[Image.Image], NDArray[np.uint8]]:
-    transform: Callable[[Image.Image], NDArray[np.uint8]] = create_transform(
+def _transform(recipe: CropRecipe) -> Callable[[Image.Image], Tensor]:
+    transform: Callable[[Image.Image], Tensor] = create_transform(
         input_size=(3, recipe.height, recipe.width),
         crop_pct=recipe.crop_pct,
         crop_mode=recipe.crop_mode,
         interpolation=recipe.interpolation,
-        use_prefetcher=True,  # ends in a uint8 array instead of a normalised tensor
+        use_prefetcher=True,  # ends in uint8 instead of a normalised tensor
     )
     return transform
