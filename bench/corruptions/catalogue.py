@@ -1,6 +1,7 @@
 """The names of the corruptions, their families, and what a request for one must look like."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -26,6 +27,9 @@ CORRUPTIONS: tuple[str, ...] = tuple(name for family, names in FAMILIES.items() 
 SEVERITIES: tuple[int, ...] = (1, 2, 3, 4, 5)
 """The severities of every corruption."""
 
+Definition = Literal["imagenet_c", "imagecorruptions"]
+"""Whose definition: the script behind every published mCE, or the package; they differ in five corruptions."""
+
 SMALLEST_SIDE = 32
 """Pixels an image needs on either side: below it the definitions degenerate, and the reference package refuses."""
 
@@ -44,6 +48,17 @@ def severity_of(condition: Condition) -> int:
             f"{condition.name} has no severity {condition.strength:g}: choose a whole number from 1 to 5"
         )
     return int(condition.strength)
+
+
+def check_definition(definition: str) -> None:
+    """Refuse a definition that does not exist.
+
+    Raises:
+        ConfigurationError: neither ``imagenet_c`` nor ``imagecorruptions``.
+    """
+    known = get_args(Definition)
+    if definition not in known:
+        raise ConfigurationError(f"no corruption definition {definition!r}: {nearest_names(definition, known)}")
 
 
 def check_request(images: Tensor, condition: Condition, seeds: Sequence[int]) -> int:

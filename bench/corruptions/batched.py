@@ -1,0 +1,81 @@
+"""The 19 corruptions in batched torch: the fast ``source=batched``, on a CPU or an accelerator."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from bench.corruptions import blur, color, digital, noise, spatter, weather
+from bench.corruptions.catalogue import Definition, check_definition, check_request
+from bench.corruptions.draws import Corruption, Setting
+from bench.records import Condition
+
+BATCHED: Mapping[str, Corruption] = {
+    "gaussian_noise": noise.GAUSSIAN_NOISE,
+    "shot_noise": noise.SHOT_NOISE,
+    "impulse_noise": noise.IMPULSE_NOISE,
+    "defocus_blur": blur.DEFOCUS_BLUR,
+    "glass_blur": blur.GLASS_BLUR,
+    "motion_blur": blur.MOTION_BLUR,
+    "zoom_blur": blur.ZOOM_BLUR,
+    "snow": weather.SNOW_FALL,
+    "frost": weather.FROST_COVER,
+    "fog": weather.FOG_BANK,
+    "brightness": color.BRIGHTNESS_SHIFT,
+    "contrast": color.CONTRAST_LOSS,
+    "elastic_transform": digital.ELASTIC_TRANSFORM,
+    "pixelate": digital.PIXELATION,
+    "jpeg_compression": digital.JPEG_COMPRESSION,
+    "speckle_noise": noise.SPECKLE_NOISE,
+    "gaussian_blur": blur.GAUSSIAN_BLUR,
+    "spatter": spatter.SPATTERING,
+    "saturate": color.SATURATION,
+}
+"""Every corruption by name."""
+
+_ACCELERATOR_CHUNK = 32
+
+
+@torch.no_grad()
+def corrupt(
+    images: Tensor, condition: Condition, seeds: Sequence[int], *, definition: Definition = "imagenet_c"
+) -> Tensor:
+    """Corrupt a batch of images.
+
+    An image's bytes depend on the image, the condition, the definition and its own seed alone, whatever the batch it
+    comes in and on however many devices of one type.
+
+    Args:
+        images: ``(B,3,H,W)`` uint8, at least 32 pixels a side, on any device.
+        condition: name of the corruption, and its severity 1-5 as the strength.
+        seeds: one an image, in ``[0, 2**63)``.
+        definition: ``imagenet_c``, which every published mCE means, or ``imagecorruptions``; they differ in
+            elastic_transform, frost, motion_blur, snow, and in zoom_blur and fog at some image sizes.
+
+    Returns:
+        ``(B,3,H,W)`` uint8 on the device of ``images``.
+
+    Raises:
+        ConfigurationError: an unknown corruption, severity or definition.
+        DataError: images or seeds of the wrong type, shape or number.
+
+    References:
+        Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations",
+        ICLR 2019.
+    """
+    check_definition(definition)
+    setting = Setting(check_request(images, condition, seeds), definition)
+    corruption = BATCHED[condition.name]
+    on_cpu = images.device.type == "cpu"
+    chunk = corruption.chunk if on_cpu else _ACCELERATOR_CHUNK
+    padded = corruption.fixed_batch and not on_cpu
+    corrupted = torch.empty_like(images, memory_format=torch.contiguous_format)
+    for start in range(0, len(images), chunk):
+        part, part_seeds = images[start : start + chunk].contiguous(), list(seeds[start : start + chunk])
+        kept = len(part)
+        if padded and kept < chunk:
+            part = torch.cat([part, part[-1:].expand(chunk - kept, -1, -1, -1)])
+            part_seeds += part_seeds[-1:] * (chunk - kept)
+        draws = corruption.sample(part, setting, part_seeds)
+        corrupted[start : start + kept] = corruption.apply(part, draws, setting)[:kept]
+    return corrupted

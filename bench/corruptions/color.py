@@ -1,0 +1,78 @@
+"""Global changes of colour: brightness, saturate and contrast."""
+
+import torch
+from torch import Tensor
+
+from bench.corruptions.draws import Corruption, Draws, Setting, sample_nothing
+
+BRIGHTNESS = (0.1, 0.2, 0.3, 0.4, 0.5)
+"""Added to the value of HSV."""
+SATURATE = ((0.3, 0.0), (0.1, 0.0), (2, 0.0), (5, 0.1), (20, 0.2))
+"""Factor and offset of the saturation of HSV."""
+CONTRAST = (0.4, 0.3, 0.2, 0.1, 0.05)
+
+
+def _apply_brightness(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:
+    # at a fixed hue and saturation, red, green and blue are proportional to the value: no way round by HSV is needed
+    added = setting.choose(BRIGHTNESS)
+    before = torch.arange(256, dtype=torch.float64) / 255
+    after = _steady((before + added).clamp(max=1) * 255)
+    factor = (after / torch.arange(256)).float().to(images.device)
+    factor[0] = 0
+    brightest = images.amax(1)
+    index = brightest.flatten().int()
+    levels = images * factor.index_select(0, index).view_as(brightest)[:, None]
+    black = (brightest == 0).float().mul_(float(after[0]))
+    return levels.add_(black[:, None]).clamp_(0, 255).to(torch.uint8)
+
+
+def _steady(levels: Tensor) -> Tensor:
+    """Float64 levels whose truncation survives float32: a rounding's breadth from a whole level becomes more."""
+    nearest = levels.round()
+    margin = torch.where(levels < nearest, -1e-3, 1e-3)
+    return torch.where((levels - nearest).abs() < 1e-6, nearest + margin, levels)
+
+
+def _apply_saturate(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:
+    factor, offset = setting.choose(SATURATE)
+    # float64, step by step as skimage.color does it: whole factors land on whole levels, where the truncation
+    # follows the rounding of the reference
+    value, low = (bound.double().div_(255) for bound in (images.amax(1), images.amin(1)))
+    red, green, blue = (images[:, channel].double().div_(255) for channel in range(3))
+    delta = value - low
+    divisor = torch.where(delta == 0, 1.0, delta)
+    hue = torch.where(red == value, (green - blue) / divisor, 0.0)
+    hue = torch.where(green == value, (blue - red) / divisor + 2, hue)
+    hue = torch.where(blue == value, (red - green) / divisor + 4, hue)
+    hue = torch.where(delta == 0, 0.0, (hue / 6) % 1)
+    saturation = torch.where(delta == 0, 0.0, delta / torch.where(value == 0, 1.0, value))
+    saturation = (saturation * factor + offset).clamp_(0, 1)
+    return _from_hsv(hue, saturation, value)
+
+
+def _from_hsv(hue: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
+    """``(B,3,H,W)`` uint8 from float64 ``(B,H,W)`` hue, saturation and value, truncated."""
+    sector = torch.floor(hue * 6)
+    share = hue * 6 - sector
+    low = value * (1 - saturation)
+    falling = value * (1 - share * saturation)
+    rising = value * (1 - (1 - share) * saturation)
+    candidates = torch.stack([value, low, falling, rising], 1).mul_(255).clamp_(0, 255).to(torch.uint8)
+    # which of value, low, falling and rising each channel takes in the six sectors of the hue
+    table = torch.tensor(
+        [[0, 3, 1], [2, 0, 1], [1, 0, 3], [1, 2, 0], [3, 1, 0], [0, 1, 2]], dtype=torch.int64, device=hue.device
+    )
+    wanted = table.index_select(0, sector.to(torch.int64).flatten() % 6).view(*hue.shape, 3).permute(0, 3, 1, 2)
+    return candidates.gather(1, wanted)
+
+
+def _apply_contrast(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:
+    factor = setting.choose(CONTRAST)
+    pixels = images.shape[2] * images.shape[3]
+    mean = images.flatten(2).sum(2, dtype=torch.int64).double().div_(pixels).mul_(1 - factor)
+    return torch.add(mean.float()[..., None, None], images, alpha=factor).clamp_(0, 255).to(torch.uint8)
+
+
+BRIGHTNESS_SHIFT = Corruption(sample_nothing, _apply_brightness)
+SATURATION = Corruption(sample_nothing, _apply_saturate)
+CONTRAST_LOSS = Corruption(sample_nothing, _apply_contrast)

@@ -1,0 +1,138 @@
+"""Digital: elastic transform, pixelate and JPEG compression."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision.io import decode_jpeg, encode_jpeg
+
+from bench.corruptions.draws import Corruption, Draws, Setting, draw_scalars, draw_uniform, sample_nothing
+from bench.corruptions.filters import gaussian
+
+ELASTIC_IMAGENET_C = (
+    (244 * 2, 244 * 0.7, 244 * 0.1),
+    (244 * 2, 244 * 0.08, 244 * 0.2),
+    (244 * 0.05, 244 * 0.01, 244 * 0.02),
+    (244 * 0.07, 244 * 0.01, 244 * 0.02),
+    (244 * 0.12, 244 * 0.01, 244 * 0.02),
+)
+"""Strength and smoothness of the displacement, reach of the affine map, in pixels (244 as published, for any size)."""
+ELASTIC_PACKAGE = (250 * 0.05, 250 * 0.065, 250 * 0.085, 250 * 0.1, 250 * 0.12)
+PIXELATE = (0.6, 0.5, 0.4, 0.3, 0.25)
+JPEG_QUALITY = (25, 18, 15, 10, 7)
+
+_PILLOW_BITS = 22
+"""Precision of Pillow's resampling weights for 8-bit images (Resample.c)."""
+
+
+def _sample_elastic(images: Tensor, setting: Setting, seeds: Sequence[int]) -> Draws:
+    draws = {"displacement": draw_uniform(seeds, (2, *images.shape[2:]), images.device)}
+    if setting.definition == "imagenet_c":
+        draws["points"] = draw_scalars(seeds, 6).view(-1, 3, 2) * 2 - 1
+    return draws
+
+
+def _apply_elastic(images: Tensor, draws: Draws, setting: Setting) -> Tensor:
+    height, width = images.shape[2:]
+    levels = images.float()
+    if setting.definition == "imagenet_c":
+        strength, smoothness, reach = setting.choose(ELASTIC_IMAGENET_C)
+        levels = _warp_affine(levels, draws["points"].numpy() * reach)
+        sigma = (smoothness, smoothness)
+    else:
+        strength = setting.choose(ELASTIC_PACKAGE) * height * 0.005
+        sigma = (height * 0.01, width * 0.01)
+    shift = gaussian(draws["displacement"], sigma, truncate=3.0, reflect=True) * strength
+    rows = shift[:, 1].add_(torch.arange(height, device=images.device)[:, None])
+    columns = shift[:, 0].add_(torch.arange(width, device=images.device))
+    grid = torch.stack([(columns * 2 + 1) / width - 1, (rows * 2 + 1) / height - 1], -1)
+    moved = F.grid_sample(levels, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    return moved.add_(5e-4).clamp_(0, 255).to(torch.uint8)
+
+
+def _warp_affine(levels: Tensor, moves: NDArray[np.float64]) -> Tensor:
+    """OpenCV's warpAffine as ImageNet-C was made with it: bilinear, positions in 1/32 pixel, mirrored at the edge.
+
+    Args:
+        levels: ``(B,3,H,W)`` floats.
+        moves: ``(B,3,2)`` pixels by which three points in the middle of each image move.
+    """
+    height, width = levels.shape[2:]
+    # the original names the points (height, width) where OpenCV reads (x, y): the same for its square images
+    center, arm = np.array([height // 2, width // 2]), min(height, width) // 3
+    before = np.stack([center + arm, center + np.array([arm, -arm]), center - arm]).astype(np.float64)
+    grids = []
+    for move in moves:
+        after = (before + move).astype(np.float32)
+        # from the moved points back to the first: the map each pixel of the result is read through
+        back = np.linalg.solve(np.hstack([after.astype(np.float64), np.ones((3, 1))]), before).T
+        columns, rows = (_fixed_point(line, height, width) for line in back)
+        grids.append(np.stack([columns * 2 / (width - 1) - 1, rows * 2 / (height - 1) - 1], -1))
+    grid = torch.from_numpy(np.stack(grids).astype(np.float32)).to(levels.device)
+    return F.grid_sample(levels, grid, mode="bilinear", padding_mode="reflection", align_corners=True)
+
+
+def _fixed_point(line: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
+    """``(H,W)`` positions ``line @ (x, y, 1)`` in the fixed point of OpenCV 2 to 4: 1/1024, cut to 1/32 pixel."""
+    along = np.rint(line[0] * np.arange(width) * 1024).astype(np.int32)
+    down = np.rint((line[1] * np.arange(height) + line[2]) * 1024).astype(np.int32) + 16
+    return np.asarray((down[:, None] + along) >> 5, dtype=np.float64) / 32
+
+
+def _apply_pixelate(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:
+    factor = setting.choose(PIXELATE)
+    height, width = images.shape[2:]
+    # Pillow goes along the rows first; lines are gathered fastest from the leading dimension
+    narrow = _box_lines(images.permute(3, 0, 1, 2).contiguous(), int(width * factor))
+    small = _box_lines(narrow.permute(3, 1, 2, 0).contiguous(), int(height * factor))
+    wide = small.permute(3, 1, 2, 0).contiguous().index_select(0, _repeats(width, len(narrow), images.device))
+    tall = wide.permute(3, 1, 2, 0).contiguous().index_select(0, _repeats(height, len(small), images.device))
+    return tall.permute(1, 2, 0, 3).contiguous()
+
+
+def _box_lines(lines: Tensor, count: int) -> Tensor:
+    """Shrink ``(n, ...)`` uint8 lines to ``count`` by Pillow's box filter, to the last bit."""
+    sources, weights = _box_taps(len(lines), count, lines.device)
+    total = torch.full((count, *lines.shape[1:]), 1 << (_PILLOW_BITS - 1), dtype=torch.int32, device=lines.device)
+    for source, weight in zip(sources, weights, strict=True):
+        total.addcmul_(lines.index_select(0, source).to(torch.int32), weight.view(-1, 1, 1, 1))
+    return total.bitwise_right_shift_(_PILLOW_BITS).to(torch.uint8)
+
+
+@lru_cache
+def _box_taps(length: int, count: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """``(taps, count)`` source lines and their int32 fixed-point weights."""
+    scale = length / count
+    center = (np.arange(count) + 0.5) * scale
+    first = np.maximum((center - scale / 2 + 0.5).astype(np.int64), 0)
+    last = np.minimum((center + scale / 2 + 0.5).astype(np.int64), length)
+    source = first + np.arange((last - first).max())[:, None]
+    offset = (source - center + 0.5) / scale
+    inside = (source < last) & (offset > -0.5) & (offset <= 0.5)
+    weights = np.where(inside, (0.5 + (1 << _PILLOW_BITS) / inside.sum(0)).astype(np.int32), 0)
+    return (
+        torch.from_numpy(source.clip(0, length - 1)).to(device),
+        torch.from_numpy(weights.astype(np.int32)).to(device),
+    )
+
+
+@lru_cache
+def _repeats(length: int, count: int, device: torch.device) -> Tensor:
+    """``(length,)`` which of ``count`` lines each line of the enlarged image repeats."""
+    return torch.from_numpy(((np.arange(length) + 0.5) * (count / length)).astype(np.int64)).to(device)
+
+
+def _apply_jpeg(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:
+    quality = setting.choose(JPEG_QUALITY)
+    # on the CPU whatever the device: another codec than libjpeg gives other bytes
+    compressed = [decode_jpeg(encode_jpeg(image, quality=quality)) for image in images.cpu()]
+    return torch.stack(compressed).to(images.device)
+
+
+ELASTIC_TRANSFORM = Corruption(_sample_elastic, _apply_elastic, fixed_batch=True)
+PIXELATION = Corruption(sample_nothing, _apply_pixelate)
+JPEG_COMPRESSION = Corruption(sample_nothing, _apply_jpeg)

@@ -1,0 +1,93 @@
+"""What a batched corruption is made of: seeded draws per image, and a deterministic function of them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from bench.corruptions.catalogue import Definition
+from bench.seeding import derive_seed
+
+Parameter = TypeVar("Parameter")
+
+Draws = Mapping[str, Tensor]
+"""Random parameters by name, each ``(B, ...)``: one row an image."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How strongly, and by whose definition."""
+
+    severity: int
+    """1 to 5."""
+    definition: Definition
+    """``imagenet_c`` or ``imagecorruptions``."""
+
+    def choose(self, per_severity: Sequence[Parameter]) -> Parameter:
+        """The entry of this severity."""
+        return per_severity[self.severity - 1]
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """A corruption split into what is random and what is not."""
+
+    sample: Callable[[Tensor, Setting, Sequence[int]], Draws]
+    """``(B,3,H,W)`` uint8 images, setting and one seed an image to draws."""
+    apply: Callable[[Tensor, Draws, Setting], Tensor]
+    """Images and draws to corrupted ``(B,3,H,W)`` uint8 images, the same every time."""
+    chunk: int = 1
+    """Images corrupted together on a CPU: few enough to stay in its cache."""
+    fixed_batch: bool = False
+    """Whether the result could depend on the batch size through the choice of a library's kernel, so that batches
+    on an accelerator are padded to one size."""
+
+
+def sample_nothing(_images: Tensor, _setting: Setting, _seeds: Sequence[int]) -> Draws:
+    """The draws of a corruption without randomness."""
+    return {}
+
+
+def generators(seeds: Sequence[int], device: torch.device) -> Iterator[torch.Generator]:
+    """A generator on ``device`` for each seed; use each before asking for the next."""
+    generator = torch.Generator(device)
+    for seed in seeds:
+        yield generator.manual_seed(seed)
+
+
+def draw_normal(seeds: Sequence[int], shape: Sequence[int], device: torch.device) -> Tensor:
+    """``(B, *shape)`` float32 standard normal draws."""
+    draws = torch.empty((len(seeds), *shape), device=device)
+    for row, generator in zip(draws, generators(seeds, device), strict=True):
+        row.normal_(generator=generator)
+    return draws
+
+
+def draw_uniform(seeds: Sequence[int], shape: Sequence[int], device: torch.device) -> Tensor:
+    """``(B, *shape)`` float32 uniform draws in ``[-1, 1)``."""
+    draws = torch.empty((len(seeds), *shape), device=device)
+    for row, generator in zip(draws, generators(seeds, device), strict=True):
+        row.uniform_(-1, 1, generator=generator)
+    return draws
+
+
+def draw_integers(seeds: Sequence[int], shape: Sequence[int], high: int, device: torch.device) -> Tensor:
+    """``(B, *shape)`` int32 uniform draws in ``[0, high)``."""
+    draws = torch.empty((len(seeds), *shape), device=device, dtype=torch.int32)
+    for row, generator in zip(draws, generators(seeds, device), strict=True):
+        row.random_(0, high, generator=generator)
+    return draws
+
+
+def draw_scalars(seeds: Sequence[int], count: int) -> Tensor:
+    """``(B, count)`` float64 uniform draws in ``[0, 1)``, on the CPU whatever the device of the images.
+
+    They come from another stream than the draws above, so that both may be used for one image.
+    """
+    draws = torch.empty((len(seeds), count), dtype=torch.float64)
+    streams = [derive_seed("scalars", seed) for seed in seeds]
+    for row, generator in zip(draws, generators(streams, draws.device), strict=True):
+        row.uniform_(generator=generator)
+    return draws

@@ -1,0 +1,172 @@
+"""Weather: snow, frost and fog."""
+
+import importlib.util
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from bench.corruptions.draws import Corruption, Draws, Setting, draw_normal, draw_scalars, draw_uniform
+from bench.corruptions.filters import motion_blur, motion_taps, taps_inside, zoom_window
+from bench.errors import DataError
+
+SNOW = (
+    (0.1, 0.3, 3, 0.5, 10, 4, 0.8),
+    (0.2, 0.3, 2, 0.5, 12, 4, 0.7),
+    (0.55, 0.3, 4, 0.9, 12, 8, 0.7),
+    (0.55, 0.3, 4.5, 0.85, 12, 8, 0.65),
+    (0.55, 0.3, 2.5, 0.85, 12, 12, 0.55),
+)
+"""Mean and standard deviation of the flakes, zoom, threshold, radius and sigma of the motion, weight of the image."""
+FROST = ((1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75))
+"""Weights of the image and of the frost."""
+FOG = ((1.5, 2), (2.0, 2), (2.5, 1.7), (2.5, 1.5), (3.0, 1.4))
+"""Thickness, and the factor by which the roughness decays from one scale to the next."""
+
+_TEXTURES = {
+    "imagenet_c": ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg"),
+    "imagecorruptions": ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg", "frost6.jpg"),
+}
+_ROUGHNESS = 100.0
+
+
+def _to_bytes(levels: Tensor) -> Tensor:
+    return levels.clamp_(0, 255).to(torch.uint8)
+
+
+def _sample_snow(images: Tensor, setting: Setting, seeds: Sequence[int]) -> Draws:
+    zoom = setting.choose(SNOW)[2]
+    shape = [zoom_window(size, zoom)[1] for size in images.shape[2:]]
+    return {
+        "flakes": draw_normal(seeds, shape, images.device),
+        "angle": draw_scalars(seeds, 1)[:, 0] * 90 - 135,
+    }
+
+
+def _apply_snow(images: Tensor, draws: Draws, setting: Setting) -> Tensor:
+    mean, deviation, _, _, _, _, weight = setting.choose(SNOW)
+    levels = images.float()
+    grey = levels[:, 0] * 0.299 + levels[:, 1] * 0.587 + levels[:, 2] * 0.114
+    whitened = torch.maximum(levels, grey.mul_(1.5).add_(127.5)[:, None]).mul_(1 - weight).add_(levels, alpha=weight)
+    for scene, flakes, angle in zip(whitened, draws["flakes"], draws["angle"].tolist(), strict=True):
+        layer = _snow_layer(flakes * deviation + mean, angle, images.shape[2:], setting)
+        scene.add_(layer).add_(layer.flip(0, 1))
+    return _to_bytes(whitened.add_(5e-4))
+
+
+def _snow_layer(flakes: Tensor, angle: float, size: Sequence[int], setting: Setting) -> Tensor:
+    """``(H,W)`` whole levels of brightness of the falling snow, drawn small and enlarged."""
+    height, width = size
+    _, _, zoom, threshold, radius, sigma, _ = setting.choose(SNOW)
+    (_, _, tall), (_, _, wide) = (zoom_window(side, zoom) for side in size)
+    layer = F.interpolate(flakes[None, None], size=(tall, wide), mode="bilinear", align_corners=True)[0]
+    if setting.definition == "imagenet_c":
+        top, left = (tall - height) // 2, (wide - width) // 2
+        layer = layer[:, top : top + height, left : left + width]
+    layer = torch.where(layer < threshold, 0.0, layer).clamp_(0, 1).mul_(255)
+    taps = motion_taps(radius, sigma, angle)
+    if setting.definition == "imagenet_c":
+        layer = layer.floor_()  # the original hands ImageMagick an 8-bit picture
+    else:
+        taps = taps_inside(taps, tall, wide)
+    return motion_blur(layer, taps).round_()[0, :height, :width]
+
+
+def _sample_frost(images: Tensor, setting: Setting, seeds: Sequence[int]) -> Draws:
+    height, width = images.shape[2:]
+    corners = []
+    for which, down, right in draw_scalars(seeds, 3).tolist():
+        texture = int(which * len(_TEXTURES[setting.definition]))
+        _, tall, wide = frost_texture(texture, height, width, setting.definition, images.device).shape
+        corners.append((texture, int(down * (tall - height)), int(right * (wide - width))))
+    return {"corner": torch.tensor(corners)}
+
+
+def _apply_frost(images: Tensor, draws: Draws, setting: Setting) -> Tensor:
+    height, width = images.shape[2:]
+    image_weight, frost_weight = setting.choose(FROST)
+    levels = images.float().mul_(image_weight)
+    for scene, (texture, top, left) in zip(levels, draws["corner"].tolist(), strict=True):
+        frost = frost_texture(texture, height, width, setting.definition, images.device)
+        scene.add_(frost[:, top : top + height, left : left + width], alpha=frost_weight)
+    return _to_bytes(levels.add_(5e-5))
+
+
+@lru_cache(maxsize=64)
+def frost_texture(index: int, height: int, width: int, definition: str, device: torch.device) -> Tensor:
+    """``(3,h,w)`` uint8 frost, larger than ``height`` x ``width``; the pictures are those of imagecorruptions.
+
+    The package enlarges each by 1.1; ImageNet-C takes it as it is. Where an image is larger than the picture, both
+    enlarge it further (ImageNet-C never met such an image).
+    """
+    spec = importlib.util.find_spec("imagecorruptions")
+    if spec is None or spec.origin is None:
+        raise DataError("the frost pictures come with imagecorruptions: pip install imagecorruptions-imaug")
+    path = Path(spec.origin).parent / "frost" / _TEXTURES[definition][index]
+    texture = cv2.imread(str(path))
+    if texture is None:
+        raise DataError(f"cannot read the frost picture {path}: reinstall imagecorruptions-imaug")
+    tall, wide = texture.shape[:2]
+    larger = definition == "imagecorruptions" or height >= tall or width >= wide
+    scale = max(1.0, height / tall, width / wide) * (1.1 if larger else 1.0)
+    if larger:
+        size = (math.ceil(wide * scale), math.ceil(tall * scale))
+        texture = cv2.resize(texture, dsize=size, interpolation=cv2.INTER_CUBIC)
+    return torch.from_numpy(texture[..., ::-1].copy()).permute(2, 0, 1).contiguous().to(device)
+
+
+def _map_size(longest: int, definition: str) -> int:
+    """Side of the fog map: a power of two; 256 in ImageNet-C, whose images all fit in it."""
+    fitting = 1 << (longest - 1).bit_length()
+    return max(256, fitting) if definition == "imagenet_c" else fitting
+
+
+def _sample_fog(images: Tensor, setting: Setting, seeds: Sequence[int]) -> Draws:
+    side = _map_size(max(images.shape[2:]), setting.definition)
+    return {"heights": draw_uniform(seeds, (side * side - 1,), images.device)}
+
+
+def _apply_fog(images: Tensor, draws: Draws, setting: Setting) -> Tensor:
+    height, width = images.shape[2:]
+    thickness, decay = setting.choose(FOG)
+    fog = plasma(draws["heights"], decay)[:, None, :height, :width]
+    brightest = images.flatten(1).amax(1).float().div_(255).view(-1, 1, 1, 1)
+    levels = torch.add(images, fog, alpha=255 * thickness)
+    return _to_bytes(levels.mul_(brightest / (brightest + thickness)).add_(5e-5))
+
+
+def plasma(heights: Tensor, decay: float) -> Tensor:
+    """Diamond-square height maps on a torus, scaled to [0,1] (plasma_fractal of the originals).
+
+    Args:
+        heights: ``(B, S * S - 1)`` draws in [-1,1], scale by scale: the squares, then the two sets of diamonds.
+        decay: factor by which the roughness shrinks from one scale to the next.
+
+    Returns:
+        ``(B,S,S)`` float32.
+    """
+    side = math.isqrt(heights.shape[1] + 1)
+    corners = heights.new_zeros(len(heights), 1, 1)
+    roughness, used, cells = _ROUGHNESS, 0, 1
+    while cells < side:
+        # the originals multiply uniform draws in [-roughness, roughness] by the roughness once more
+        bumps = heights[:, used : used + 3 * cells**2].view(-1, 3, cells, cells) * roughness**2
+        pair = corners + corners.roll(-1, 1)
+        squares = (pair + pair.roll(-1, 2)).div_(4).add_(bumps[:, 0])
+        across = (squares + squares.roll(1, 1)).add_(corners + corners.roll(-1, 2)).div_(4).add_(bumps[:, 1])
+        along = (squares + squares.roll(1, 2)).add_(pair).div_(4).add_(bumps[:, 2])
+        even, odd = torch.stack([corners, across], -1), torch.stack([along, squares], -1)
+        corners = torch.stack([even.flatten(2), odd.flatten(2)], 2).flatten(1, 2)
+        roughness, used, cells = roughness / decay, used + 3 * cells**2, 2 * cells
+    corners = corners - corners.amin((1, 2), keepdim=True)
+    return corners.div_(corners.amax((1, 2), keepdim=True))
+
+
+SNOW_FALL = Corruption(_sample_snow, _apply_snow)
+FROST_COVER = Corruption(_sample_frost, _apply_frost)
+FOG_BANK = Corruption(_sample_fog, _apply_fog, chunk=8)
