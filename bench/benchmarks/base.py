@@ -76,6 +76,9 @@ class Benchmark(ABC):
             seed: the sweep's seed.
         """
 
+    def check(self) -> None:  # noqa: B027  # a hook that most benchmarks leave empty
+        """Refuse, before any work, what cannot be run: missing folders, say."""
+
     def read(self, crops: Crops, positions: Sequence[int], condition: Condition, *, seed: int) -> Tensor:
         """The images to show, ``(B,3,H,W)`` uint8; called in DataLoader workers, so costly CPU work belongs here."""
         del condition, seed

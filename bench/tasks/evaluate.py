@@ -56,7 +56,8 @@ def check(config: DictConfig) -> None:
     settings.runtime.torch_device()
     if settings.runtime.chunk < 1 or (settings.runtime.batch_size or 1) < 1:
         raise ConfigurationError("runtime.chunk and runtime.batch_size are at least 1")
-    for _, data in settings.benchmarks.values():
+    for benchmark, data in settings.benchmarks.values():
+        benchmark.check()
         check_data(data)
 
 

@@ -158,7 +158,7 @@ def test_odd_modes_and_sizes_decode(tmp_path, mode):
     folder.mkdir(parents=True)
     grey = Image.fromarray(np.arange(12 * 9, dtype=np.uint8).reshape(12, 9))
     if mode == "I;16":
-        image = Image.fromarray((np.asarray(grey).astype(np.uint16) * 256))
+        image = Image.fromarray(np.asarray(grey).astype(np.uint16) * 256)
     else:
         image = grey.convert("RGB").convert(mode) if mode != "LA" else grey.convert("LA")
     image.save(folder / ("a.tif" if mode in ("CMYK", "I;16") else "a.png"))

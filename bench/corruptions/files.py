@@ -1,0 +1,95 @@
+"""ImageNet-C from disk: the published folders, with or without their group folders."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from bench.errors import ConfigurationError, DataError
+from bench.records import Condition
+
+GROUPS = ("", "noise", "blur", "weather", "digital", "extra")
+SIDE = 224
+"""Pixels of the published images."""
+
+
+def condition_folder(root: Path, condition: Condition) -> Path | None:
+    """``<root>[/<group>]/<corruption>/<severity>``, or None where there is no such folder."""
+    for group in GROUPS:
+        folder = root / group / condition.name / f"{condition.strength:g}"
+        if folder.is_dir():
+            return folder
+    return None
+
+
+def check_folders(root: Path, conditions: Iterable[Condition]) -> None:
+    """Refuse, before any work, a folder that lacks corruptions or severities.
+
+    Raises:
+        ConfigurationError: naming every one that is missing.
+    """
+    if not root.is_dir():
+        raise ConfigurationError(f"no folder of corrupted images at {root}: give the benchmark's root=FOLDER")
+    missing = [f"{item.name}/{item.strength:g}" for item in conditions if condition_folder(root, item) is None]
+    if missing:
+        raise ConfigurationError(
+            f"{root} lacks {', '.join(missing)}: expected <corruption>/<severity>/<class>/<image>, with or without"
+            " the published group folders (noise, blur, weather, digital, extra)"
+        )
+
+
+def corrupted_path(folder: Path, image_id: str) -> Path:
+    """Where the corrupted version of an image lies below its condition's folder.
+
+    Args:
+        folder: what ``condition_folder`` returned.
+        image_id: the clean image's path, ``<class>/<image>``.
+
+    Raises:
+        DataError: an image id that would leave the folder.
+    """
+    if image_id.startswith("/") or ".." in Path(image_id).parts:
+        raise DataError(f"image id {image_id!r} is not a path below a class folder")
+    return (folder / image_id).with_suffix(".JPEG")
+
+
+def read_corrupted(root: Path, image_ids: Sequence[str], condition: Condition, size: tuple[int, int]) -> Tensor:
+    """The published images of ``condition``: centre crop of 224 alone, no second resize for a 224 model.
+
+    Args:
+        root: folder of the corruptions.
+        image_ids: names of the clean images.
+        condition: corruption and severity.
+        size: height and width the classifier takes; images are resized to it (bicubic) where it is not 224.
+
+    Returns:
+        ``(B,3,H,W)`` uint8.
+
+    Raises:
+        DataError: a file is missing, does not decode, or is smaller than 224 pixels.
+    """
+    folder = condition_folder(root, condition)
+    if folder is None:
+        raise DataError(f"{root} lacks {condition.name}/{condition.strength:g}")
+    return torch.stack([_read_one(folder, image_id, size) for image_id in image_ids])
+
+
+def _read_one(folder: Path, image_id: str, size: tuple[int, int]) -> Tensor:
+    path = corrupted_path(folder, image_id)
+    if not path.is_file():
+        path = folder / image_id  # kept its own suffix
+    try:
+        with Image.open(path) as opened:
+            image = opened.convert("RGB")
+    except OSError as error:
+        raise DataError(f"corrupted image {path} is missing or does not decode: {error}") from error
+    if min(image.size) < SIDE:
+        raise DataError(f"corrupted image {path} is {image.size[0]} x {image.size[1]}, smaller than {SIDE}")
+    left, top = round((image.width - SIDE) / 2), round((image.height - SIDE) / 2)
+    image = image.crop((left, top, left + SIDE, top + SIDE))
+    if size != (SIDE, SIDE):
+        image = image.resize((size[1], size[0]), Image.Resampling.BICUBIC)
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)

@@ -1,0 +1,83 @@
+"""``task=make_corrupted``: write a dataset's corrupted images to disk in ImageNet-C's layout."""
+
+import logging
+import os
+import tempfile
+from pathlib import Path
+
+from omegaconf import DictConfig
+from PIL import Image
+from torch import Tensor
+
+from bench.benchmarks.corruption import Corruption
+from bench.corruptions.files import corrupted_path
+from bench.data import CropRecipe, Crops, check_data, load_dataset, open_crops
+from bench.errors import ConfigurationError
+from bench.records import Condition
+from bench.tasks.config import Settings, read_settings
+from bench.tasks.progress import SweepProgress
+
+logger = logging.getLogger(__name__)
+RECIPE = CropRecipe(height=224, width=224, crop_pct=0.875, crop_mode="center", interpolation="bilinear")
+"""Resize to 256, centre crop of 224, as the published images were made."""
+QUALITY = 85
+BATCH = 16
+
+
+def check(config: DictConfig) -> None:
+    """Refuse a missing output folder or a suite without on-the-fly corruptions."""
+    settings = read_settings(config)
+    _corruption(settings)
+    check_data(settings.data)
+    if config.out is None:
+        raise ConfigurationError("task=make_corrupted needs out=FOLDER to write to")
+
+
+def run(config: DictConfig) -> None:
+    """Write ``<out>/<corruption>/<severity>/<class>/<image>.JPEG``; what is there already is left alone."""
+    settings = read_settings(config)
+    benchmark, out = _corruption(settings), Path(str(config.out))
+    crops = open_crops(
+        load_dataset(settings.data),
+        RECIPE,
+        cache_dir=Path(settings.runtime.cache_dir).expanduser(),
+        cache_gb=settings.runtime.cache_gb,
+        workers=settings.runtime.workers or 0,
+        on_error=settings.data.on_error,
+    )
+    conditions = benchmark.conditions()
+    with SweepProgress(f"corrupting {crops.name}", len(conditions) * len(crops)) as progress:
+        for condition in conditions:
+            folder = out / condition.name / f"{condition.strength:g}"
+            for start in range(0, len(crops), BATCH):
+                positions = range(start, min(start + BATCH, len(crops)))
+                _write_missing(folder, benchmark, crops, positions, condition, seed=settings.seed)
+                progress.advance(len(positions), condition.key)
+    logger.info("wrote %s", out)
+
+
+def _corruption(settings: Settings) -> Corruption:
+    for benchmark, _ in settings.benchmarks.values():
+        if isinstance(benchmark, Corruption) and benchmark.source != "files":
+            return benchmark
+    raise ConfigurationError("task=make_corrupted needs benchmark=corruption, or a suite with it, made on the fly")
+
+
+def _write_missing(
+    folder: Path, benchmark: Corruption, crops: Crops, positions: range, condition: Condition, *, seed: int
+) -> None:
+    targets = {position: corrupted_path(folder, str(crops.image_ids[position])) for position in positions}
+    missing = [position for position, target in targets.items() if not target.exists()]
+    if missing:
+        images = benchmark.corrupted(crops.read(missing), crops.image_ids[missing], condition, seed=seed)
+        for position, image in zip(missing, images, strict=True):
+            _write_jpeg(targets[position], image)
+
+
+def _write_jpeg(target: Path, image: Tensor) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".writing-", dir=target.parent)
+    with os.fdopen(handle, "wb") as file:
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(file, "JPEG", quality=QUALITY, optimize=True)
+    Path(name).chmod(0o644)
+    Path(name).replace(target)

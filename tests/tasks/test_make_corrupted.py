@@ -1,0 +1,67 @@
+"""``task=make_corrupted`` writes the layout that ``source=files`` reads."""
+
+import hydra
+import pytest
+import torch
+from PIL import Image
+
+from bench.benchmarks.corruption import Corruption
+from bench.errors import ConfigurationError
+from bench.tasks import make_corrupted
+from bench.tasks.cli import CONF
+from bench.tasks.config import register_schemas
+
+
+def compose(*overrides):
+    register_schemas()
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        return hydra.compose("config", overrides=["task=make_corrupted", *overrides])
+
+
+def test_what_is_written_is_what_the_benchmark_shows_up_to_jpeg(tmp_path):
+    config = compose(
+        f"out={tmp_path}/out",
+        f"runtime.cache_dir={tmp_path}/cache",
+        "data.limit=3",
+        "benchmark=corruption",
+        "benchmark.corruptions=[contrast,snow]",
+        "benchmark.severities=[1,4]",
+    )
+    make_corrupted.check(config)
+    make_corrupted.run(config)
+    written = sorted((tmp_path / "out").rglob("*.JPEG"))
+    assert len(written) == 2 * 2 * 3
+    assert {path.relative_to(tmp_path / "out").parts[:2] for path in written} == {
+        ("contrast", "1"),
+        ("contrast", "4"),
+        ("snow", "1"),
+        ("snow", "4"),
+    }
+    assert all(Image.open(path).size == (224, 224) for path in written)
+    tables = Image.open(written[0]).quantization
+    Image.new("RGB", (8, 8)).save(tmp_path / "reference.jpg", quality=85)
+    assert tables == Image.open(tmp_path / "reference.jpg").quantization
+    Corruption(corruptions=("contrast", "snow"), severities=(1, 4), source="files", root=str(tmp_path / "out")).check()
+    before = {path: path.stat().st_mtime_ns for path in written}
+    written[0].unlink()
+    make_corrupted.run(config)
+    assert written[0].exists()
+    assert all(path.stat().st_mtime_ns == before[path] for path in written[1:]), "resumed, not rewritten"
+
+
+def test_mistakes_are_refused():
+    with pytest.raises(ConfigurationError, match="out=FOLDER"):
+        make_corrupted.check(compose())
+    with pytest.raises(ConfigurationError, match="made on the fly"):
+        make_corrupted.check(compose("benchmark=pgd", "out=x"))
+
+
+def test_the_published_crop_is_resize_256_and_centre_224():
+    from importlib.resources import files
+
+    from torchvision import transforms
+
+    path = next(path for path in (files("foolbox") / "data").iterdir() if path.name.startswith("imagenet_03"))
+    image = Image.open(str(path)).convert("RGB")
+    published = transforms.Compose([transforms.Resize(256), transforms.CenterCrop(224), transforms.PILToTensor()])
+    assert torch.equal(torch.from_numpy(make_corrupted.RECIPE(image)), published(image))

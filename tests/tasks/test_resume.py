@@ -1,0 +1,83 @@
+"""The main job on a real model and real images: killed at any moment, it goes on and ends in the same store."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+from bench.results import Store
+from bench.tasks.cli import CONF
+
+RUN = [sys.executable, str(CONF.parent / "run.py")]
+JOB = [
+    "benchmark=corruption",
+    "benchmark.corruptions=[contrast,gaussian_noise]",
+    "benchmark.severities=[3]",
+    "data.limit=12",
+    "runtime.batch_size=2",
+]
+
+
+def command(place, *overrides):
+    return [*RUN, *JOB, f"store={place / 'store'}", f"reports={place}", f"hydra.run.dir={place}/out", *overrides]
+
+
+def run(place, *overrides):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command(place, *overrides), capture_output=True, text=True, check=False, env=environment, cwd=CONF.parent
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def frames(place):
+    store = Store(str(place / "store"))
+    return {cell.spec.cell_id: store.outcomes(cell.spec) for cell in store.cells()}
+
+
+def assert_equal_stores(left, right):
+    assert left.keys() == right.keys()
+    for cell_id in left:
+        pd.testing.assert_frame_equal(left[cell_id], right[cell_id], check_exact=True)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    place = tmp_path_factory.mktemp("uninterrupted")
+    run(place)
+    return frames(place)
+
+
+@pytest.mark.slow
+def test_sigkill_in_the_middle_of_a_cell_loses_only_open_chunks(tmp_path, uninterrupted):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        command(tmp_path, "runtime.chunk=2"),
+        env=environment,
+        cwd=CONF.parent,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while len(list((tmp_path / "store").rglob("*.parquet"))) < 3:
+        assert process.poll() is None
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    parts = {path: path.stat().st_mtime_ns for path in (tmp_path / "store").rglob("0*.parquet")}
+    assert 3 <= len(parts) < 12
+    run(tmp_path, "runtime.chunk=2")
+    assert_equal_stores(frames(tmp_path), uninterrupted)
+    assert all(path.stat().st_mtime_ns == before for path, before in parts.items()), "stored parts were left alone"
+    assert "2 already in" in run(tmp_path, "runtime.chunk=3"), "a third run computes nothing"
+
+
+@pytest.mark.slow
+def test_chunks_and_workers_leave_no_trace(tmp_path, uninterrupted):
+    run(tmp_path, "runtime.chunk=5", "runtime.workers=2")
+    whole = {key: frame.drop(columns="confidence") for key, frame in frames(tmp_path).items()}
+    assert_equal_stores(whole, {key: frame.drop(columns="confidence") for key, frame in uninterrupted.items()})
