@@ -36,13 +36,22 @@ def epsilon_conditions(name: str, epsilons: Sequence[str | float]) -> tuple[Cond
 def attack_outcomes(
     classifier: nn.Module, batch: Batch, attack: AttackSpec, condition: Condition, *, seed: int
 ) -> Outcomes:
-    """The decision on each image's adversarial, with the Linf, L2, ... ``distance`` and the attack's ``success``."""
+    """The decision on each image's adversarial.
+
+    Returns:
+        Outcomes with ``distance`` (in the attack's norm), ``success``, ``queries`` and ``zero_gradient`` beside them.
+    """
     seeds = [derive_seed(seed, condition.key, str(image_id)) for image_id in batch.image_ids]
     result = run_attack(classifier, batch.pixels(), batch.labels, attack, condition.strength, seeds=seeds)
     return Outcomes(
         image_id=batch.image_ids,
         label=batch.labels.cpu().numpy(),
-        prediction=result.prediction.cpu().numpy(),
-        confidence=result.confidence.cpu().numpy(),
-        extra={"distance": result.distance.cpu().numpy(), "success": result.success.cpu().numpy()},
+        prediction=result.prediction,
+        confidence=result.confidence,
+        extra={
+            "distance": result.distance,
+            "success": result.success,
+            "queries": result.queries,
+            "zero_gradient": result.zero_gradient,
+        },
     )

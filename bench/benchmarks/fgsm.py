@@ -35,4 +35,4 @@ class FGSM(Benchmark):
 
     def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
         """One forward and backward pass, and a forward pass on the result."""
-        return attack_outcomes(classifier, batch, AttackSpec("LinfFastGradientAttack"), condition, seed=seed)
+        return attack_outcomes(classifier, batch, AttackSpec("fgsm"), condition, seed=seed)

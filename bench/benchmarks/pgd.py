@@ -42,5 +42,5 @@ class PGD(Benchmark):
 
     def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
         """``steps`` forward and backward passes, and a forward pass on the result."""
-        options = {"steps": self.steps, "rel_stepsize": self.relative_step_size, "random_start": True}
-        return attack_outcomes(classifier, batch, AttackSpec("LinfPGD", options), condition, seed=seed)
+        options = {"steps": self.steps, "rel_stepsize": self.relative_step_size}
+        return attack_outcomes(classifier, batch, AttackSpec("pgd_linf", options), condition, seed=seed)

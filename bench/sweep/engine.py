@@ -39,6 +39,8 @@ class RuntimeConfig:
     """Where decoded crops are kept."""
     cache_gb: float = 50.0
     """Bound on that folder."""
+    fast: bool = True
+    """Batch norms folded into convolutions, channels-last: equal in prediction, faster."""
     keep_memory: bool = True
     """On the CPU, keep freed memory for the next activation instead of returning it to the kernel."""
 

@@ -16,6 +16,7 @@ from bench.benchmarks import Benchmark
 from bench.data import Crops, DataConfig, check_data, load_dataset, open_crops
 from bench.errors import ConfigurationError, DataError
 from bench.models import Classifier, check_model, load_classifier
+from bench.models.fast import prepare_fast
 from bench.records import Provenance
 from bench.results import Store
 from bench.sweep import Cell, UnitResult, WorkUnit, plan_cells, plan_units, run_local
@@ -149,13 +150,14 @@ def _compute(
 ) -> dict[str, str]:
     """Run ``units`` and store each as it is done; the failed cells with their errors."""
     failed: dict[str, str] = {}
+    network = prepare_fast(classifier) if settings.runtime.fast else classifier
 
     with SweepProgress(classifier.name, sum(len(unit) for unit in units)) as progress:
 
         def count(unit: WorkUnit, n: int) -> None:
             progress.advance(n, f"{unit.cell.spec.benchmark} {unit.cell.spec.condition.key}")
 
-        for result in run_local(classifier, units, settings.runtime, seed=settings.seed, on_batch=count):
+        for result in run_local(network, units, settings.runtime, seed=settings.seed, on_batch=count):
             _store_result(result, store, provenance)
             if result.outcomes is None:
                 failed[_label(result.unit.cell)] = result.error
