@@ -1,0 +1,115 @@
+"""Gradient descent attacks on the active set: foolbox's steps, and an image leaves the batch once it is broken."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from eagerpy.astensor import astensor, astensors
+from eagerpy.tensor.tensor import Tensor as EagerTensor
+from foolbox.attacks.gradient_descent_base import BaseGradientDescent, Optimizer
+from foolbox.types import Bounds
+from torch import Tensor
+
+from bench.attacks.guard import GuardedClassifier, seeded
+from bench.attacks.job import Job, evaluate
+from bench.attacks.result import Candidates
+
+_CPU = torch.device("cpu")
+
+
+def random_start(attack: BaseGradientDescent, images: Tensor, epsilon: float, seeds: Sequence[int]) -> Tensor:
+    """Foolbox's random start, drawn for each image from its own seed.
+
+    Row ``i`` is what foolbox draws for that image alone after ``torch.manual_seed(seeds[i])`` on the CPU, so it
+    depends on neither batch nor device.
+
+    Returns:
+        ``(n,3,H,W)`` starts in the epsilon ball; not yet clipped to [0,1], as in foolbox.
+    """
+    draw = type(attack).get_random_start
+    rows = []
+    for image, seed in zip(images.cpu(), seeds, strict=True):
+        with seeded(seed, _CPU):
+            rows.append(draw(attack, astensor(image[None]), epsilon).raw)
+    return torch.cat(rows).to(images.device)
+
+
+def descend(attack: BaseGradientDescent, job: Job, epsilon: float) -> Candidates:
+    """Run a foolbox gradient descent attack; each image keeps the iterate of the first step it was broken at.
+
+    Step for step the iterates are foolbox's; an image never broken keeps the last one. The logits that decide
+    whether an image leaves are those the next gradient needs anyway, so deciding costs no forward pass.
+
+    Args:
+        attack: the configured foolbox attack.
+        job: images to attack.
+        epsilon: radius of the ball, in the attack's norm.
+    """
+    classes, sign = (job.labels, 1.0) if job.targets is None else (job.targets, -1.0)
+    origin, moved = job.images, job.images
+    if attack.random_start:
+        moved = random_start(attack, job.images, epsilon, job.seeds).clamp(0, 1)
+    stepsize = attack.rel_stepsize * epsilon if attack.abs_stepsize is None else attack.abs_stepsize
+    optimizer = attack.get_optimizer(astensor(origin), stepsize)
+
+    found, logits_found = job.images.clone(), None
+    queries = torch.zeros(len(job), dtype=torch.int64)
+    zero_share = torch.empty(len(job))
+    active = torch.arange(len(job), device=origin.device)
+    for step in range(attack.steps + 1):
+        last = step == attack.steps
+        logits, gradient = (evaluate(job.model, moved), None) if last else _gradient(job.model, moved, classes)
+        if logits_found is None:
+            logits_found = torch.empty(len(job), logits.shape[1], device=logits.device, dtype=logits.dtype)
+        if step == 0 and gradient is not None:
+            zero_share = (gradient == 0).float().flatten(1).mean(dim=1).cpu()
+        queries[active.cpu()] += 1
+        leaving = torch.ones_like(active, dtype=torch.bool) if last else job.rows(active).broken(logits)
+        found[active[leaving]] = moved[leaving]
+        logits_found[active[leaving]] = logits[leaving]
+        if bool(leaving.all()):
+            break
+        assert gradient is not None
+        if bool(leaving.any()):
+            stay = ~leaving
+            active, origin, moved, gradient, classes = (t[stay] for t in (active, origin, moved, gradient, classes))
+            _keep_rows(optimizer, stay)
+        moved = _step(attack, optimizer, moved, origin, gradient, sign, epsilon)
+    assert logits_found is not None
+    return Candidates(images=found, logits=logits_found, queries=queries, zero_gradient=zero_share)
+
+
+def _gradient(model: GuardedClassifier, images: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits, and the gradient of the summed cross-entropy with respect to the images alone."""
+    images = images.detach().requires_grad_()
+    with torch.enable_grad():
+        logits = model(images)
+        loss = F.cross_entropy(logits, classes, reduction="none").sum()
+    (gradient,) = torch.autograd.grad(loss, images)
+    return logits.detach(), gradient
+
+
+def _step(
+    attack: BaseGradientDescent,
+    optimizer: Optimizer,
+    moved: Tensor,
+    origin: Tensor,
+    gradient: Tensor,
+    sign: float,
+    epsilon: float,
+) -> Tensor:
+    """One step of foolbox's ``BaseGradientDescent.run``, with its own methods."""
+    x, x0, slope = astensors(moved, origin, gradient)
+    bounds = Bounds(0.0, 1.0)
+    slope = attack.normalize(slope, x=x, bounds=bounds)
+    x = x + sign * optimizer(slope)
+    x = attack.project(x, x0, epsilon)
+    stepped: Tensor = x.clip(*bounds).raw
+    return stepped
+
+
+def _keep_rows(optimizer: Optimizer, stay: Tensor) -> None:
+    """Drop the state (momentum, moments) of the images that left."""
+    for name, value in vars(optimizer).items():
+        if isinstance(value, EagerTensor):
+            setattr(optimizer, name, astensor(value.raw[stay]))

@@ -1,0 +1,45 @@
+"""The classifier as attacks see it: counted, refused when its logits are NaN, its generators seeded and restored."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bench.attacks.result import AttackError
+
+
+class GuardedClassifier(nn.Module):
+    """Passes images to a classifier, counts them, and raises on NaN logits."""
+
+    def __init__(self, classifier: nn.Module) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.queries = 0
+        self.eval()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits ``(B,K)`` of images ``(B,3,H,W)``.
+
+        Raises:
+            AttackError: a logit is NaN.
+        """
+        self.queries += len(images)
+        logits: Tensor = self.classifier(images)
+        if torch.isnan(logits).any():
+            raise AttackError("the classifier returned NaN logits; an attack on it would mean nothing")
+        return logits
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed torch's and NumPy's global generators, which foolbox draws from, and restore them afterwards."""
+    numpy_state = np.random.get_state()
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        np.random.seed(seed % 2**32)
+        try:
+            yield
+        finally:
+            np.random.set_state(numpy_state)

@@ -1,0 +1,53 @@
+"""What every search is given: the images still to be broken, and when one counts as broken."""
+
+from dataclasses import dataclass
+
+import torch
+from foolbox.criteria import Criterion, Misclassification, TargetedMisclassification
+from torch import Tensor
+
+from bench.attacks.guard import GuardedClassifier
+
+
+@dataclass(frozen=True)
+class Job:
+    """``n`` correctly classified images to attack; an image's outcome may depend on its own row alone."""
+
+    model: GuardedClassifier
+    """The classifier, counted and guarded."""
+    images: Tensor
+    """``(n,3,H,W)`` in [0,1]."""
+    labels: Tensor
+    """``(n,)`` true classes."""
+    targets: Tensor | None
+    """``(n,)`` classes to reach; None for an untargeted attack."""
+    seeds: tuple[int, ...]
+    """``n`` seeds, one an image."""
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def broken(self, logits: Tensor) -> Tensor:
+        """``(n,)`` bool: which rows of ``logits`` ``(n,K)`` are adversarial."""
+        prediction = logits.argmax(dim=1)
+        return prediction != self.labels if self.targets is None else prediction == self.targets
+
+    def criterion(self) -> Criterion:
+        """The same rule as foolbox states it."""
+        return Misclassification(self.labels) if self.targets is None else TargetedMisclassification(self.targets)
+
+    def rows(self, index: Tensor) -> "Job":
+        """The job of the rows in ``index``, a ``(m,)`` int64 tensor."""
+        return Job(
+            model=self.model,
+            images=self.images[index],
+            labels=self.labels[index],
+            targets=None if self.targets is None else self.targets[index],
+            seeds=tuple(self.seeds[i] for i in index.tolist()),
+        )
+
+
+@torch.no_grad()
+def evaluate(model: GuardedClassifier, images: Tensor) -> Tensor:
+    """Logits ``(n,K)`` without a graph."""
+    return model(images)  # type: ignore[no-any-return]

@@ -1,0 +1,224 @@
+"""One call for every attack: clean check, search on what is correctly classified, restarts, verified result."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from foolbox.attacks.base import FixedEpsilonAttack
+from foolbox.attacks.gradient_descent_base import BaseGradientDescent
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from bench.attacks.foolbox_loop import run_foolbox
+from bench.attacks.gradient import descend
+from bench.attacks.guard import GuardedClassifier
+from bench.attacks.job import Job, evaluate
+from bench.attacks.result import AttackResult, Candidates, distances, verify
+from bench.attacks.spec import AttackSpec, build_foolbox, is_gradient_descent, norm_of
+from bench.errors import ConfigurationError
+from bench.seeding import derive_seed
+
+
+def run_attack(
+    classifier: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    attack_spec: AttackSpec,
+    epsilon: float,
+    *,
+    seeds: Sequence[int],
+    targets: Tensor | None = None,
+) -> AttackResult:
+    """Attack a batch of images and report on each.
+
+    Images the classifier already gets wrong are never attacked; they count as broken at distance 0 (untargeted).
+    No image's outcome depends on the others in its batch, beyond the rounding of the classifier's kernels.
+
+    Args:
+        classifier: ``(B,3,H,W)`` in [0,1] -> logits ``(B,K)``, in eval mode.
+        images: ``(B,3,H,W)`` float32 in [0,1].
+        labels: ``(B,)`` int64 true classes.
+        attack_spec: which attack.
+        epsilon: bound of the perturbation in [0,1] pixel units of the attack's norm (one-pixel: how many pixels).
+        seeds: ``B`` seeds, one an image.
+        targets: ``(B,)`` int64 target classes for a targeted attack, in place of ``attack_spec.target``.
+
+    Returns:
+        One entry an image, in order.
+
+    Raises:
+        ConfigurationError: inputs or parameters that cannot work.
+        AttackError: the attack left its ball or [0,1], or the classifier returned NaN.
+    """
+    return run_attack_grid(classifier, images, labels, attack_spec, [epsilon], seeds=seeds, targets=targets)[0]
+
+
+def run_attack_grid(
+    classifier: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    attack_spec: AttackSpec,
+    epsilons: Sequence[float],
+    *,
+    seeds: Sequence[int],
+    targets: Tensor | None = None,
+) -> list[AttackResult]:
+    """``run_attack`` at several epsilons: minimal-norm attacks share one run, in which success at epsilon means a
+    distance of at most epsilon; the others run once for each epsilon, sharing the clean predictions.
+
+    Returns:
+        One result an epsilon, in order.
+    """
+    _check_inputs(classifier, images, labels, seeds, epsilons)
+    model = GuardedClassifier(classifier)
+    clean = evaluate(model, images)
+    if targets is None and attack_spec.target:
+        targets = _choose_targets(attack_spec.target, clean, labels, seeds)
+    if targets is not None and bool((targets == labels).any()):
+        raise ConfigurationError("a target class equals the true class; a targeted attack needs another one")
+    whole = Job(model=model, images=images, labels=labels, targets=targets, seeds=tuple(seeds))
+    correct = torch.nonzero(clean.argmax(dim=1) == labels).flatten()
+    method = _method(attack_spec)
+    job = whole.rows(correct)
+    runs: list[Candidates | None] = [None] * len(epsilons)
+    if len(correct) and method.minimal_norm:
+        runs = [_with_restarts(method, job, attack_spec.restarts, None)] * len(epsilons)
+    elif len(correct):
+        runs = [_with_restarts(method, job, attack_spec.restarts, epsilon) for epsilon in epsilons]
+    return [
+        _judge(method, whole, clean, correct, found, epsilon) for found, epsilon in zip(runs, epsilons, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Method:
+    """A configured attack."""
+
+    name: str
+    """The name it was asked for by; the stage of what it breaks."""
+    search: Callable[[Job, float | None], Candidates]
+    """Job and epsilon (None: seek the smallest perturbation) to candidates."""
+    norm: str
+    """Norm of epsilon."""
+    minimal_norm: bool
+    """Whether one run answers every epsilon."""
+
+
+def _method(spec: AttackSpec) -> _Method:
+    attack = build_foolbox(spec)
+    minimal = not isinstance(attack, FixedEpsilonAttack)
+
+    def search(job: Job, epsilon: float | None) -> Candidates:
+        if spec.active_set and is_gradient_descent(attack):
+            assert isinstance(attack, BaseGradientDescent)
+            assert epsilon is not None
+            return descend(attack, job, epsilon)
+        return run_foolbox(attack, job, epsilon)
+
+    return _Method(name=spec.name, search=search, norm=norm_of(attack, spec), minimal_norm=minimal)
+
+
+def _with_restarts(method: _Method, job: Job, restarts: int, epsilon: float | None) -> Candidates:
+    """Restarts are spent on survivors; a minimal-norm attack repeats every image and keeps the closest."""
+    best = method.search(job, epsilon)
+    for restart in range(1, restarts):
+        again = torch.ones_like(job.labels, dtype=torch.bool) if method.minimal_norm else ~job.broken(best.logits)
+        rows = torch.nonzero(again).flatten()
+        if not len(rows):
+            break
+        part = job.rows(rows)
+        part = replace(part, seeds=tuple(derive_seed(seed, "restart", restart) for seed in part.seeds))
+        found = method.search(part, epsilon)
+        better = part.broken(found.logits)
+        if method.minimal_norm:
+            gap = distances(method.norm, part.images, best.images[rows])
+            closer = distances(method.norm, part.images, found.images) < gap
+            better &= closer | ~part.broken(best.logits[rows])
+        _merge(best, found, rows, better)
+    return best
+
+
+def _merge(best: Candidates, found: Candidates, rows: Tensor, better: Tensor) -> None:
+    """Take over what is better in ``found``, which holds the rows ``rows`` of ``best``; queries add up."""
+    taken = rows[better]
+    best.images[taken] = found.images[better]
+    best.logits[taken] = found.logits[better]
+    best.queries[rows.cpu()] += found.queries
+
+
+def _judge(
+    method: _Method, whole: Job, clean: Tensor, correct: Tensor, found: Candidates | None, epsilon: float
+) -> AttackResult:
+    """Put the candidates back among all images, and verify what is reported."""
+    images, logits = whole.images.clone(), clean.clone()
+    n = len(whole)
+    distance, zero_gradient = np.zeros(n), np.full(n, np.nan, dtype=np.float32)
+    queries = np.zeros(n, dtype=np.int64)
+    clean_prediction = clean.argmax(dim=1)
+    stage = np.where(_numpy(clean_prediction != whole.labels), "clean", "").astype(object)
+    if found is not None:
+        part, rows = whole.rows(correct), _numpy(correct)
+        broken = part.broken(found.logits)
+        sizes = distances(method.norm, part.images, found.images)
+        reported = broken & (sizes <= epsilon) if method.minimal_norm else torch.ones_like(broken)
+        images[correct[reported]] = found.images[reported]
+        logits[correct[reported]] = found.logits[reported]
+        distance[rows] = _numpy(sizes.where(broken, torch.inf) if method.minimal_norm else sizes)
+        queries[rows] = found.queries.numpy()
+        if found.zero_gradient is not None:
+            zero_gradient[rows] = found.zero_gradient.numpy()
+        hit = _numpy(broken & reported)
+        stage[rows[hit]] = method.name if found.stage is None else found.stage[hit]
+    verify(method.norm, epsilon, whole.images, images)
+    confidence, prediction = logits.softmax(dim=1).max(dim=1)
+    return AttackResult(
+        adversarials=images,
+        prediction=_numpy(prediction),
+        confidence=_numpy(confidence).astype(np.float32),
+        distance=distance,
+        success=_numpy(whole.broken(logits)),
+        queries=queries,
+        zero_gradient=zero_gradient,
+        stage=stage.astype(np.str_),
+        clean_prediction=_numpy(clean_prediction),
+        norm=method.norm,
+        epsilon=epsilon,
+    )
+
+
+def _numpy(tensor: Tensor) -> NDArray[Any]:
+    array: NDArray[Any] = tensor.detach().cpu().numpy()
+    return array
+
+
+def _choose_targets(rule: str, clean: Tensor, labels: Tensor, seeds: Sequence[int]) -> Tensor:
+    """``(B,)`` target classes, never the true one."""
+    n_classes = clean.shape[1]
+    if rule == "least_likely":
+        masked = clean.scatter(1, labels[:, None], torch.inf)
+        return masked.argmin(dim=1)
+    if rule == "next":
+        return (labels + 1) % n_classes
+    offsets = [1 + derive_seed(seed, "target") % (n_classes - 1) for seed in seeds]
+    return (labels + torch.tensor(offsets, device=labels.device)) % n_classes
+
+
+def _check_inputs(
+    classifier: nn.Module, images: Tensor, labels: Tensor, seeds: Sequence[int], epsilons: Sequence[float]
+) -> None:
+    if classifier.training:
+        raise ConfigurationError("the classifier is in training mode; call .eval() before attacking it")
+    if images.ndim != 4 or not len(images) == len(labels) == len(seeds):
+        raise ConfigurationError(
+            f"images {tuple(images.shape)}, labels {tuple(labels.shape)} and {len(seeds)} seeds do not belong together;"
+            " expected (B,3,H,W), (B,) and B"
+        )
+    if not len(images):
+        raise ConfigurationError("no images to attack")
+    low, high = float(images.min()), float(images.max())
+    if not (low >= 0 and high <= 1):
+        raise ConfigurationError(f"images must hold pixels in [0,1], got values from {low:.4g} to {high:.4g}")
+    if not all(0 <= epsilon < float("inf") for epsilon in epsilons):
+        raise ConfigurationError(f"epsilon must be finite and not negative, got {list(epsilons)}")
