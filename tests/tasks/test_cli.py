@@ -35,7 +35,7 @@ def _schemas():
         (["benchmarks.pgd.stps=3"], "unknown key 'benchmarks.pgd.stps': did you mean 'benchmarks.pgd.steps'"),
         (["runtime.batch_size=many"], "runtime.batch_size"),
         (["runtime.device=cuda:77"], "runtime.device=cuda:77 is not usable here"),
-        (["benchmarks.corruption.source=magic"], "no corruption source 'magic'"),
+        (["benchmarks.corruption.source=magic"], "unknown corruption source 'magic'"),
         (["benchmarks.corruption.severities=[0,9]"], "severities are 1 to 5"),
         (["=="], "=="),
     ],

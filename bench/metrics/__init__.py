@@ -1,0 +1,1 @@
+"""Pure functions from per-image outcomes to estimates: no classifiers, no files."""

@@ -1,0 +1,113 @@
+"""Corruption error (Hendrycks & Dietterich 2019): per corruption, mean (mCE), relative, and unnormalised."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.corruptions import CORRUPTIONS, SEVERITIES
+from bench.errors import DataError
+from bench.metrics.estimates import bootstrap_mean
+from bench.records import Estimate
+
+ALEXNET_ERROR: Mapping[str, float] = {
+    "gaussian_noise": 0.886428,
+    "shot_noise": 0.894468,
+    "impulse_noise": 0.922640,
+    "defocus_blur": 0.819880,
+    "glass_blur": 0.826268,
+    "motion_blur": 0.785948,
+    "zoom_blur": 0.798360,
+    "snow": 0.866816,
+    "frost": 0.826572,
+    "fog": 0.819324,
+    "brightness": 0.564592,
+    "contrast": 0.853204,
+    "elastic_transform": 0.646056,
+    "pixelate": 0.717840,
+    "jpeg_compression": 0.606500,
+    "speckle_noise": 0.845388,
+    "gaussian_blur": 0.787108,
+    "spatter": 0.717512,
+    "saturate": 0.658248,
+}
+"""AlexNet's top-1 error, mean over the 5 severities: ImageNet-C's published normaliser (hendrycks/robustness)."""
+
+ALEXNET_CLEAN_ERROR = 0.4348
+"""AlexNet's top-1 error on clean images (hendrycks/robustness)."""
+
+Errors = Mapping[tuple[str, int], NDArray[np.bool_]]
+"""(corruption, severity) -> ``(N,)`` whether each image was misclassified; the same images in the same order."""
+
+
+def _severity_weights(corruption: str, scale: float) -> dict[tuple[str, int], float]:
+    return {(corruption, severity): scale / len(SEVERITIES) for severity in SEVERITIES}
+
+
+def corruption_error_weights(corruption: str) -> dict[tuple[str, int], float]:
+    """CE_c = sum_s E_s / sum_s E_AlexNet,s as a weighted sum of error rates, in percent."""
+    return _severity_weights(corruption, 100 / ALEXNET_ERROR[corruption])
+
+
+def relative_corruption_error_weights(corruption: str) -> tuple[dict[tuple[str, int], float], float]:
+    """(mean_s E_s - E_clean) / (the same of AlexNet), in percent: weights of the error rates, and of the clean one."""
+    scale = 100 / (ALEXNET_ERROR[corruption] - ALEXNET_CLEAN_ERROR)
+    return _severity_weights(corruption, scale), -scale
+
+
+def mean_corruption_error(errors: Errors) -> Estimate:
+    """mCE: 100 x the unweighted mean over the 15 corruptions of the ratio to AlexNet.
+
+    Not a ratio of means, nor a mean of per-severity ratios. Extra corruptions in ``errors`` do not enter.
+
+    Raises:
+        DataError: a corruption or severity of the 15 x 5 is missing.
+    """
+    weights = _mean_of([corruption_error_weights(corruption) for corruption in CORRUPTIONS])
+    return bootstrap_mean(_contributions(errors, weights))
+
+
+def relative_mean_corruption_error(errors: Errors, clean_error: NDArray[np.bool_]) -> Estimate:
+    """Relative mCE: 100 x the mean over the 15 corruptions of the relative CE.
+
+    Args:
+        errors: as for ``mean_corruption_error``.
+        clean_error: ``(N,)`` whether each image, uncorrupted, was misclassified.
+    """
+    parts = [relative_corruption_error_weights(corruption) for corruption in CORRUPTIONS]
+    contributions = _contributions(errors, _mean_of([weights for weights, _ in parts]))
+    clean_weight = float(np.mean([weight for _, weight in parts]))
+    return bootstrap_mean(contributions + clean_weight * clean_error)
+
+
+def mean_corruption_accuracy(errors: Errors) -> Estimate:
+    """Unnormalised: the mean accuracy over the 15 x 5 conditions, in [0,1]. Never to be called mCE."""
+    weights = _mean_of([_severity_weights(corruption, -1.0) for corruption in CORRUPTIONS])
+    return bootstrap_mean(1 + _contributions(errors, weights))
+
+
+def corruption_error(errors: Errors, corruption: str) -> Estimate:
+    """CE of one corruption in percent of AlexNet's error."""
+    return bootstrap_mean(_contributions(errors, corruption_error_weights(corruption)))
+
+
+def mean_corruption_accuracy_of(errors: Errors, corruption: str) -> Estimate:
+    """Mean accuracy of one corruption over the 5 severities, in [0,1]."""
+    return bootstrap_mean(1 + _contributions(errors, _severity_weights(corruption, -1.0)))
+
+
+def _mean_of(parts: list[dict[tuple[str, int], float]]) -> dict[tuple[str, int], float]:
+    return {key: weight / len(parts) for part in parts for key, weight in part.items()}
+
+
+def _contributions(errors: Errors, weights: Mapping[tuple[str, int], float]) -> NDArray[np.float64]:
+    missing = [f"{corruption} {severity}" for corruption, severity in weights if (corruption, severity) not in errors]
+    if missing:
+        raise DataError(f"no outcomes for {', '.join(missing[:4])}" + (", ..." if len(missing) > 4 else ""))
+    lengths = {len(errors[key]) for key in weights}
+    if len(lengths) != 1:
+        raise DataError(f"conditions cover different numbers of images: {sorted(lengths)}")
+    total = np.zeros(lengths.pop())
+    for key, weight in weights.items():
+        total += weight * errors[key]
+    return total

@@ -1,0 +1,158 @@
+"""The leaderboard page: one HTML file that needs nothing but itself."""
+
+import base64
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import vl_convert
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from bench.reports.columns import COLUMNS, Column, headline_epsilon
+from bench.reports.subjects import Subject
+from bench.reports.tables import Leaderboard, format_estimate
+
+VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
+DASH = "\N{EN DASH}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One figure of the table."""
+
+    text: str
+    """What is shown."""
+    order: str
+    """What it is sorted by."""
+    interval: str = ""
+    """Shown smaller, below."""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A chart with its heading."""
+
+    title: str
+    """Heading."""
+    note: str
+    """One sentence on how to read it."""
+    chart: alt.TopLevelMixin
+    """The chart."""
+
+    def spec(self) -> str:
+        """Vega-Lite JSON that cannot end a script element."""
+        return json.dumps(self.chart.to_dict()).replace("</", "<\\/")
+
+
+def render_page(name: str, board: Leaderboard, subjects: Sequence[Subject], plots: Sequence[Plot]) -> str:
+    """The page.
+
+    Args:
+        name: of the report.
+        board: its rows.
+        subjects: who they are.
+        plots: in order.
+    """
+    environment = Environment(
+        loader=PackageLoader("bench.reports", "templates"), autoescape=True, undefined=StrictUndefined
+    )
+    environment.globals["headline"] = lambda subject, attack: headline_epsilon(subject, attack).strength
+    by_label = {subject.label: subject for subject in subjects}
+    return environment.get_template("leaderboard.html.j2").render(
+        name=name,
+        axes=_axes(),
+        columns=COLUMNS,
+        rows=[(label, _cells(row), by_label[str(label)]) for label, row in board.table.iterrows()],
+        widths=width_sentences(board.table),
+        protocols=_protocols(subjects),
+        mixed=_mixed(board.table),
+        gaps=board.gaps,
+        subjects=sorted(subjects, key=lambda subject: subject.label),
+        plots=plots,
+        style=(files("bench.reports") / "templates" / "leaderboard.css").read_text(),
+        script=(files("bench.reports") / "templates" / "leaderboard.js").read_text(),
+        table_style=(files("itables") / "html" / "dt_bundle.css").read_text(),
+        table_bundle=base64.b64encode((files("itables") / "html" / "dt_bundle.js").read_bytes()).decode(),
+        vega_bundle=vl_convert.javascript_bundle(None, vl_version=VEGA_LITE).replace("</script", "<\\/script")
+        if plots
+        else "",
+    )
+
+
+def _axes() -> list[tuple[str, int]]:
+    """Headings over the columns, with how many they span."""
+    names = list(dict.fromkeys(column.axis for column in COLUMNS))
+    return [(name, sum(column.axis == name for column in COLUMNS)) for name in names]
+
+
+def _cells(row: "pd.Series[Any]") -> list[Cell]:
+    return [
+        Cell(f"{float(str(row['parameters'])) / 1e6:.2f}", str(row["parameters"])),
+        Cell(f"{float(str(row['gmacs'])):.2f}", str(row["gmacs"])),
+        Cell(str(row["n_images"]), str(row["n_images"])),
+        *(_estimate_cell(row, column) for column in COLUMNS),
+    ]
+
+
+def _estimate_cell(row: "pd.Series[Any]", column: Column) -> Cell:
+    value = float(str(row[column.name]))
+    if math.isnan(value):
+        return Cell(DASH, "1e9" if column.better == "lower" else "-1e9")
+    text, _, interval = format_estimate(row, column.name, percent=column.percent).partition(" ")
+    return Cell(text, repr(value), interval)
+
+
+def width_sentences(table: pd.DataFrame) -> list[str]:
+    """Plain words on how much the number of images leaves open, one a dataset, where it is a lot."""
+    sentences = []
+    for (dataset, n), rows in table.groupby(["dataset", "n_images"]):
+        known = rows.dropna(subset=["clean_accuracy"])
+        if known.empty:
+            continue
+        row = known.iloc[0]
+        spread = row["clean_accuracy_high"] - row["clean_accuracy_low"]
+        if spread > 0.05:
+            sentences.append(
+                f"{dataset} has {n} images: the {row['clean_accuracy']:.0%} clean accuracy of {row['classifier']}"
+                f" could be anything between {row['clean_accuracy_low']:.0%} and {row['clean_accuracy_high']:.0%} (95 % interval)."
+                " Do not rank classifiers whose intervals overlap."
+            )
+    return sentences
+
+
+def _protocols(subjects: Sequence[Subject]) -> list[tuple[str, str]]:
+    """What made the figures: each distinct setting, in words."""
+    facts: dict[str, set[str]] = {}
+    for subject in subjects:
+        spec = subject.spec
+        facts.setdefault("Dataset", set()).add(f"{spec.dataset}, {spec.n_images} images, digest {spec.dataset_digest}")
+        facts.setdefault("Crop", set()).add(spec.crop)
+        facts.setdefault("Precision", set()).add(spec.precision)
+        for benchmark, variant in subject.benchmarks.items():
+            words = [f"{key} {_short(value)}" for key, value in variant.parameters.items()]
+            facts.setdefault(benchmark, set()).add(", ".join([f"version {variant.version}", *words]))
+    return [(name, "; ".join(sorted(values))) for name, values in facts.items()]
+
+
+def _short(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _mixed(table: pd.DataFrame) -> Mapping[str, list[str]]:
+    """Protocol columns in which rows of this page differ, with their values: such rows must not be ranked together."""
+    columns = {
+        "dataset_digest": "dataset",
+        "corruption_source": "corruption source",
+        "corruption_definition": "corruption definition",
+        "fgsm_epsilon": "FGSM epsilon",
+        "pgd_epsilon": "PGD epsilon",
+        "precision": "precision",
+        "seed": "seed",
+    }
+    values = {title: sorted({str(value) for value in table[name].dropna()} - {""}) for name, title in columns.items()}
+    return {title: found for title, found in values.items() if len(found) > 1}

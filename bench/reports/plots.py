@@ -1,0 +1,141 @@
+"""The plots of a report, as Vega-Lite charts over the report's tables."""
+
+import altair as alt
+import pandas as pd
+
+from bench.corruptions import CORRUPTIONS, EXTRA_CORRUPTIONS
+
+PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F6A00", "#8A3FFC"]
+"""Colour-blind safe (after Okabe & Ito 2008)."""
+
+
+def severity_plot(accuracies: pd.DataFrame) -> alt.TopLevelMixin:
+    """Accuracy against severity, a panel a corruption, a line a classifier, with intervals.
+
+    Args:
+        accuracies: rows of ``condition_accuracies`` for ``clean`` and ``corruption``; clean is drawn as severity 0.
+    """
+    corrupted = accuracies[accuracies["benchmark"] == "corruption"]
+    names = [name for name in (*CORRUPTIONS, *EXTRA_CORRUPTIONS) if name in set(corrupted["condition"])]
+    clean = accuracies[accuracies["benchmark"] == "clean"].drop(columns="condition")
+    origin = clean.merge(pd.DataFrame({"condition": names}), how="cross")
+    rows = pd.concat([origin, corrupted], ignore_index=True)
+    base = alt.Chart(_slim(rows)).encode(
+        x=alt.X("strength:Q", title="severity (0 = clean)", axis=alt.Axis(values=[0, 1, 2, 3, 4, 5], format="d")),
+        color=_classifier(rows),
+    )
+    return (
+        _bands(base, "accuracy")
+        .properties(width=150, height=120)
+        .facet(alt.Facet("condition:N", title=None, sort=names), columns=5)
+    )
+
+
+def epsilon_plot(accuracies: pd.DataFrame) -> alt.TopLevelMixin:
+    """Robust accuracy against epsilon, a panel an attack, a line a classifier, with intervals.
+
+    Args:
+        accuracies: rows of ``condition_accuracies`` for ``clean`` and attacks; clean is drawn as epsilon 0.
+    """
+    attacked = accuracies[~accuracies["benchmark"].isin(["clean", "corruption"])]
+    names = sorted(set(attacked["benchmark"]))
+    clean = accuracies[accuracies["benchmark"] == "clean"].drop(columns="benchmark")
+    origin = clean.merge(pd.DataFrame({"benchmark": names}), how="cross")
+    rows = pd.concat([origin, attacked], ignore_index=True)
+    rows = rows.assign(epsilon=rows["strength"] * 255)
+    base = alt.Chart(_slim(rows, "epsilon", "benchmark")).encode(
+        x=alt.X("epsilon:Q", title="epsilon (of 255, Linf)"), color=_classifier(rows)
+    )
+    return (
+        _bands(base, "robust accuracy")
+        .properties(width=330, height=240)
+        .facet(alt.Facet("benchmark:N", title=None, sort=names), columns=2)
+    )
+
+
+def clean_against_mce_plot(board: pd.DataFrame) -> alt.TopLevelMixin:
+    """Clean accuracy against mCE with both intervals: the lower right corner is where one wants to be."""
+    rows = board.reset_index()[
+        [
+            "label",
+            *(f"{name}{end}" for name in ("clean_accuracy", "mean_corruption_error") for end in ("", "_low", "_high")),
+        ]
+    ].dropna()
+    base = alt.Chart(rows).encode(color=_classifier(rows))
+    x = alt.X("clean_accuracy:Q", title="clean accuracy", axis=alt.Axis(format="%"), scale=alt.Scale(zero=False))
+    y = alt.Y("mean_corruption_error:Q", title="mCE (lower is better)", scale=alt.Scale(zero=False))
+    points = base.mark_point(filled=True, size=90, opacity=1).encode(
+        x=x,
+        y=y,
+        tooltip=[
+            alt.Tooltip("label:N", title="classifier"),
+            alt.Tooltip("clean_accuracy:Q", title="clean accuracy", format=".1%"),
+            alt.Tooltip("mean_corruption_error:Q", title="mCE", format=".1f"),
+        ],
+    )
+    across = base.mark_rule().encode(
+        x=alt.X("clean_accuracy_low:Q", title="clean accuracy", axis=alt.Axis(format="%")),
+        x2="clean_accuracy_high:Q",
+        y=y,
+    )
+    along = base.mark_rule().encode(
+        x=x, y=alt.Y("mean_corruption_error_low:Q", title="mCE (lower is better)"), y2="mean_corruption_error_high:Q"
+    )
+    chart: alt.LayerChart = (across + along + points).properties(width=420, height=300)
+    return chart
+
+
+def corruption_heat_map(corruptions: pd.DataFrame) -> alt.TopLevelMixin:
+    """Corruption error of each classifier and corruption, in percent of AlexNet's error."""
+    names = [name for name in (*CORRUPTIONS, *EXTRA_CORRUPTIONS) if name in set(corruptions["corruption"])]
+    base = alt.Chart(corruptions[["label", "corruption", "family", "corruption_error", "mean_accuracy"]]).encode(
+        x=alt.X("corruption:N", sort=names, title=None, axis=alt.Axis(labelAngle=-45)),
+        y=alt.Y("label:N", title=None),
+    )
+    colour = alt.Color(
+        "corruption_error:Q", title="CE", scale=alt.Scale(scheme="redyellowgreen", reverse=True, domain=[30, 120])
+    )
+    cells = base.mark_rect().encode(
+        color=colour,
+        tooltip=[
+            alt.Tooltip("label:N", title="classifier"),
+            "corruption:N",
+            "family:N",
+            alt.Tooltip("corruption_error:Q", title="CE", format=".1f"),
+            alt.Tooltip("mean_accuracy:Q", title="mean accuracy", format=".1%"),
+        ],
+    )
+    text = base.mark_text(fontSize=10, color="#111").encode(text=alt.Text("corruption_error:Q", format=".0f"))
+    chart: alt.LayerChart = (cells + text).properties(width=46 * max(len(names), 4), height=alt.Step(26))
+    return chart
+
+
+def _bands(base: alt.Chart, title: str) -> alt.LayerChart | alt.FacetChart:
+    axis = alt.Axis(format="%", tickCount=4)
+    scale = alt.Scale(domain=[0, 1])
+    band = base.mark_area(opacity=0.12).encode(
+        y=alt.Y("accuracy_low:Q", title=title, scale=scale, axis=axis), y2="accuracy_high:Q"
+    )
+    line = base.mark_line(point=True, strokeWidth=2).encode(
+        y=alt.Y("accuracy:Q", title=title, scale=scale, axis=axis),
+        tooltip=[
+            alt.Tooltip("label:N", title="classifier"),
+            alt.Tooltip("accuracy:Q", format=".1%"),
+            alt.Tooltip("accuracy_low:Q", title="low", format=".1%"),
+            alt.Tooltip("accuracy_high:Q", title="high", format=".1%"),
+        ],
+    )
+    return alt.layer(band, line)
+
+
+def _slim(rows: pd.DataFrame, *more: str) -> pd.DataFrame:
+    """Only what the plots read, rounded: the page carries this data as text."""
+    kept = ["label", "condition", "strength", "accuracy", "accuracy_low", "accuracy_high", *more]
+    return rows[[name for name in kept if name in rows]].round(5)
+
+
+def _classifier(rows: pd.DataFrame) -> alt.Color:
+    labels = sorted(set(rows["label"]))
+    if len(labels) > len(PALETTE):
+        return alt.Color("label:N", title="classifier", legend=alt.Legend(symbolLimit=0))
+    return alt.Color("label:N", title="classifier", scale=alt.Scale(domain=labels, range=PALETTE[: len(labels)]))

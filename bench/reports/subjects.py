@@ -1,0 +1,149 @@
+"""Who is reported on: a classifier under one protocol, with its outcomes by benchmark and condition."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.errors import DataError
+from bench.records import Condition, Parameter, Provenance, RunSpec
+from bench.results import Store, StoredCell
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One benchmark under one version and set of parameters."""
+
+    version: str
+    """The benchmark's version."""
+    parameters: Mapping[str, Parameter]
+    """What identifies it beside conditions."""
+    cells: Mapping[Condition, StoredCell]
+    """Its cells."""
+
+    @property
+    def newest(self) -> str:
+        """When its last cell was computed."""
+        return max(cell.provenance.started for cell in self.cells.values())
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A classifier on one dataset under one protocol: a row of the leaderboard."""
+
+    spec: RunSpec
+    """Any of its cells' identities: classifier, dataset and protocol are the same in all."""
+    provenance: Provenance
+    """Of its newest cell."""
+    benchmarks: Mapping[str, Variant]
+    """The newest variant of each benchmark."""
+    older: Sequence[tuple[str, Variant]]
+    """Other variants in the store, left out of the leaderboard."""
+    store: Store
+    """Where the outcomes are."""
+    label: str = ""
+    """Name that no other subject of the report has."""
+    _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False, compare=False)
+
+    def outcomes(self, benchmark: str, condition: Condition) -> pd.DataFrame:
+        """Rows of a complete cell.
+
+        Raises:
+            DataError: the cell is missing, incomplete or failed.
+        """
+        variant = self.benchmarks.get(benchmark)
+        if variant is None:
+            raise DataError(f"{benchmark} was not run")
+        cell = variant.cells.get(condition)
+        if cell is None:
+            raise DataError(f"{benchmark} {condition.key} was not run")
+        if cell.failures:
+            raise DataError(f"{benchmark} {condition.key} failed: {cell.failures[0].error}")
+        if not cell.complete:
+            raise DataError(f"{benchmark} {condition.key} has {cell.n_stored} of {cell.spec.n_images} images")
+        if cell.spec.cell_id not in self._frames:
+            self._frames[cell.spec.cell_id] = self.store.outcomes(cell.spec)
+        return self._frames[cell.spec.cell_id]
+
+    def correct(self, benchmark: str, condition: Condition) -> NDArray[np.bool_]:
+        """``(N,)`` whether each image is classified correctly, in dataset order."""
+        return self.outcomes(benchmark, condition)["correct"].to_numpy(dtype=bool)
+
+    def conditions(self, benchmark: str) -> list[Condition]:
+        """Conditions of the benchmark that have a cell, by name and strength."""
+        variant = self.benchmarks.get(benchmark)
+        return sorted(variant.cells) if variant else []
+
+    def parameter(self, benchmark: str, name: str) -> str:
+        """A parameter of the benchmark as text; empty where it was not run."""
+        variant = self.benchmarks.get(benchmark)
+        return "" if variant is None else str(variant.parameters.get(name, ""))
+
+
+def read_subjects(store: Store) -> list[Subject]:
+    """Every classifier and protocol in the store.
+
+    Raises:
+        DataError: the store is empty.
+    """
+    cells = store.cells()
+    if not cells:
+        raise DataError(f"the store {store.root} is empty: run a sweep first, e.g. python run.py")
+    groups: dict[tuple[object, ...], list[StoredCell]] = {}
+    for cell in cells:
+        groups.setdefault(_protocol(cell.spec), []).append(cell)
+    return _with_labels([_subject(group, store) for group in groups.values()])
+
+
+def _protocol(spec: RunSpec) -> tuple[object, ...]:
+    return (
+        spec.classifier,
+        spec.weights_digest,
+        spec.defense,
+        spec.crop,
+        spec.precision,
+        spec.dataset,
+        spec.dataset_digest,
+        spec.seed,
+    )
+
+
+def _subject(cells: list[StoredCell], store: Store) -> Subject:
+    variants: dict[tuple[str, str, str], dict[Condition, StoredCell]] = {}
+    for cell in cells:
+        parameters = replace(cell.spec, condition=Condition(""), benchmark="").to_json()
+        variants.setdefault((cell.spec.benchmark, cell.spec.version, parameters), {})[cell.spec.condition] = cell
+    newest: dict[str, Variant] = {}
+    older = []
+    for (benchmark, version, _), held in variants.items():
+        variant = Variant(version, next(iter(held.values())).spec.parameters, held)
+        known = newest.get(benchmark)
+        if known is None or variant.newest > known.newest:
+            newest[benchmark] = variant
+            variant, known = known, variant  # type: ignore[assignment]
+        if variant is not None:
+            older.append((benchmark, variant))
+    last = max(cells, key=lambda cell: cell.provenance.started)
+    return Subject(last.spec, last.provenance, newest, older, store)
+
+
+def _with_labels(subjects: list[Subject]) -> list[Subject]:
+    """Add to each name what tells it from others of that name."""
+
+    def unique(labels: list[str]) -> bool:
+        return len(set(labels)) == len(labels)
+
+    labels = [subject.spec.classifier for subject in subjects]
+    for part in ("dataset", "defense", "crop", "precision", "weights_digest", "dataset_digest", "seed"):
+        if unique(labels):
+            break
+        values = [str(getattr(subject.spec, part)) for subject in subjects]
+        twice = {label for label in labels if labels.count(label) > 1}
+        if len(set(values)) > 1:
+            labels = [
+                f"{label} · {value}" if label in twice and value else label
+                for label, value in zip(labels, values, strict=True)
+            ]
+    return [replace(subject, label=label) for subject, label in zip(subjects, labels, strict=True)]

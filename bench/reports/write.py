@@ -1,0 +1,61 @@
+"""Write a report's files: CSV, Markdown and the page."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from bench.reports.page import Plot, render_page
+from bench.reports.plots import clean_against_mce_plot, corruption_heat_map, epsilon_plot, severity_plot
+from bench.reports.subjects import read_subjects
+from bench.reports.tables import ATTACKS, Leaderboard, condition_accuracies, corruption_table, leaderboard, to_markdown
+from bench.results import Store
+
+
+def write_report(store: Store, out_dir: Path) -> list[Path]:
+    """Write ``leaderboard.{csv,md,html}``, ``corruptions.csv`` and ``epsilons.csv``.
+
+    Args:
+        store: read, never written.
+        out_dir: made where missing; files in it of the same names are replaced.
+
+    Returns:
+        The files.
+
+    Raises:
+        DataError: the store is empty or damaged.
+    """
+    subjects = read_subjects(store)
+    board = leaderboard(subjects)
+    accuracies = condition_accuracies(subjects, ["clean", "corruption", *ATTACKS])
+    corruptions = corruption_table(subjects)
+    attacks = accuracies[accuracies["benchmark"].isin(ATTACKS)] if len(accuracies) else accuracies
+    out_dir.mkdir(parents=True, exist_ok=True)
+    plots = _plots(board, accuracies, corruptions)
+    texts = {
+        "leaderboard.csv": board.table.to_csv(index=False),
+        "leaderboard.md": to_markdown(board),
+        "leaderboard.html": render_page(out_dir.name, board, subjects, plots),
+        "corruptions.csv": corruptions.to_csv(index=False),
+        "epsilons.csv": attacks.to_csv(index=False),
+    }
+    for name, text in texts.items():
+        (out_dir / name).write_text(text)
+    return [out_dir / name for name in texts]
+
+
+def _plots(board: Leaderboard, accuracies: pd.DataFrame, corruptions: pd.DataFrame) -> list[Plot]:
+    plots = []
+    known = set(accuracies["benchmark"]) if len(accuracies) else set()
+    if not board.table.dropna(subset=["clean_accuracy", "mean_corruption_error"]).empty:
+        note = "Bars are 95 % intervals. Down and to the right is better on both."
+        plots.append(Plot("Clean accuracy against mCE", note, clean_against_mce_plot(board.table)))
+    if "corruption" in known:
+        note = "Bands are exact 95 % intervals. Severity 0 is the clean image."
+        plots.append(Plot("Accuracy against severity", note, severity_plot(accuracies)))
+    if len(corruptions):
+        note = "Corruption error in percent of AlexNet's: 100 is AlexNet, less is better."
+        plots.append(Plot("Corruption error", note, corruption_heat_map(corruptions)))
+    if known & set(ATTACKS):
+        note = "Bands are exact 95 % intervals over all images. Epsilon 0 is the clean image."
+        plots.append(Plot("Robust accuracy against epsilon", note, epsilon_plot(accuracies)))
+    return plots
