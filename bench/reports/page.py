@@ -18,6 +18,7 @@ from bench.reports.subjects import Subject
 from bench.reports.tables import Leaderboard, format_estimate
 
 VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
+VEGA = "window.vegaEmbed = vegaEmbed;"
 DASH = "\N{EN DASH}"
 
 
@@ -78,7 +79,7 @@ def render_page(name: str, board: Leaderboard, subjects: Sequence[Subject], plot
         script=(files("bench.reports") / "templates" / "leaderboard.js").read_text(),
         table_style=(files("itables") / "html" / "dt_bundle.css").read_text(),
         table_bundle=base64.b64encode((files("itables") / "html" / "dt_bundle.js").read_bytes()).decode(),
-        vega_bundle=vl_convert.javascript_bundle(None, vl_version=VEGA_LITE).replace("</script", "<\\/script")
+        vega_bundle=vl_convert.javascript_bundle(VEGA, vl_version=VEGA_LITE).replace("</script", "<\\/script")
         if plots
         else "",
     )
@@ -117,9 +118,10 @@ def width_sentences(table: pd.DataFrame) -> list[str]:
         row = known.iloc[0]
         spread = row["clean_accuracy_high"] - row["clean_accuracy_low"]
         if spread > 0.05:
+            low, high = f"{row['clean_accuracy_low']:.0%}", f"{row['clean_accuracy_high']:.0%}"
             sentences.append(
-                f"{dataset} has {n} images: the {row['clean_accuracy']:.0%} clean accuracy of {row['classifier']}"
-                f" could be anything between {row['clean_accuracy_low']:.0%} and {row['clean_accuracy_high']:.0%} (95 % interval)."
+                f"{dataset} has {n} images: the {row['clean_accuracy']:.0%} clean accuracy of {row['classifier']} could"
+                f" be anything between {low} and {high} (95 % interval)."
                 " Do not rank classifiers whose intervals overlap."
             )
     return sentences

@@ -93,7 +93,7 @@ def corruption_heat_map(corruptions: pd.DataFrame) -> alt.TopLevelMixin:
         y=alt.Y("label:N", title=None),
     )
     colour = alt.Color(
-        "corruption_error:Q", title="CE", scale=alt.Scale(scheme="redyellowgreen", reverse=True, domain=[30, 120])
+        "corruption_error:Q", title="CE", scale=alt.Scale(scheme="yelloworangered", domain=[20, 130], clamp=True)
     )
     cells = base.mark_rect().encode(
         color=colour,
@@ -105,7 +105,10 @@ def corruption_heat_map(corruptions: pd.DataFrame) -> alt.TopLevelMixin:
             alt.Tooltip("mean_accuracy:Q", title="mean accuracy", format=".1%"),
         ],
     )
-    text = base.mark_text(fontSize=10, color="#111").encode(text=alt.Text("corruption_error:Q", format=".0f"))
+    text = base.mark_text(fontSize=10).encode(
+        text=alt.Text("corruption_error:Q", format=".0f"),
+        color=alt.condition("datum.corruption_error > 90", alt.value("white"), alt.value("#222")),
+    )
     chart: alt.LayerChart = (cells + text).properties(width=46 * max(len(names), 4), height=alt.Step(26))
     return chart
 
@@ -136,6 +139,8 @@ def _slim(rows: pd.DataFrame, *more: str) -> pd.DataFrame:
 
 def _classifier(rows: pd.DataFrame) -> alt.Color:
     labels = sorted(set(rows["label"]))
+    legend = alt.Legend(symbolOpacity=1, symbolLimit=0, labelLimit=260)
     if len(labels) > len(PALETTE):
-        return alt.Color("label:N", title="classifier", legend=alt.Legend(symbolLimit=0))
-    return alt.Color("label:N", title="classifier", scale=alt.Scale(domain=labels, range=PALETTE[: len(labels)]))
+        return alt.Color("label:N", title="classifier", legend=legend)
+    scale = alt.Scale(domain=labels, range=PALETTE[: len(labels)])
+    return alt.Color("label:N", title="classifier", legend=legend, scale=scale)

@@ -26,6 +26,8 @@ new DataTable("#leaderboard", {
   paging: document.querySelectorAll("#leaderboard tbody tr").length > 50,
   pageLength: 50,
   info: false,
+  autoWidth: false,
+  titleRow: 1,
   order: [],
   language: { search: "Filter:" },
 });
