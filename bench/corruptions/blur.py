@@ -1,5 +1,6 @@
 """Blur: defocus, glass, motion, zoom and gaussian."""
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -17,7 +18,16 @@ from bench.corruptions.draws import (
     draw_scalars,
     sample_nothing,
 )
-from bench.corruptions.filters import gaussian, motion_blur, motion_taps, taps_inside, zoom_window
+from bench.corruptions.lines import (
+    LineTaps,
+    combine_lines,
+    gaussian,
+    gaussian_weights,
+    turn,
+    zoom_taps,
+)
+from bench.corruptions.motion import motion_blur, motion_taps, taps_inside
+from bench.corruptions.rounding import flat_levels, look_up, steady
 
 DEFOCUS = ((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5))
 """Radius of the disk and standard deviation of its edge, in pixels."""
@@ -33,34 +43,46 @@ _DOUBLINGS = 6
 """Pointer doublings in glass blur: enough for chains of 64 pixels. One in three to one in two pixels passes its
 pointer on, so a longer chain has a chance below 1e-23."""
 _FASTEST_PRIMES = (2, 3, 5)
+_FOURIER_MARGIN = 1e-4
+"""Levels: above the rounding of a float32 Fourier transform of an image."""
 
 
-def _truncate(levels: Tensor) -> Tensor:
-    """Truncate to bytes, a constant area keeping its level: sums of float32 weights fall short of 1 by rounding."""
-    return levels.add_(5e-4).clamp_(0, 255).to(torch.uint8)
+def _to_bytes(levels: Tensor) -> Tensor:
+    return levels.clamp_(0, 255).to(torch.uint8)
+
+
+def _gaussian(images: Tensor, sigma: float) -> Tensor:
+    levels = flat_levels(gaussian_weights(sigma), 2, True, images.device)
+    return _to_bytes(gaussian(look_up(levels, images), (sigma, sigma)))
 
 
 def _apply_defocus(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:
     height, width = images.shape[2:]
-    spectrum, reach, shape = _disk_spectrum(*setting.choose(DEFOCUS), height, width, images.device)
+    spectrum, reach, shape, margin = _disk_spectrum(*setting.choose(DEFOCUS), height, width, images.device)
     padded = images.new_zeros((*images.shape[:2], *shape), dtype=torch.float32)
     padded[..., : height + 2 * reach, : width + 2 * reach] = F.pad(images.float(), (reach,) * 4, mode="reflect")
     blurred = torch.fft.irfft2(torch.fft.rfft2(padded) * spectrum, s=shape)
-    return _truncate(blurred[..., :height, :width])
+    return _to_bytes(blurred[..., :height, :width] + margin)
 
 
 @lru_cache
 def _disk_spectrum(
     radius: int, edge: float, height: int, width: int, device: torch.device
-) -> tuple[Tensor, int, tuple[int, int]]:
-    """Spectrum of the antialiased disk for images of one size, the disk's reach and the size of the transform."""
+) -> tuple[Tensor, int, tuple[int, int], float]:
+    """The antialiased disk for images of one size.
+
+    Returns:
+        Its spectrum, its reach, the size of the transform, and the margin that makes constant areas truncate as the
+        sum of its float32 weights bids, which is just below 1 for the smaller disks.
+    """
     reach, edge_size = (8, 3) if radius <= 8 else (radius, 5)
     line = np.arange(-reach, reach + 1)
     disk = (line[:, None] ** 2 + line**2 <= radius**2).astype(np.float32)
     disk = cv2.GaussianBlur(disk / disk.sum(), (edge_size, edge_size), sigmaX=edge)
     shape = (_fast_length(height + 2 * reach), _fast_length(width + 2 * reach))
     spectrum = np.conj(np.fft.rfft2(disk.astype(np.float64), s=shape)).astype(np.complex64)
-    return torch.from_numpy(spectrum).to(device), reach, shape
+    margin = math.copysign(_FOURIER_MARGIN, disk.astype(np.float64).sum() - 1)
+    return torch.from_numpy(spectrum).to(device), reach, shape, margin
 
 
 def _fast_length(length: int) -> int:
@@ -78,16 +100,15 @@ def _fast_length(length: int) -> int:
 def _sample_glass(images: Tensor, setting: Setting, seeds: Sequence[int]) -> Draws:
     _, reach, rounds = setting.choose(GLASS)
     shape = (rounds, images.shape[2] - 2 * reach, images.shape[3] - 2 * reach)
-    steps = draw_integers(seeds, shape, (2 * reach) ** 2, images.device)
-    return {"step": steps}
+    return {"step": draw_integers(seeds, shape, (2 * reach) ** 2, images.device)}
 
 
 def _apply_glass(images: Tensor, draws: Draws, setting: Setting) -> Tensor:
     sigma = setting.choose(GLASS)[0]
-    softened = _truncate(gaussian(images.float(), (sigma, sigma)))
+    softened = _gaussian(images, sigma)
     source = glass_sources(draws["step"], images.shape[2:], setting)
     shuffled = softened.flatten(2).gather(2, source[:, None].expand(-1, 3, -1)).view(images.shape)
-    return _truncate(gaussian(shuffled.float(), (sigma, sigma)))
+    return _gaussian(shuffled, sigma)
 
 
 def glass_sources(steps: Tensor, size: Sequence[int], setting: Setting) -> Tensor:
@@ -137,9 +158,11 @@ def _apply_motion(images: Tensor, draws: Draws, setting: Setting) -> Tensor:
     for image, angle, out in zip(images, draws["angle"].tolist(), result, strict=True):
         taps = motion_taps(*setting.choose(MOTION), angle)
         if setting.definition == "imagenet_c":
-            blurred = motion_blur(image.float(), taps).add_(0.5)
+            blurred = motion_blur(image.float(), taps).add_(0.5)  # ImageMagick rounds
         else:
-            blurred = motion_blur(image.float(), taps_inside(taps, height, width)).add_(5e-4)
+            taps = taps_inside(taps, height, width)
+            flat = flat_levels(tuple(weight for _, _, weight in taps), 1, False, images.device)
+            blurred = motion_blur(look_up(flat, image), taps)
         out.copy_(blurred.clamp_(0, 255))
     return result
 
@@ -147,35 +170,39 @@ def _apply_motion(images: Tensor, draws: Draws, setting: Setting) -> Tensor:
 def _apply_zoom(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:
     height, width = images.shape[2:]
     end, step = setting.choose(ZOOM)
-    factors = np.arange(1, end, step)
-    levels = images.float()
-    total = levels * 2  # the image itself and the factor 1
-    for factor in factors[1:]:
-        (top, rows, tall), (left, columns, wide) = (zoom_window(size, factor) for size in (height, width))
-        window = levels[..., top : top + rows, left : left + columns].reshape(len(images), -1, columns)
-        stretched = F.interpolate(window, size=wide, mode="linear", align_corners=True)
-        trim_top, trim_left = (
-            ((tall - height) // 2, (wide - width) // 2) if setting.definition == "imagenet_c" else (0, 0)
-        )
-        stretched = stretched.view(*images.shape[:2], rows, wide)[..., trim_left : trim_left + width]
-        upper, share = _line_positions(rows, tall, trim_top, height, images.device)
-        above, below = stretched.index_select(2, upper), stretched.index_select(2, upper + 1)
-        total.add_(torch.lerp(above, below, share))
-    return _truncate(total.div_(len(factors) + 1))
+    factors = tuple(float(factor) for factor in np.arange(1, end, step))
+    centred = setting.definition == "imagenet_c"
+    levels = look_up(_flat_zoom(len(factors), images.device), images)
+    columns = turn(levels.permute(2, 0, 1, 3))
+    layers = levels.new_empty(len(factors) - 1, height, *images.shape[:2], width)
+    for layer, factor in zip(layers, factors[1:], strict=True):
+        stretched = combine_lines(columns, zoom_taps(width, factor, centred, 0, images.device))
+        layer.view(-1, width).copy_(stretched.flatten(1).t())
+    total = combine_lines(layers.flatten(0, 1), _all_zooms(height, factors[1:], centred, images.device))
+    # twice the image: itself, and the factor 1
+    total = total.permute(1, 2, 0, 3).add(levels, alpha=2)
+    return _to_bytes(total.div_(len(factors) + 1))
 
 
-@lru_cache(maxsize=256)
-def _line_positions(length: int, enlarged: int, skip: int, kept: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """For ``kept`` of the lines that ``length`` lines become: the line above, and the share of the one below."""
-    position = (np.arange(enlarged) * ((length - 1) / (enlarged - 1)))[skip : skip + kept]
-    upper = np.minimum(position.astype(np.int64), length - 2)
-    share = torch.from_numpy((position - upper).astype(np.float32))
-    return torch.from_numpy(upper).to(device), share[:, None].to(device)
+@lru_cache
+def _all_zooms(size: int, factors: tuple[float, ...], centred: bool, device: torch.device) -> LineTaps:
+    """Taps that enlarge each of a stack of images by its factor and add them up."""
+    taps = [zoom_taps(size, factor, centred, turn * size, device) for turn, factor in enumerate(factors)]
+    return LineTaps(torch.cat([each.index for each in taps], 1), torch.cat([each.weight for each in taps], 1))
+
+
+@lru_cache
+def _flat_zoom(layers: int, device: torch.device) -> Tensor:
+    """``(256,)`` float32: what the reference's float32 mean of ``layers`` + 1 images makes of constant areas."""
+    values = (torch.arange(256, dtype=torch.float64) / 255).float()
+    total = torch.zeros_like(values)
+    for _ in range(layers):
+        total += values
+    return steady(((values + total) / (layers + 1) * 255).double()).to(device)
 
 
 def _apply_gaussian(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:
-    sigma = setting.choose(GAUSSIAN_SIGMA)
-    return _truncate(gaussian(images.float(), (sigma, sigma)))
+    return _gaussian(images, setting.choose(GAUSSIAN_SIGMA))
 
 
 DEFOCUS_BLUR = Corruption(sample_nothing, _apply_defocus, fixed_batch=True)

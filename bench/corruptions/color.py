@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from bench.corruptions.draws import Corruption, Draws, Setting, sample_nothing
+from bench.corruptions.rounding import look_up, steady
 
 BRIGHTNESS = (0.1, 0.2, 0.3, 0.4, 0.5)
 """Added to the value of HSV."""
@@ -16,21 +17,13 @@ def _apply_brightness(images: Tensor, _draws: Draws, setting: Setting) -> Tensor
     # at a fixed hue and saturation, red, green and blue are proportional to the value: no way round by HSV is needed
     added = setting.choose(BRIGHTNESS)
     before = torch.arange(256, dtype=torch.float64) / 255
-    after = _steady((before + added).clamp(max=1) * 255)
-    factor = (after / torch.arange(256)).float().to(images.device)
+    after = steady((before + added).clamp(max=1) * 255)
+    factor = (after / torch.arange(256)).to(images.device)
     factor[0] = 0
     brightest = images.amax(1)
-    index = brightest.flatten().int()
-    levels = images * factor.index_select(0, index).view_as(brightest)[:, None]
+    levels = images * look_up(factor, brightest)[:, None]
     black = (brightest == 0).float().mul_(float(after[0]))
     return levels.add_(black[:, None]).clamp_(0, 255).to(torch.uint8)
-
-
-def _steady(levels: Tensor) -> Tensor:
-    """Float64 levels whose truncation survives float32: a rounding's breadth from a whole level becomes more."""
-    nearest = levels.round()
-    margin = torch.where(levels < nearest, -1e-3, 1e-3)
-    return torch.where((levels - nearest).abs() < 1e-6, nearest + margin, levels)
 
 
 def _apply_saturate(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:

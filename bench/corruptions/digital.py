@@ -11,7 +11,7 @@ from torch import Tensor
 from torchvision.io import decode_jpeg, encode_jpeg
 
 from bench.corruptions.draws import Corruption, Draws, Setting, draw_scalars, draw_uniform, sample_nothing
-from bench.corruptions.filters import gaussian
+from bench.corruptions.lines import gaussian
 
 ELASTIC_IMAGENET_C = (
     (244 * 2, 244 * 0.7, 244 * 0.1),
@@ -65,22 +65,22 @@ def _warp_affine(levels: Tensor, moves: NDArray[np.float64]) -> Tensor:
     # the original names the points (height, width) where OpenCV reads (x, y): the same for its square images
     center, arm = np.array([height // 2, width // 2]), min(height, width) // 3
     before = np.stack([center + arm, center + np.array([arm, -arm]), center - arm]).astype(np.float64)
-    grids = []
-    for move in moves:
-        after = (before + move).astype(np.float32)
+    grid = levels.new_empty(len(levels), height, width, 2)
+    for positions, move in zip(grid, moves, strict=True):
+        after = (before + move).astype(np.float32).astype(np.float64)
         # from the moved points back to the first: the map each pixel of the result is read through
-        back = np.linalg.solve(np.hstack([after.astype(np.float64), np.ones((3, 1))]), before).T
-        columns, rows = (_fixed_point(line, height, width) for line in back)
-        grids.append(np.stack([columns * 2 / (width - 1) - 1, rows * 2 / (height - 1) - 1], -1))
-    grid = torch.from_numpy(np.stack(grids).astype(np.float32)).to(levels.device)
+        back = np.linalg.solve(np.hstack([after, np.ones((3, 1))]), before).T
+        for axis, (line, size) in enumerate(zip(back, (width, height), strict=True)):
+            thirty_seconds = _fixed_point(line, height, width).to(levels.device)
+            torch.mul(thirty_seconds, 2 / (32 * (size - 1)), out=positions[..., axis]).sub_(1)
     return F.grid_sample(levels, grid, mode="bilinear", padding_mode="reflection", align_corners=True)
 
 
-def _fixed_point(line: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
-    """``(H,W)`` positions ``line @ (x, y, 1)`` in the fixed point of OpenCV 2 to 4: 1/1024, cut to 1/32 pixel."""
+def _fixed_point(line: NDArray[np.float64], height: int, width: int) -> Tensor:
+    """``(H,W)`` positions ``line @ (x, y, 1)`` in 1/32 pixel, by way of 1/1024: the fixed point of OpenCV 2 to 4."""
     along = np.rint(line[0] * np.arange(width) * 1024).astype(np.int32)
     down = np.rint((line[1] * np.arange(height) + line[2]) * 1024).astype(np.int32) + 16
-    return np.asarray((down[:, None] + along) >> 5, dtype=np.float64) / 32
+    return (torch.from_numpy(down)[:, None] + torch.from_numpy(along)).bitwise_right_shift_(5)
 
 
 def _apply_pixelate(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:

@@ -1,5 +1,6 @@
 """What a batched corruption is made of: seeded draws per image, and a deterministic function of them."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -79,6 +80,15 @@ def draw_integers(seeds: Sequence[int], shape: Sequence[int], high: int, device:
     for row, generator in zip(draws, generators(seeds, device), strict=True):
         row.random_(0, high, generator=generator)
     return draws
+
+
+def draw_words(seeds: Sequence[int], shape: Sequence[int], device: torch.device) -> Tensor:
+    """``(B, *shape)`` int32 uniform draws over all 32 bits."""
+    count = math.prod(shape)
+    pairs = torch.empty((len(seeds), (count + 1) // 2), device=device, dtype=torch.int64)
+    for row, generator in zip(pairs, generators(seeds, device), strict=True):
+        row.random_(-(2**63), None, generator=generator)
+    return pairs.view(torch.int32)[:, :count].view(len(seeds), *shape)
 
 
 def draw_scalars(seeds: Sequence[int], count: int) -> Tensor:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.corruptions.draws import Corruption, Draws, Setting, draw_normal
-from bench.corruptions.filters import gaussian
+from bench.corruptions.lines import gaussian
 
 SPATTER = (
     (0.65, 0.3, 4, 0.69, 0.6),

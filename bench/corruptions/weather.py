@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.corruptions.draws import Corruption, Draws, Setting, draw_normal, draw_scalars, draw_uniform
-from bench.corruptions.filters import motion_blur, motion_taps, taps_inside, zoom_window
+from bench.corruptions.lines import zoom_window
+from bench.corruptions.motion import motion_blur, motion_taps, taps_inside
 from bench.errors import DataError
 
 SNOW = (
@@ -90,11 +91,12 @@ def _sample_frost(images: Tensor, setting: Setting, seeds: Sequence[int]) -> Dra
 def _apply_frost(images: Tensor, draws: Draws, setting: Setting) -> Tensor:
     height, width = images.shape[2:]
     image_weight, frost_weight = setting.choose(FROST)
-    levels = images.float().mul_(image_weight)
+    # float64 as in the originals: the weights are tenths, so that many sums are whole levels but for a rounding
+    levels = images.double().mul_(image_weight)
     for scene, (texture, top, left) in zip(levels, draws["corner"].tolist(), strict=True):
         frost = frost_texture(texture, height, width, setting.definition, images.device)
-        scene.add_(frost[:, top : top + height, left : left + width], alpha=frost_weight)
-    return _to_bytes(levels.add_(5e-5))
+        scene.add_(frost[:, top : top + height, left : left + width].double().mul_(frost_weight))
+    return _to_bytes(levels)
 
 
 @lru_cache(maxsize=64)
@@ -136,8 +138,7 @@ def _apply_fog(images: Tensor, draws: Draws, setting: Setting) -> Tensor:
     thickness, decay = setting.choose(FOG)
     fog = plasma(draws["heights"], decay)[:, None, :height, :width]
     brightest = images.flatten(1).amax(1).float().div_(255).view(-1, 1, 1, 1)
-    levels = torch.add(images, fog, alpha=255 * thickness)
-    return _to_bytes(levels.mul_(brightest / (brightest + thickness)).add_(5e-5))
+    return _to_bytes(images.float().add_(fog, alpha=255 * thickness).mul_(brightest / (brightest + thickness)))
 
 
 def plasma(heights: Tensor, decay: float) -> Tensor:

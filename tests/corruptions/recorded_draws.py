@@ -7,7 +7,7 @@ from torch import Tensor
 
 from bench.corruptions.blur import GLASS
 from bench.corruptions.draws import Draws, Setting
-from bench.corruptions.filters import zoom_window
+from bench.corruptions.lines import zoom_window
 from bench.corruptions.noise import GAUSSIAN_SCALE, IMPULSE_AMOUNT, SHOT_PHOTONS, SPECKLE_SCALE
 from bench.corruptions.weather import SNOW, frost_texture
 from bench.seeding import derive_seed
@@ -46,8 +46,8 @@ def _impulse(image, setting, seed):
     shape = (*image.shape[1:], 3)
     flipped = rng.random(shape) <= setting.choose(IMPULSE_AMOUNT)
     salted = rng.random(shape) <= 0.5
-    pepper = round(setting.choose(IMPULSE_AMOUNT) * 2**31) - 1
-    word = np.where(flipped, np.where(salted, 0, pepper), 2**31 - 1)
+    pepper = round(setting.choose(IMPULSE_AMOUNT) * 2**32) - 1 - 2**31
+    word = np.where(flipped, np.where(salted, -(2**31), pepper), 2**31 - 1)
     return {"word": _channels_first(word).astype(np.int32)}
 
 
