@@ -25,6 +25,8 @@ ELASTIC_PACKAGE = (250 * 0.05, 250 * 0.065, 250 * 0.085, 250 * 0.1, 250 * 0.12)
 PIXELATE = (0.6, 0.5, 0.4, 0.3, 0.25)
 JPEG_QUALITY = (25, 18, 15, 10, 7)
 
+_MARGIN = 2e-4
+"""Levels: keeps the level of constant areas from truncation, above the rounding of a bilinear sum in float32."""
 _PILLOW_BITS = 22
 """Precision of Pillow's resampling weights for 8-bit images (Resample.c)."""
 
@@ -46,12 +48,14 @@ def _apply_elastic(images: Tensor, draws: Draws, setting: Setting) -> Tensor:
     else:
         strength = setting.choose(ELASTIC_PACKAGE) * height * 0.005
         sigma = (height * 0.01, width * 0.01)
-    shift = gaussian(draws["displacement"], sigma, truncate=3.0, reflect=True) * strength
-    rows = shift[:, 1].add_(torch.arange(height, device=images.device)[:, None])
-    columns = shift[:, 0].add_(torch.arange(width, device=images.device))
-    grid = torch.stack([(columns * 2 + 1) / width - 1, (rows * 2 + 1) / height - 1], -1)
+    shift = gaussian(draws["displacement"], sigma, truncate=3.0, reflect=True)
+    grid = levels.new_empty(len(levels), height, width, 2)
+    for axis, size in enumerate((width, height)):
+        here = ((torch.arange(size, dtype=torch.float64) * 2 + 1) / size - 1).float().to(images.device)
+        here = here if axis == 0 else here[:, None]
+        torch.add(here, shift[:, axis], alpha=strength * 2 / size, out=grid[..., axis])
     moved = F.grid_sample(levels, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-    return moved.add_(5e-4).clamp_(0, 255).to(torch.uint8)
+    return moved.add_(_MARGIN).clamp_(0, 255).to(torch.uint8)
 
 
 def _warp_affine(levels: Tensor, moves: NDArray[np.float64]) -> Tensor:
