@@ -27,7 +27,7 @@ from bench.corruptions.lines import (
     zoom_taps,
 )
 from bench.corruptions.motion import motion_blur, motion_taps, taps_inside
-from bench.corruptions.rounding import flat_levels, look_up, steady
+from bench.corruptions.rounding import bytes_of_darkness, flat_darkness, look_up, steady
 
 DEFOCUS = ((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5))
 """Radius of the disk and standard deviation of its edge, in pixels."""
@@ -52,9 +52,9 @@ def _to_bytes(levels: Tensor) -> Tensor:
 
 
 def _gaussian(images: Tensor, sigma: float) -> Tensor:
-    levels = flat_levels(gaussian_weights(sigma), 2, True, images.device)
-    lines_first = look_up(levels, images.permute(2, 0, 1, 3))
-    return _to_bytes(gaussian(lines_first.permute(1, 2, 0, 3), (sigma, sigma)))
+    darkness = flat_darkness(gaussian_weights(sigma), True, images.device)
+    lines_first = look_up(darkness, images.permute(2, 0, 1, 3))
+    return bytes_of_darkness(gaussian(lines_first.permute(1, 2, 0, 3), (sigma, sigma)))
 
 
 def _apply_defocus(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:
@@ -159,12 +159,11 @@ def _apply_motion(images: Tensor, draws: Draws, setting: Setting) -> Tensor:
     for image, angle, out in zip(images, draws["angle"].tolist(), result, strict=True):
         taps = motion_taps(*setting.choose(MOTION), angle)
         if setting.definition == "imagenet_c":
-            blurred = motion_blur(image.float(), taps).add_(0.5)  # ImageMagick rounds
+            out.copy_(motion_blur(image.float(), taps).add_(0.5).clamp_(0, 255))  # ImageMagick rounds
         else:
             taps = taps_inside(taps, height, width)
-            flat = flat_levels(tuple(weight for _, _, weight in taps), 1, False, images.device)
-            blurred = motion_blur(look_up(flat, image), taps)
-        out.copy_(blurred.clamp_(0, 255))
+            darkness = flat_darkness(tuple(weight for _, _, weight in taps), False, images.device)
+            out.copy_(bytes_of_darkness(motion_blur(look_up(darkness, image), taps)))
     return result
 
 

@@ -1,5 +1,7 @@
 """Global changes of colour: brightness, saturate and contrast."""
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -15,15 +17,30 @@ CONTRAST = (0.4, 0.3, 0.2, 0.1, 0.05)
 
 def _apply_brightness(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:
     # at a fixed hue and saturation, red, green and blue are proportional to the value: no way round by HSV is needed
-    added = setting.choose(BRIGHTNESS)
+    factor, low_bytes = _brightness_tables(setting.choose(BRIGHTNESS), images.device)
+    brightest, darkest = images.amax(1, keepdim=True), images.amin(1, keepdim=True)
+    brightened = images.mul(look_up(factor, brightest)).clamp_(0, 255).to(torch.uint8)
+    pair = brightest.int().mul_(256).add_(darkest)
+    low = low_bytes.index_select(0, pair.flatten()).view_as(pair)
+    is_low = (images == darkest).view(torch.uint8).neg_()  # 255 where true
+    return brightened.bitwise_and_(~is_low).bitwise_or_(is_low.bitwise_and_(low))
+
+
+@lru_cache
+def _brightness_tables(added: float, device: torch.device) -> tuple[Tensor, Tensor]:
+    """``(256,)`` float32 factor by the brightest channel, and ``(65536,)`` bytes of the darkest channel.
+
+    The darkest channel often lands on a whole level (in grey and in white areas, above all), where the truncation
+    follows the rounding of skimage.color's float64; it depends on two bytes only, and so is tabulated.
+    """
     before = torch.arange(256, dtype=torch.float64) / 255
-    after = steady((before + added).clamp(max=1) * 255)
-    factor = (after / torch.arange(256)).to(images.device)
-    factor[0] = 0
-    brightest = images.amax(1)
-    levels = images * look_up(factor, brightest)[:, None]
-    black = (brightest == 0).float().mul_(float(after[0]))
-    return levels.add_(black[:, None]).clamp_(0, 255).to(torch.uint8)
+    after = (before + added).clamp(max=1)
+    factor = steady(after * 255) / torch.arange(256)
+    factor[0] = 0  # black is grey: its channels are all the darkest
+    delta = before[:, None] - before
+    saturation = torch.where(delta == 0, 0.0, delta / before[:, None])
+    low = (after[:, None] * (1 - saturation)).clamp(0, 1) * 255
+    return factor.to(device), low.to(torch.uint8).flatten().to(device)
 
 
 def _apply_saturate(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:

@@ -93,8 +93,16 @@ def _apply_pixelate(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:
     # Pillow goes along the rows first; lines are gathered fastest from the leading dimension
     narrow = _box_lines(images.permute(3, 0, 1, 2).contiguous(), int(width * factor))
     small = _box_lines(narrow.permute(3, 1, 2, 0).contiguous(), int(height * factor))
-    wide = small.permute(3, 1, 2, 0).contiguous().index_select(0, _repeats(width, len(narrow), images.device))
-    tall = wide.permute(3, 1, 2, 0).contiguous().index_select(0, _repeats(height, len(small), images.device))
+    wide = (
+        small.permute(3, 1, 2, 0)
+        .contiguous()
+        .index_select(0, _repeats(width, len(narrow), setting.definition, images.device))
+    )
+    tall = (
+        wide.permute(3, 1, 2, 0)
+        .contiguous()
+        .index_select(0, _repeats(height, len(small), setting.definition, images.device))
+    )
     return tall.permute(1, 2, 0, 3).contiguous()
 
 
@@ -125,9 +133,14 @@ def _box_taps(length: int, count: int, device: torch.device) -> tuple[Tensor, Te
 
 
 @lru_cache
-def _repeats(length: int, count: int, device: torch.device) -> Tensor:
+def _repeats(length: int, count: int, definition: str, device: torch.device) -> Tensor:
     """``(length,)`` which of ``count`` lines each line of the enlarged image repeats."""
-    return torch.from_numpy(((np.arange(length) + 0.5) * (count / length)).astype(np.int64)).to(device)
+    step = count / length
+    if definition == "imagenet_c":  # Pillow's box filter
+        position = (np.arange(length) + 0.5) * step
+    else:  # its nearest neighbour, which adds up the steps: ties fall otherwise
+        position = np.cumsum([step / 2] + [step] * (length - 1))
+    return torch.from_numpy(position.astype(np.int64).clip(max=count - 1)).to(device)
 
 
 def _apply_jpeg(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:
