@@ -26,7 +26,7 @@ from bench.corruptions.lines import (
     turn,
     zoom_taps,
 )
-from bench.corruptions.motion import motion_blur, motion_taps, taps_inside
+from bench.corruptions.motion import MotionTaps, motion_blur, motion_taps, taps_inside
 from bench.corruptions.rounding import bytes_of_darkness, flat_darkness, look_up, steady
 
 DEFOCUS = ((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5))
@@ -154,17 +154,23 @@ def _sample_motion(_images: Tensor, _setting: Setting, seeds: Sequence[int]) -> 
 
 
 def _apply_motion(images: Tensor, draws: Draws, setting: Setting) -> Tensor:
-    height, width = images.shape[2:]
     result = torch.empty_like(images)
     for image, angle, out in zip(images, draws["angle"].tolist(), result, strict=True):
         taps = motion_taps(*setting.choose(MOTION), angle)
         if setting.definition == "imagenet_c":
             out.copy_(motion_blur(image.float(), taps).add_(0.5).clamp_(0, 255))  # ImageMagick rounds
         else:
-            taps = taps_inside(taps, height, width)
-            darkness = flat_darkness(tuple(weight for _, _, weight in taps), False, images.device)
-            out.copy_(bytes_of_darkness(motion_blur(look_up(darkness, image), taps)))
+            out.copy_(_truncated_motion(image, taps))
     return result
+
+
+def _truncated_motion(image: Tensor, taps: MotionTaps) -> Tensor:
+    """``(3,H,W)`` bytes of the package's motion blur."""
+    kept = taps_inside(taps, *image.shape[1:])
+    if len(kept) < len(taps):
+        return _to_bytes(motion_blur(image.float(), kept))
+    darkness = flat_darkness(tuple(weight for _, _, weight in taps), False, image.device)
+    return bytes_of_darkness(motion_blur(look_up(darkness, image), taps))
 
 
 def _apply_zoom(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:

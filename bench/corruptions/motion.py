@@ -7,8 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+MotionTaps = list[tuple[int, int, float]]
+"""Offsets ``(down, right)`` in pixels with their weights."""
 
-def motion_taps(radius: int, sigma: float, angle: float) -> list[tuple[int, int, float]]:
+
+def motion_taps(radius: int, sigma: float, angle: float) -> MotionTaps:
     """Offsets ``(down, right)`` in pixels and weights of ImageMagick's motion blur (MotionBlurImage, effect.c).
 
     Half a gaussian of ``2 * radius + 1`` steps laid along ``angle`` degrees, each step rounded to a pixel.
@@ -24,7 +27,7 @@ def motion_taps(radius: int, sigma: float, angle: float) -> list[tuple[int, int,
     ]
 
 
-def taps_inside(taps: list[tuple[int, int, float]], height: int, width: int) -> list[tuple[int, int, float]]:
+def taps_inside(taps: MotionTaps, height: int, width: int) -> MotionTaps:
     """The taps before the first that leaves the image: the imagecorruptions package stops there, unnormalised."""
     for index, (down, right, _) in enumerate(taps):
         if abs(down) >= height or abs(right) >= width:
@@ -32,7 +35,7 @@ def taps_inside(taps: list[tuple[int, int, float]], height: int, width: int) -> 
     return taps
 
 
-def motion_blur(planes: Tensor, taps: list[tuple[int, int, float]]) -> Tensor:
+def motion_blur(planes: Tensor, taps: MotionTaps) -> Tensor:
     """Weighted sum of shifted copies of ``(C,H,W)`` float planes, the edge pixels repeated outwards."""
     height, width = planes.shape[1:]
     merged: dict[tuple[int, int], float] = {}

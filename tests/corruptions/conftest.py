@@ -9,11 +9,11 @@ from torchvision.transforms.functional import center_crop, pil_to_tensor, resize
 
 @pytest.fixture(scope="session")
 def photographs() -> Tensor:
-    """``(6,3,224,224)`` uint8 photographs, shipped with foolbox."""
+    """``(12,3,224,224)`` uint8 photographs, shipped with foolbox."""
     paths = sorted(
         (path for path in (files("foolbox") / "data").iterdir() if path.name.startswith("imagenet_")),
         key=lambda path: path.name,
-    )[:6]
+    )[:12]
     crops = []
     for path in paths:
         with path.open("rb") as file:

@@ -9,6 +9,7 @@ from bench.corruptions.blur import GLASS
 from bench.corruptions.draws import Draws, Setting
 from bench.corruptions.lines import zoom_window
 from bench.corruptions.noise import GAUSSIAN_SCALE, IMPULSE_AMOUNT, SHOT_PHOTONS, SPECKLE_SCALE
+from bench.corruptions.spatter import SPATTER
 from bench.corruptions.weather import SNOW, frost_texture
 from bench.seeding import derive_seed
 
@@ -76,7 +77,8 @@ def _snow(image, setting, seed):
     mean, deviation, zoom = setting.choose(SNOW)[:3]
     layer = (np.random.normal(size=tuple(image.shape[1:]), loc=mean, scale=deviation) - mean) / deviation
     (top, rows, _), (left, columns, _) = (zoom_window(size, zoom) for size in image.shape[1:])
-    flakes = layer[top : top + rows, left : left + columns].astype(np.float32)
+    # float64: a flake is kept or cut at a threshold
+    flakes = layer[top : top + rows, left : left + columns]
     return {"flakes": flakes, "angle": np.random.uniform(-135, -45)}
 
 
@@ -99,8 +101,6 @@ def _elastic(image, setting, seed):
 
 
 def _spatter(image, setting, seed):
-    from bench.corruptions.spatter import SPATTER
-
     mean, deviation = setting.choose(SPATTER)[:2]
     liquid = np.random.normal(size=tuple(image.shape[1:]), loc=mean, scale=deviation)
     return {"liquid": ((liquid - mean) / deviation)}
