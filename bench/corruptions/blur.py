@@ -178,16 +178,15 @@ def _apply_zoom(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:
     end, step = setting.choose(ZOOM)
     factors = tuple(float(factor) for factor in np.arange(1, end, step))
     centred = setting.definition == "imagenet_c"
-    levels = look_up(_flat_zoom(len(factors), images.device), images)
-    columns = turn(levels.permute(2, 0, 1, 3))
+    levels = look_up(_flat_zoom(len(factors), images.device), images.permute(2, 0, 1, 3))
+    columns = turn(levels)
     layers = levels.new_empty(len(factors) - 1, height, *images.shape[:2], width)
     for layer, factor in zip(layers, factors[1:], strict=True):
         stretched = combine_lines(columns, zoom_taps(width, factor, centred, 0, images.device))
         layer.view(-1, width).copy_(stretched.flatten(1).t())
     total = combine_lines(layers.flatten(0, 1), _all_zooms(height, factors[1:], centred, images.device))
-    # twice the image: itself, and the factor 1
-    total = total.permute(1, 2, 0, 3).add(levels, alpha=2)
-    return _to_bytes(total.div_(len(factors) + 1))
+    total.add_(levels, alpha=2)  # the image itself, and the factor 1
+    return _to_bytes(total.div_(len(factors) + 1)).permute(1, 2, 0, 3)
 
 
 @lru_cache

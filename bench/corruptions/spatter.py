@@ -56,7 +56,8 @@ def _water(layer: NDArray[np.float64]) -> NDArray[np.float32]:
     distance = cv2.equalizeHist(cv2.blur(distance, (3, 3)).astype(np.uint8))
     relief = cv2.filter2D(distance, cv2.CV_8U, np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]]))
     opacity = np.multiply(liquid, cv2.blur(relief, (3, 3)), dtype=np.float32)
-    return np.asarray(opacity / opacity.max(), dtype=np.float32)
+    # a small image may hold no drop: the originals divide by zero there, and this leaves it clean
+    return np.asarray(opacity / (opacity.max() or 1), dtype=np.float32)
 
 
 SPATTERING = Corruption(_sample_spatter, _apply_spatter)
