@@ -18,7 +18,7 @@ from torch import Tensor
 from bench.attacks.gradient import random_start
 from bench.attacks.guard import seeded
 from bench.attacks.job import Job, evaluate
-from bench.attacks.result import Candidates
+from bench.attacks.result import Candidates, join
 from bench.attacks.spec import is_gradient_descent
 
 BATCHED = (
@@ -60,12 +60,8 @@ def run_foolbox(attack: AttackWithDistance, job: Job, epsilon: float | None) -> 
     parts = []
     for row in range(len(job)):
         with seeded(job.seeds[row], job.images.device):
-            parts.append(_run_batch(attack, job.rows(torch.tensor([row])), epsilon))
-    return Candidates(
-        images=torch.cat([part.images for part in parts]),
-        logits=torch.cat([part.logits for part in parts]),
-        queries=torch.cat([part.queries for part in parts]),
-    )
+            parts.append(_run_batch(attack, job.rows(torch.tensor([row], device=job.images.device)), epsilon))
+    return join(parts)
 
 
 def seed_random_start(attack: BaseGradientDescent, seeds: tuple[int, ...]) -> None:

@@ -43,3 +43,16 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
             yield
         finally:
             np.random.set_state(numpy_state)
+
+
+@contextmanager
+def frozen(classifier: nn.Module) -> Iterator[None]:
+    """Ask for no weight gradients meanwhile: libraries that call ``backward`` would compute and accumulate them."""
+    wanted = [parameter for parameter in classifier.parameters() if parameter.requires_grad]
+    for parameter in wanted:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in wanted:
+            parameter.requires_grad_(True)

@@ -1,6 +1,7 @@
 """What an attack did to each image, and the checks no result may skip."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +63,15 @@ class Candidates:
     """``(n,)`` share of zeros in the first gradient, where the search computes one."""
     stage: NDArray[np.str_] | None = None
     """``(n,)`` name of the stage each answer comes from, for attacks that are cascades."""
+
+
+def join(parts: Sequence[Candidates]) -> Candidates:
+    """The candidates of several searches, in order; they record neither gradients nor stages."""
+    return Candidates(
+        images=torch.cat([part.images for part in parts]),
+        logits=torch.cat([part.logits for part in parts]),
+        queries=torch.cat([part.queries for part in parts]),
+    )
 
 
 def distances(norm: str, clean: Tensor, perturbed: Tensor) -> Tensor:

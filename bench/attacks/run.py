@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,24 @@ from foolbox.attacks.gradient_descent_base import BaseGradientDescent
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from bench.attacks.autoattack import autoattack
 from bench.attacks.foolbox_loop import run_foolbox
 from bench.attacks.gradient import descend
-from bench.attacks.guard import GuardedClassifier
+from bench.attacks.guard import GuardedClassifier, frozen
 from bench.attacks.job import Job, evaluate
+from bench.attacks.one_pixel import OnePixelSettings, one_pixel_attack
 from bench.attacks.result import AttackResult, Candidates, distances, verify
-from bench.attacks.spec import AttackSpec, build_foolbox, is_gradient_descent, norm_of
+from bench.attacks.spec import (
+    OWN,
+    AttackSpec,
+    OwnSettings,
+    build_foolbox,
+    is_gradient_descent,
+    norm_of,
+    own_norm,
+    own_settings,
+)
+from bench.attacks.square import SquareSettings, square_attack
 from bench.errors import ConfigurationError
 from bench.seeding import derive_seed
 
@@ -83,10 +96,11 @@ def run_attack_grid(
     method = _method(attack_spec)
     job = whole.rows(correct)
     runs: list[Candidates | None] = [None] * len(epsilons)
-    if len(correct) and method.minimal_norm:
-        runs = [_with_restarts(method, job, attack_spec.restarts, None)] * len(epsilons)
-    elif len(correct):
-        runs = [_with_restarts(method, job, attack_spec.restarts, epsilon) for epsilon in epsilons]
+    with frozen(classifier):
+        if len(correct) and method.minimal_norm:
+            runs = [_with_restarts(method, job, attack_spec.restarts, None)] * len(epsilons)
+        elif len(correct):
+            runs = [_with_restarts(method, job, attack_spec.restarts, epsilon) for epsilon in epsilons]
     return [
         _judge(method, whole, clean, correct, found, epsilon) for found, epsilon in zip(runs, epsilons, strict=True)
     ]
@@ -107,8 +121,10 @@ class _Method:
 
 
 def _method(spec: AttackSpec) -> _Method:
+    if spec.name in OWN:
+        norm, settings = own_norm(spec), own_settings(spec)
+        return _Method(name=spec.name, search=partial(_own_search, settings, norm), norm=norm, minimal_norm=False)
     attack = build_foolbox(spec)
-    minimal = not isinstance(attack, FixedEpsilonAttack)
 
     def search(job: Job, epsilon: float | None) -> Candidates:
         if spec.active_set and is_gradient_descent(attack):
@@ -117,7 +133,19 @@ def _method(spec: AttackSpec) -> _Method:
             return descend(attack, job, epsilon)
         return run_foolbox(attack, job, epsilon)
 
+    minimal = not isinstance(attack, FixedEpsilonAttack)
     return _Method(name=spec.name, search=search, norm=norm_of(attack, spec), minimal_norm=minimal)
+
+
+def _own_search(settings: OwnSettings, norm: str, job: Job, epsilon: float | None) -> Candidates:
+    assert epsilon is not None
+    if isinstance(settings, OnePixelSettings):
+        if epsilon != int(epsilon):
+            raise ConfigurationError(f"one_pixel: epsilon is how many pixels may change, got {epsilon}")
+        return one_pixel_attack(job, int(epsilon), settings)
+    if isinstance(settings, SquareSettings):
+        return square_attack(job, epsilon, settings)
+    return autoattack(job, epsilon, norm, settings)
 
 
 def _with_restarts(method: _Method, job: Job, restarts: int, epsilon: float | None) -> Candidates:

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import foolbox.attacks as fa
@@ -12,6 +12,10 @@ from foolbox.attacks.gradient_descent_base import BaseGradientDescent
 from foolbox.attacks.sparse_l1_descent_attack import SparseL1DescentAttack
 from foolbox.distances import LpDistance, l0, l1, l2, linf
 
+from bench.attacks.autoattack import AutoAttackSettings
+from bench.attacks.fmn import ProjectedL2FMNAttack
+from bench.attacks.one_pixel import OnePixelSettings
+from bench.attacks.square import SquareSettings
 from bench.errors import ConfigurationError, nearest_names
 from bench.records import Parameter
 
@@ -28,7 +32,7 @@ ALIASES: Mapping[str, str] = {
     "deepfool_linf": "LinfDeepFoolAttack",
     "cw_l2": "L2CarliniWagnerAttack",  # Carlini & Wagner 2017
     "ddn": "DDNAttack",  # Rony et al. 2019
-    "fmn_l2": "L2FMNAttack",  # Pintor et al. 2021
+    "fmn_l2": "ProjectedL2FMNAttack",  # Pintor et al. 2021
     "fmn_linf": "LInfFMNAttack",
     "hop_skip_jump": "HopSkipJumpAttack",  # Chen et al. 2020
     "boundary": "BoundaryAttack",  # Brendel et al. 2018
@@ -36,7 +40,14 @@ ALIASES: Mapping[str, str] = {
 }
 """The field's short names for foolbox's classes."""
 
-OWN: tuple[str, ...] = ()
+OwnSettings = OnePixelSettings | SquareSettings | AutoAttackSettings
+
+_OWN: Mapping[str, tuple[type[OwnSettings], tuple[str, ...]]] = {
+    "one_pixel": (OnePixelSettings, ("pixels",)),
+    "square": (SquareSettings, ("linf",)),
+    "autoattack": (AutoAttackSettings, ("linf", "l2")),
+}
+OWN = tuple(_OWN)
 """Attacks this package implements or wraps itself."""
 
 TARGETS = ("random", "next", "least_likely")
@@ -46,6 +57,7 @@ _UNUSABLE = {
     "Attack": "it is an abstract class",
     "DatasetAttack": "it needs other images to be fed in, which a configuration cannot give",
     "SpatialAttack": "it rotates and shifts, and so has no perturbation norm to bound",
+    "L2FMNAttack": "foolbox's L2 projection divides the norm by itself and never projects; use fmn_l2",
     "BinarizationRefinementAttack": "it only refines another attack's result",
 }
 _NORM_OF = {0: "l0", 1: "l1", 2: "l2", float("inf"): "linf"}
@@ -56,7 +68,7 @@ _FAST_GRADIENT = (LinfFastGradientAttack, L2FastGradientAttack, L1FastGradientAt
 def _foolbox_classes() -> dict[str, type[Attack]]:
     return {
         value.__name__: value
-        for value in vars(fa).values()
+        for value in (*vars(fa).values(), ProjectedL2FMNAttack)
         if inspect.isclass(value) and issubclass(value, Attack) and value.__name__ not in _UNUSABLE
     }
 
@@ -75,7 +87,7 @@ class AttackSpec:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     """Keyword arguments of the attack's constructor, e.g. ``{"steps": 40, "abs_stepsize": 0.002}``."""
     norm: str | None = None
-    """Norm of epsilon, for attacks that leave it open (EAD, pointwise, blended noise, AutoAttack, Square)."""
+    """Norm of epsilon, for attacks that leave it open (pointwise, blended noise, AutoAttack: linf or l2)."""
     restarts: int = 1
     """Independent runs; each later one is spent on the images that survived (minimal-norm: all, the closest wins)."""
     target: str = ""
@@ -91,6 +103,8 @@ class AttackSpec:
                 f"attack {self.name!r}: unknown target {self.target!r}; {nearest_names(self.target, TARGETS)}"
             )
         if self.name in OWN:
+            own_settings(self)
+            own_norm(self)
             return
         attack = build_foolbox(self)
         if self.target and isinstance(attack, _FAST_GRADIENT):
@@ -168,6 +182,30 @@ def norm_of(attack: AttackWithDistance, spec: AttackSpec) -> str:
     if spec.norm not in (None, norm):
         raise ConfigurationError(f"attack {spec.name!r} measures in {norm}, not {spec.norm}; leave norm out")
     return norm
+
+
+def own_settings(spec: AttackSpec) -> OwnSettings:
+    """The budget of one of our own attacks.
+
+    Raises:
+        ConfigurationError: a parameter it does not take.
+    """
+    cls = _OWN[spec.name][0]
+    check_parameters(spec, {entry.name for entry in fields(cls)})
+    arguments: dict[str, Any] = dict(spec.parameters)
+    return cls(**arguments)
+
+
+def own_norm(spec: AttackSpec) -> str:
+    """Norm of one of our own attacks, its first where ``spec.norm`` is left out.
+
+    Raises:
+        ConfigurationError: a norm it does not have.
+    """
+    norms = _OWN[spec.name][1]
+    if spec.norm not in (None, *norms):
+        raise ConfigurationError(f"attack {spec.name!r} measures in {' or '.join(norms)}, not {spec.norm}")
+    return spec.norm or norms[0]
 
 
 def is_gradient_descent(attack: Attack) -> bool:

@@ -109,7 +109,7 @@ def cifar_resnet():
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     model = module.ResNet18()
-    model.load_state_dict(torch.load(examples / "model_test.pt", weights_only=True))
+    model.load_state_dict(torch.load(examples / "model_test.pt", map_location="cpu", weights_only=True))
     return prepare_fast(model.eval(), example=torch.rand(1, 3, 32, 32))
 
 

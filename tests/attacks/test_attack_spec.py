@@ -36,6 +36,7 @@ def test_every_listed_name_can_be_specified():
         ({"name": "pgd_linf", "target": "randm"}, "did you mean 'random'"),
         ({"name": "fgsm", "target": "random"}, "untargeted"),
         ({"name": "DatasetAttack"}, "fed in"),
+        ({"name": "L2FMNAttack"}, "use fmn_l2"),
         ({"name": "SpatialAttack"}, "no perturbation norm"),
         ({"name": "PointwiseAttack"}, "norm open"),
         ({"name": "hop_skip_jump", "parameters": {"constraint": "l7"}}, "refuses"),

@@ -1,0 +1,254 @@
+"""One-pixel attack (Su, Vargas & Sakurai 2019, arXiv:1710.08864): differential evolution over pixel and colour."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from eagerpy.astensor import astensor_
+from foolbox.attacks.base import FlexibleDistanceMinimizationAttack, get_criterion
+from foolbox.criteria import Misclassification, TargetedMisclassification
+from foolbox.distances import LpDistance, l0
+from foolbox.models.base import Model
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from bench.attacks.guard import GuardedClassifier
+from bench.attacks.job import Job, evaluate
+from bench.attacks.result import Candidates
+from bench.errors import ConfigurationError
+from bench.seeding import derive_seed
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnePixelSettings:
+    """Budget of the search; the defaults are the paper's."""
+
+    population: int = 400
+    """Candidates an image keeps."""
+    generations: int = 100
+    """Generations after the first population: an image costs at most ``population * (generations + 1)`` queries."""
+    scale: float = 0.5
+    """F: child = r1 + F (r2 - r3); there is no crossover."""
+    batch_size: int = 512
+    """Candidates of all images shown to the classifier at once; no outcome depends on it."""
+
+    def __post_init__(self) -> None:
+        if self.population < 4:
+            raise ConfigurationError(f"one_pixel: population must be at least 4, got {self.population}")
+
+
+QUICK = OnePixelSettings(population=40, generations=10)
+"""A budget of 440 queries for quick runs; its success rate is a lower bound of the reference setting's."""
+
+
+def one_pixel_attack(job: Job, pixels: int, settings: OnePixelSettings) -> Candidates:
+    """Search every image's best ``pixels`` pixels, all images and candidates batched; broken images leave.
+
+    Fitness is the paper's probability of the true (or target) class, compared as its logarithm, which orders the
+    same and does not saturate. Colours are 8-bit levels, as in the paper. An image leaves after the first generation
+    in which a candidate is adversarial, with the fittest such candidate; the others end with their fittest candidate.
+
+    Args:
+        job: images to attack; each draws from its own seed.
+        pixels: how many pixels may change, k.
+        settings: the budget.
+    """
+    images = job.images
+    sources = [np.random.Generator(np.random.PCG64(seed)) for seed in job.seeds]
+    genes = _first_population(sources, pixels, settings.population, images.shape[-2:]).to(images.device)
+    answer, logits = images.clone(), None
+    queries = torch.zeros(len(job), dtype=torch.int64)
+    active = torch.arange(len(job), device=images.device)
+    fitness = torch.full(genes.shape[:2], torch.inf, device=images.device)
+    children = genes
+    for generation in range(settings.generations + 1):
+        if generation:
+            children = _children([sources[row] for row in active.tolist()], genes, settings.scale, images.shape[-2:])
+        part = job.rows(active)
+        scores = _show(part, children, settings.batch_size)
+        if logits is None:
+            logits = torch.empty(len(job), scores.shape[-1], device=images.device, dtype=scores.dtype)
+        queries[active.cpu()] += settings.population
+        cost = _fitness(part, scores)
+        adversarial = _broken(part, scores)
+        better = cost <= fitness
+        genes = torch.where(better[..., None, None], children, genes)
+        fitness = torch.where(better, cost, fitness)
+        leaving = adversarial.any(dim=1)
+        _settle(part, active, leaving, children, cost.where(adversarial, torch.inf), scores, answer, logits)
+        stay = ~leaving
+        active, genes, fitness = active[stay], genes[stay], fitness[stay]
+        if not len(active):
+            break
+    if len(active):
+        best = genes[torch.arange(len(active), device=images.device), fitness.argmin(dim=1)]
+        answer[active] = paint(images[active], best)
+        assert logits is not None
+        logits[active] = evaluate(job.model, answer[active])
+        queries[active.cpu()] += 1
+    assert logits is not None
+    return Candidates(images=answer, logits=logits, queries=queries)
+
+
+def paint(images: Tensor, genes: Tensor) -> Tensor:
+    """Set pixels; where two genes meet, the later wins.
+
+    Args:
+        images: ``(m,3,H,W)`` in [0,1].
+        genes: ``(m,k,5)``: column in [0,W), row in [0,H), red, green, blue in [0,1].
+
+    Returns:
+        ``(m,3,H,W)`` painted copies.
+    """
+    painted = images.clone()
+    rows = torch.arange(len(images), device=images.device)
+    for gene in genes.unbind(dim=1):
+        column, row = gene[:, 0].long(), gene[:, 1].long()
+        painted[rows, :, row, column] = ((gene[:, 2:] * 255).round() / 255).to(images.dtype)
+    return painted
+
+
+def _first_population(sources: list[np.random.Generator], pixels: int, population: int, size: torch.Size) -> Tensor:
+    """``(n,P,k,5)``: positions uniform, colours N(128, 127) in 8-bit levels, as in the paper; float64."""
+    genes = np.empty((len(sources), population, pixels, 5))
+    for own, source in zip(genes, sources, strict=True):
+        own[..., 0] = source.random((population, pixels)) * size[1]
+        own[..., 1] = source.random((population, pixels)) * size[0]
+        own[..., 2:] = source.normal(128, 127, (population, pixels, 3)) / 255
+    return _within(torch.from_numpy(genes), size)
+
+
+def _children(sources: list[np.random.Generator], genes: Tensor, scale: float, size: torch.Size) -> Tensor:
+    """``(m,P,k,5)``: for each member r1 + F (r2 - r3), with the three others drawn distinct."""
+    picks = torch.from_numpy(np.stack([distinct_triples(source, genes.shape[1]) for source in sources]))
+    picks = picks.to(genes.device)
+    rows = torch.arange(len(genes), device=genes.device)[:, None]
+    first, second, third = (genes[rows, picks[..., i]] for i in range(3))
+    return _within(first + scale * (second - third), size)
+
+
+def distinct_triples(source: np.random.Generator, population: int) -> NDArray[np.int64]:
+    """``(P,3)`` member indices, uniform among those distinct from one another and from their own row's index."""
+    picks = source.integers(0, [population - 1, population - 2, population - 3], size=(population, 3))
+    taken = np.arange(population)[:, None]
+    for column in range(3):
+        for barrier in np.sort(taken, axis=1).T:
+            picks[:, column] += picks[:, column] >= barrier
+        taken = np.concatenate([taken, picks[:, column : column + 1]], axis=1)
+    return picks.astype(np.int64)
+
+
+def _within(genes: Tensor, size: torch.Size) -> Tensor:
+    """Clip positions to the image and colours to [0,1]."""
+    genes[..., 0].clamp_(0, size[1] - 1e-6)
+    genes[..., 1].clamp_(0, size[0] - 1e-6)
+    genes[..., 2:].clamp_(0, 1)
+    return genes
+
+
+def _show(job: Job, children: Tensor, batch_size: int) -> Tensor:
+    """``(m,P,K)`` logits of every child of every image."""
+    members, flat = len(job), children.flatten(0, 1)
+    owners = torch.arange(members, device=flat.device).repeat_interleave(children.shape[1])
+    logits = [
+        evaluate(job.model, paint(job.images[owners[start : start + batch_size]], flat[start : start + batch_size]))
+        for start in range(0, len(flat), batch_size)
+    ]
+    return torch.cat(logits).reshape(members, children.shape[1], -1)
+
+
+def _fitness(job: Job, scores: Tensor) -> Tensor:
+    """``(m,P)`` to be lowered: log-probability of the true class, or minus that of the target."""
+    aim = job.labels if job.targets is None else job.targets
+    own = scores.log_softmax(dim=-1).gather(-1, aim[:, None, None].expand(-1, scores.shape[1], 1)).squeeze(-1)
+    return own if job.targets is None else -own
+
+
+def _broken(job: Job, scores: Tensor) -> Tensor:
+    """``(m,P)`` bool: which candidates are adversarial."""
+    prediction = scores.argmax(dim=-1)
+    return prediction != job.labels[:, None] if job.targets is None else prediction == job.targets[:, None]
+
+
+def _settle(
+    job: Job,
+    active: Tensor,
+    leaving: Tensor,
+    children: Tensor,
+    cost: Tensor,
+    scores: Tensor,
+    answer: Tensor,
+    logits: Tensor,
+) -> None:
+    """Write the answers of the images that leave: their cheapest child."""
+    best = cost.argmin(dim=1)
+    rows = torch.arange(len(job), device=best.device)
+    answer[active[leaving]] = paint(job.images, children[rows, best])[leaving]
+    logits[active[leaving]] = scores[rows, best][leaving]
+
+
+class _FoolboxClassifier(nn.Module):
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.model(images)
+
+
+class OnePixelAttack(FlexibleDistanceMinimizationAttack):
+    """The one-pixel attack in foolbox's shape: call it with ``(fmodel, inputs, criterion, epsilons=None)``.
+
+    Args:
+        pixels: how many pixels may change.
+        settings: the budget.
+        seed: image ``i`` of a call draws from ``derive_seed(seed, i)``.
+        distance: how foolbox measures the result; L0 counts changed channel values.
+    """
+
+    def __init__(
+        self,
+        *,
+        pixels: int = 1,
+        settings: OnePixelSettings | None = None,
+        seed: int = 0,
+        distance: LpDistance = l0,
+    ) -> None:
+        super().__init__(distance=distance)
+        self.pixels = pixels
+        self.settings = settings or OnePixelSettings()
+        self.seed = seed
+
+    def run(
+        self,
+        model: Model,
+        inputs: Any,
+        criterion: Any,
+        *,
+        early_stop: float | None = None,  # noqa: ARG002 (foolbox passes it; the number of pixels is fixed)
+        **kwargs: Any,
+    ) -> Any:
+        """Foolbox's hook: the perturbed inputs, adversarial or not.
+
+        Raises:
+            ConfigurationError: a criterion other than (targeted) misclassification, or unknown arguments.
+        """
+        if kwargs:
+            raise ConfigurationError(f"one_pixel takes no argument {next(iter(kwargs))!r} in its call")
+        images, restore_type = astensor_(inputs)
+        rule = get_criterion(criterion)
+        if isinstance(rule, Misclassification):
+            labels, targets = rule.labels.raw, None
+        elif isinstance(rule, TargetedMisclassification):
+            labels = targets = rule.target_classes.raw
+        else:
+            raise ConfigurationError(f"one_pixel needs labels or target classes, not {rule!r}")
+        job = Job(
+            model=GuardedClassifier(_FoolboxClassifier(model)),
+            images=images.raw,
+            labels=labels,
+            targets=targets,
+            seeds=tuple(derive_seed(self.seed, row) for row in range(len(images))),
+        )
+        return restore_type(type(images)(one_pixel_attack(job, self.pixels, self.settings).images))
