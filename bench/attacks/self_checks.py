@@ -6,6 +6,7 @@ not stop anything; it flags the figures it concerns, in words.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -150,7 +151,7 @@ def _monotone(
         raise ValueError(f"{name}: nothing to compare")
     _same_length(*correct.values())
     points = sorted((float(at), float(flags.mean())) for at, flags in correct.items())
-    rises = [(low, high) for low, high in zip(points, points[1:], strict=False) if high[1] > low[1] + slack]
+    rises = [(low, high) for low, high in pairwise(points) if high[1] > low[1] + slack]
     if not rises:
         return SelfCheck(name, True, f"robust accuracy does not rise over the {len(points)} values of {axis}")
     worst_low, worst_high = max(rises, key=lambda pair: pair[1][1] - pair[0][1])

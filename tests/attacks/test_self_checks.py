@@ -93,11 +93,14 @@ def test_a_masked_classifier_raises_the_flags():
     labels = masked(images).argmax(1)
     truth = labels.numpy()
     arguments = {"labels": labels, "epsilon": 0.08, "seeds": range(30)}
-    naive = run_attack(masked, images, attack_spec=AttackSpec("pgd_linf", {"steps": 5}), **arguments)
-    square = run_attack(masked, images, attack_spec=AttackSpec("square", {"queries": 150}), **arguments)
+    pgd = AttackSpec("pgd_linf", {"steps": 10, "rel_stepsize": 0.25})
+    search = AttackSpec("square", {"queries": 150})
+    naive = run_attack(masked, images, attack_spec=pgd, **arguments)
+    square = run_attack(masked, images, attack_spec=search, **arguments)
     assert not check_zero_gradients(naive.zero_gradient).passed
     assert not check_black_box(naive.prediction == truth, square.prediction == truth).passed
-    sound = run_attack(plain, images, attack_spec=AttackSpec("pgd_linf", {"steps": 5}), **arguments)
+    sound = run_attack(plain, images, attack_spec=pgd, **arguments)
+    square = run_attack(plain, images, attack_spec=search, **arguments)
     assert check_zero_gradients(sound.zero_gradient).passed
     assert check_black_box(sound.prediction == truth, square.prediction == truth).passed
 
