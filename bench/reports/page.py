@@ -46,8 +46,8 @@ class Plot:
     """The chart."""
 
     def spec(self) -> str:
-        """Vega-Lite JSON that cannot end a script element."""
-        return json.dumps(self.chart.to_dict()).replace("</", "<\\/")
+        """Vega-Lite JSON without any ``<``, so that no name in it can end a script element or open a comment."""
+        return json.dumps(self.chart.to_dict()).replace("<", "\\u003c")
 
 
 def render_page(name: str, board: Leaderboard, subjects: Sequence[Subject], plots: Sequence[Plot]) -> str:

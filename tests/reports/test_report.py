@@ -1,0 +1,186 @@
+"""The report: every figure with its interval, gaps in words, names escaped, nothing fetched."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.corruptions import CORRUPTIONS
+from bench.errors import DataError
+from bench.records import Condition, Outcomes
+from bench.reports import write_report
+from bench.results import Store
+
+N = 40
+REQUIRED = [
+    "classifier",
+    "weights_digest",
+    "parameters",
+    "gmacs",
+    "n_images",
+    "clean_accuracy",
+    "mean_corruption_error",
+    "relative_mean_corruption_error",
+    "mean_corruption_accuracy",
+    "fgsm_robust_accuracy",
+    "pgd_robust_accuracy",
+]
+
+
+def outcomes(n_correct):
+    labels = np.arange(N) % 7
+    predictions = np.where(np.arange(N) < n_correct, labels, labels + 1)
+    ids = np.array([f"image_{i}" for i in range(N)])
+    return Outcomes(ids, labels, predictions, np.full(N, 0.5, dtype=np.float32))
+
+
+@pytest.fixture
+def fill(make_spec, provenance):
+    """Write a whole suite of one classifier; ``skip`` leaves conditions out."""
+
+    def write(store, classifier, *, skip=(), n_clean=36, **changes):
+        plan = [("clean", Condition("clean"), n_clean)]
+        plan += [("corruption", Condition(name, s), 30 - 4 * s) for name in CORRUPTIONS for s in range(1, 6)]
+        plan += [(a, Condition(a, e / 255), 20 - 4 * e) for a in ("fgsm", "pgd") for e in (1, 2, 4)]
+        for benchmark, condition, n_correct in plan:
+            parameters = {"source": "batched", "definition": "imagenet_c"} if benchmark == "corruption" else {}
+            spec = make_spec(
+                classifier=classifier,
+                n_images=N,
+                benchmark=benchmark,
+                condition=condition,
+                parameters=parameters,
+                **changes,
+            )
+            if condition.key not in skip:
+                store.write_part(spec, outcomes(n_correct), 0, provenance)
+
+    return write
+
+
+@pytest.fixture
+def report(tmp_path):
+    def write(store):
+        write_report(store, tmp_path / "report")
+        return pd.read_csv(tmp_path / "report" / "leaderboard.csv"), (tmp_path / "report")
+
+    return write
+
+
+def test_the_csv_begins_as_promised_with_intervals_beside_every_estimate(tmp_path, fill, report):
+    store = Store(str(tmp_path / "store"))
+    for classifier in ("one", "two", "three"):
+        fill(store, classifier)
+    table, folder = report(store)
+    assert [name for name in table.columns if not name.endswith(("_low", "_high"))][: len(REQUIRED)] == REQUIRED
+    for name in REQUIRED[5:]:
+        position = list(table.columns).index(name)
+        assert list(table.columns[position + 1 : position + 3]) == [f"{name}_low", f"{name}_high"]
+        assert (table[f"{name}_low"] <= table[name]).all()
+        assert (table[name] <= table[f"{name}_high"]).all()
+    assert len(table) == 3
+    assert table["clean_accuracy"].tolist() == [36 / N] * 3
+    assert table["mean_corruption_accuracy"].tolist() == pytest.approx([18 / N] * 3)
+    assert table["pgd_robust_accuracy"].tolist() == pytest.approx([4 / N] * 3)
+    assert table["pgd_epsilon"].tolist() == pytest.approx([4 / 255] * 3)
+    assert {path.name for path in folder.iterdir()} == {
+        "leaderboard.csv",
+        "leaderboard.md",
+        "leaderboard.html",
+        "corruptions.csv",
+        "epsilons.csv",
+    }
+    assert len(pd.read_csv(folder / "corruptions.csv")) == 3 * 15
+    assert len(pd.read_csv(folder / "epsilons.csv")) == 3 * 2 * 3
+
+
+def test_what_is_missing_is_a_gap_in_words_never_a_zero(tmp_path, fill, report):
+    store = Store(str(tmp_path / "store"))
+    fill(store, "whole")
+    fill(store, "gappy", skip=("snow@3", "clean@0"))
+    table, folder = report(store)
+    gappy = table[table["classifier"] == "gappy"].iloc[0]
+    assert gappy[["clean_accuracy", "mean_corruption_error", "mean_corruption_accuracy"]].isna().all()
+    assert gappy["fgsm_robust_accuracy"] == pytest.approx(4 / N)
+    assert "corruption snow@3 was not run" in gappy["notes"]
+    page = (folder / "leaderboard.html").read_text()
+    assert "What is missing" in page
+    assert "corruption snow@3 was not run" in page
+    assert "gappy, mCE: 1 of the 75 corruption conditions" in (folder / "leaderboard.md").read_text()
+
+
+def test_a_failed_cell_is_a_gap_with_its_error(tmp_path, fill, report, make_spec, provenance):
+    store = Store(str(tmp_path / "store"))
+    fill(store, "broken", skip=("clean@0",))
+    spec = make_spec(classifier="broken", n_images=N)
+    ids = [f"image_{i}" for i in range(N)]
+    store.write_failure(spec, ids, 0, provenance, error="NonFiniteLogitsError: <b>NaN</b>", traceback="")
+    table, folder = report(store)
+    assert "NonFiniteLogitsError" in table.loc[0, "notes"]
+    assert "<b>NaN</b>" not in (folder / "leaderboard.html").read_text()
+
+
+def test_hostile_names_are_text_on_the_page(tmp_path, fill, report):
+    store = Store(str(tmp_path / "store"))
+    name = "../../<script>alert(1)</script>|\"'</script><!--"
+    fill(store, name, dataset="<img src=x onerror=alert(2)>")
+    table, folder = report(store)
+    assert table.loc[0, "classifier"] == name
+    page = (folder / "leaderboard.html").read_text()
+    assert "<script>alert" not in page
+    assert "<img src=x" not in page
+    assert page.count("</script>") == page.count("<script")
+    assert "<script>" not in (folder / "leaderboard.md").read_text()
+    assert not (tmp_path.parent / "<script>alert(1)<").exists()
+
+
+def test_the_page_fetches_nothing(tmp_path, fill, report):
+    store = Store(str(tmp_path / "store"))
+    fill(store, "one")
+    _, folder = report(store)
+    page = (folder / "leaderboard.html").read_text()
+    assert not re.findall(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=[\"'](?!data:)", page)
+    assert len(page) < 5_000_000
+
+
+def test_the_page_says_how_little_a_few_images_say(tmp_path, fill, report):
+    store = Store(str(tmp_path / "store"))
+    fill(store, "one")
+    _, folder = report(store)
+    page = (folder / "leaderboard.html").read_text()
+    # 36 of 40: scipy's exact interval is 76.3 % to 97.2 %
+    assert "the 90% clean accuracy of one could be anything between 76% and 97%" in page
+
+
+def test_rows_of_different_protocols_are_marked(tmp_path, fill, report):
+    store = Store(str(tmp_path / "store"))
+    fill(store, "one")
+    fill(store, "one", dataset="other", dataset_digest="other")
+    table, folder = report(store)
+    assert len(table) == 2
+    page = (folder / "leaderboard.html").read_text()
+    assert "The rows differ in dataset" in page
+    assert "one · other" in page
+
+
+def test_the_newest_variant_of_a_benchmark_stands_and_the_others_are_named(
+    tmp_path, fill, report, make_spec, provenance
+):
+    store = Store(str(tmp_path / "store"))
+    fill(store, "one")
+    later = replace(provenance, started="2027-01-01T00:00:00+00:00")
+    for strength in (1, 2, 4):
+        spec = make_spec(
+            classifier="one", n_images=N, benchmark="pgd", condition=Condition("pgd", strength / 255), version="2"
+        )
+        store.write_part(spec, outcomes(1), 0, later)
+    table, folder = report(store)
+    assert table["pgd_robust_accuracy"].tolist() == [1 / N]
+    assert "Also in the store" in (folder / "leaderboard.html").read_text()
+
+
+def test_an_empty_store_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="is empty: run a sweep first"):
+        write_report(Store(str(tmp_path / "store")), tmp_path / "report")
