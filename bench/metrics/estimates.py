@@ -1,19 +1,18 @@
 """Estimates with 95 % intervals: exact for one proportion, paired bootstrap for whatever combines several."""
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta
+from scipy.special import betaincinv, ndtr, stdtrit
 
 from bench.errors import DataError
 from bench.records import Estimate
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
-BLOCK = 4096
-"""Images whose resampling weights are held at once: bounds memory at 50,000 images."""
+BLOCK = 100
+"""Resamples multiplied at once: bounds memory to 40 MB at 50,000 images."""
 
 
 def proportion(hits: NDArray[np.bool_]) -> Estimate:
@@ -30,29 +29,39 @@ def proportion(hits: NDArray[np.bool_]) -> Estimate:
         raise DataError("an empty set has no accuracy")
     k = int(np.count_nonzero(hits))
     tail = (1 - CONFIDENCE) / 2
-    low = float(beta.ppf(tail, k, n - k + 1)) if k > 0 else 0.0
-    high = float(beta.ppf(1 - tail, k + 1, n - k)) if k < n else 1.0
+    low = float(betaincinv(k, n - k + 1, tail)) if k > 0 else 0.0
+    high = float(betaincinv(k + 1, n - k, 1 - tail)) if k < n else 1.0
     return Estimate(k / n, low, high, n)
 
 
 def bootstrap_mean(values: NDArray[np.float64], *, seed: int = 0, resamples: int = RESAMPLES) -> Estimate:
-    """Mean of per-image values with a percentile bootstrap interval over images (Efron 1979).
+    """Mean of per-image values with a bootstrap interval over images (Efron 1979).
 
     A statistic that is linear in per-image values (corruption error, mCE, their relative forms) is such a mean, so
     one matrix product gives all its resamples. Equal ``seed`` and ``N`` mean equal resamples: estimates of several
     conditions and classifiers on one dataset are paired.
+
+    The interval is the expanded percentile interval (Hesterberg 2015, What Teachers Should Know About the Bootstrap):
+    the plain one is too narrow at few images, and the two agree at many.
 
     Args:
         values: ``(N,)`` the statistic's contribution of each image.
         seed: of the resamples.
         resamples: bootstrap repetitions.
 
+    Returns:
+        The estimate. A single image has nothing to resample: its ends are NaN.
+
     Raises:
         DataError: no images.
     """
     means = bootstrap_means(values[:, None], seed=seed, resamples=resamples)[:, 0]
-    low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return Estimate(float(values.mean()), float(low), float(high), len(values))
+    value, n = float(values.mean()), len(values)
+    if n == 1:
+        return Estimate(value, float("nan"), float("nan"), n)
+    tail = _expanded_tail(n)
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return Estimate(value, float(low), float(high), n)
 
 
 def bootstrap_means(values: NDArray[np.float64], *, seed: int = 0, resamples: int = RESAMPLES) -> NDArray[np.float64]:
@@ -65,31 +74,29 @@ def bootstrap_means(values: NDArray[np.float64], *, seed: int = 0, resamples: in
 
     Returns:
         ``(R, M)``.
+
+    Raises:
+        DataError: no images.
     """
     n = len(values)
     if n == 0:
         raise DataError("an empty set has no mean")
-    totals = np.zeros((resamples, values.shape[1]))
-    for start, stop in _blocks(n):
-        totals += _weights(n, start, stop, seed, resamples).astype(np.float64) @ values[start:stop]
-    return totals / n
+    counts = _counts(n, seed, resamples)
+    blocks = [counts[start : start + BLOCK].astype(np.float64) @ values for start in range(0, resamples, BLOCK)]
+    return np.concatenate(blocks) / n
 
 
-def _blocks(n: int) -> Sequence[tuple[int, int]]:
-    return [(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
+@lru_cache(maxsize=2)
+def _counts(n: int, seed: int, resamples: int) -> NDArray[np.uint16]:
+    """``(R, n)``: how often each resample drew each image. Kept, since every figure of a dataset needs the same."""
+    generator = np.random.default_rng([seed, n])
+    counts = np.empty((resamples, n), dtype=np.uint16)
+    for row in counts:
+        row[:] = np.bincount(generator.integers(0, n, n), minlength=n)
+    return counts
 
 
-@lru_cache(maxsize=16)
-def _weights(n: int, start: int, stop: int, seed: int, resamples: int) -> NDArray[np.uint16]:
-    """``(R, stop - start)``: how often each resample of ``n`` images drew each image of the block.
-
-    Multinomial counts, block by block: how many draws fall into the block, then where in it.
-    """
-    left = np.full(resamples, n)
-    for low, high in _blocks(n):
-        generator = np.random.default_rng([seed, n, low])
-        inside = generator.binomial(left, (high - low) / (n - low)) if high < n else left
-        if low == start:
-            return generator.multinomial(inside, np.full(stop - start, 1 / (stop - start))).astype(np.uint16)
-        left = left - inside
-    raise ValueError(f"no block starts at image {start} of {n}")
+def _expanded_tail(n: int) -> float:
+    """Share of the resamples to leave out at each end, so that the interval is as wide as Student's t asks for."""
+    t = stdtrit(n - 1, (1 - CONFIDENCE) / 2)
+    return float(ndtr(t * np.sqrt(n / (n - 1))))
