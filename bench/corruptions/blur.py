@@ -42,7 +42,6 @@ GAUSSIAN_SIGMA = (1, 2, 3, 4, 6)
 _DOUBLINGS = 5
 """Pointer doublings in glass blur: enough for chains of 32 pixels. At most 42 % of the pixels pass their pointer on,
 so that a longer chain turns up in one image of ten million."""
-_FASTEST_PRIMES = (2, 3, 5)
 _FOURIER_MARGIN = 1e-4
 """Levels: above the rounding of a float32 Fourier transform of an image."""
 
@@ -60,9 +59,9 @@ def _gaussian(images: Tensor, sigma: float) -> Tensor:
 def _apply_defocus(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:
     height, width = images.shape[2:]
     spectrum, reach, shape, margin = _disk_spectrum(*setting.choose(DEFOCUS), height, width, images.device)
-    padded = images.new_zeros((*images.shape[:2], *shape), dtype=torch.float32)
-    padded[..., : height + 2 * reach, : width + 2 * reach] = F.pad(images.float(), (reach,) * 4, mode="reflect")
-    blurred = torch.fft.irfft2(torch.fft.rfft2(padded) * spectrum, s=shape)
+    padded = F.pad(images.float(), (reach,) * 4, mode="reflect")
+    padded = F.pad(padded, (0, shape[1] - padded.shape[3], 0, shape[0] - padded.shape[2]))
+    blurred = torch.fft.irfft2(torch.fft.rfft2(padded).mul_(spectrum), s=shape)
     return _to_bytes(blurred[..., :height, :width] + margin)
 
 
@@ -87,15 +86,11 @@ def _disk_spectrum(
 
 
 def _fast_length(length: int) -> int:
-    """The next length a Fourier transform is fast at."""
-    while True:
-        rest = length
-        for prime in _FASTEST_PRIMES:
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return length
-        length += 1
+    """The next length a Fourier transform is fast at: a multiple of 16 without large prime factors."""
+    fast = -(-length // 16) * 16
+    while 30**9 % (fast // (fast & -fast)):  # whether the odd part divides a power of 2 * 3 * 5
+        fast += 16
+    return fast
 
 
 def _sample_glass(images: Tensor, setting: Setting, seeds: Sequence[int]) -> Draws:

@@ -75,15 +75,18 @@ def _warp_affine(levels: Tensor, moves: NDArray[np.float64]) -> Tensor:
         # from the moved points back to the first: the map each pixel of the result is read through
         back = np.linalg.solve(np.hstack([after, np.ones((3, 1))]), before).T
         for axis, (line, size) in enumerate(zip(back, (width, height), strict=True)):
-            thirty_seconds = _fixed_point(line, height, width).to(levels.device)
-            torch.mul(thirty_seconds, 2 / (32 * (size - 1)), out=positions[..., axis]).sub_(1)
+            thirty_seconds = _fixed_point(line, height, width, 16 * (size - 1)).to(levels.device)
+            torch.mul(thirty_seconds, 2 / (32 * (size - 1)), out=positions[..., axis])
     return F.grid_sample(levels, grid, mode="bilinear", padding_mode="reflection", align_corners=True)
 
 
-def _fixed_point(line: NDArray[np.float64], height: int, width: int) -> Tensor:
-    """``(H,W)`` positions ``line @ (x, y, 1)`` in 1/32 pixel, by way of 1/1024: the fixed point of OpenCV 2 to 4."""
+def _fixed_point(line: NDArray[np.float64], height: int, width: int, middle: int) -> Tensor:
+    """``(H,W)`` positions in 1/32 pixel, less ``middle``: ``line @ (x, y, 1)`` in the fixed point of OpenCV 2 to 4.
+
+    Its steps are 1/1024 pixel, summed and cut to 1/32.
+    """
     along = np.rint(line[0] * np.arange(width) * 1024).astype(np.int32)
-    down = np.rint((line[1] * np.arange(height) + line[2]) * 1024).astype(np.int32) + 16
+    down = np.rint((line[1] * np.arange(height) + line[2]) * 1024).astype(np.int32) + (16 - 32 * middle)
     return (torch.from_numpy(down)[:, None] + torch.from_numpy(along)).bitwise_right_shift_(5)
 
 

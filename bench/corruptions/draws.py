@@ -67,11 +67,8 @@ def draw_normal(seeds: Sequence[int], shape: Sequence[int], device: torch.device
 
 
 def draw_uniform(seeds: Sequence[int], shape: Sequence[int], device: torch.device) -> Tensor:
-    """``(B, *shape)`` float32 uniform draws in ``[-1, 1)``."""
-    draws = torch.empty((len(seeds), *shape), device=device)
-    for row, generator in zip(draws, generators(seeds, device), strict=True):
-        row.uniform_(-1, 1, generator=generator)
-    return draws
+    """``(B, *shape)`` float32 uniform draws in ``[-1, 1]``, each rounded from 32 random bits."""
+    return draw_words(seeds, shape, device).float().mul_(2.0**-31)
 
 
 def draw_integers(seeds: Sequence[int], shape: Sequence[int], high: int, device: torch.device) -> Tensor:
