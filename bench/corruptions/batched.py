@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from bench.corruptions import blur, color, digital, noise, spatter, weather
-from bench.corruptions.catalogue import Definition, check_definition, check_request
+from bench.corruptions.catalogue import Definition, check_definition
 from bench.corruptions.draws import Corruption, Setting
+from bench.corruptions.request import check_request
 from bench.records import Condition
 
 BATCHED: Mapping[str, Corruption] = {
@@ -43,14 +44,15 @@ def corrupt(
     """Corrupt a batch of images.
 
     An image's bytes depend on the image, the condition, the definition and its own seed alone, whatever the batch it
-    comes in and on however many devices of one type.
+    comes in and on however many devices of one type. All run on the images' device, but for the codec of
+    jpeg_compression and the outlines of spatter's drops, which stay on the CPU.
 
     Args:
         images: ``(B,3,H,W)`` uint8, at least 32 pixels a side, on any device.
         condition: name of the corruption, and its severity 1-5 as the strength.
         seeds: one an image, in ``[0, 2**63)``.
         definition: ``imagenet_c``, which every published mCE means, or ``imagecorruptions``; they differ in
-            elastic_transform, frost, motion_blur, snow, and in zoom_blur and fog at some image sizes.
+            elastic_transform, frost, motion_blur and snow, and at sizes other than 224 in zoom_blur, fog and pixelate.
 
     Returns:
         ``(B,3,H,W)`` uint8 on the device of ``images``.

@@ -187,7 +187,7 @@ def _apply_zoom(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:
 @lru_cache
 def _all_zooms(size: int, factors: tuple[float, ...], centred: bool, device: torch.device) -> LineTaps:
     """Taps that enlarge each of a stack of images by its factor and add them up."""
-    taps = [zoom_taps(size, factor, centred, turn * size, device) for turn, factor in enumerate(factors)]
+    taps = [zoom_taps(size, factor, centred, place * size, device) for place, factor in enumerate(factors)]
     return LineTaps(torch.cat([each.index for each in taps], 1), torch.cat([each.weight for each in taps], 1))
 
 

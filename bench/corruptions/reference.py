@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.corruptions.catalogue import check_request
+from bench.corruptions.request import check_request
 from bench.records import Condition
 from bench.seeding import derive_seed
 
