@@ -64,7 +64,7 @@ def descend(attack: BaseGradientDescent, job: Job, epsilon: float) -> Candidates
         if step == 0 and gradient is not None:
             zero_share = (gradient == 0).float().flatten(1).mean(dim=1).cpu()
         queries[active.cpu()] += 1
-        leaving = torch.ones_like(active, dtype=torch.bool) if last else job.rows(active).broken(logits)
+        leaving = torch.ones_like(active, dtype=torch.bool) if last else job.broken(logits, active)
         found[active[leaving]] = moved[leaving]
         logits_found[active[leaving]] = logits[leaving]
         if bool(leaving.all()):

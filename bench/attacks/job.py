@@ -27,10 +27,25 @@ class Job:
     def __len__(self) -> int:
         return len(self.images)
 
-    def broken(self, logits: Tensor) -> Tensor:
-        """``(n,)`` bool: which rows of ``logits`` ``(n,K)`` are adversarial."""
-        prediction = logits.argmax(dim=1)
-        return prediction != self.labels if self.targets is None else prediction == self.targets
+    @property
+    def aim(self) -> Tensor:
+        """``(n,)`` the class the search pushes away from, or towards when targeted."""
+        return self.labels if self.targets is None else self.targets
+
+    def broken(self, logits: Tensor, rows: Tensor | None = None) -> Tensor:
+        """Which logits are adversarial.
+
+        Args:
+            logits: ``(m,...,K)`` logits of versions of the images ``rows``.
+            rows: ``(m,)`` int64 rows of the job; None for all ``n`` in order.
+
+        Returns:
+            ``(m,...)`` bool.
+        """
+        prediction = logits.argmax(dim=-1)
+        aim = self.aim if rows is None else self.aim[rows]
+        aim = aim.reshape(-1, *[1] * (prediction.ndim - 1))
+        return prediction != aim if self.targets is None else prediction == aim
 
     def criterion(self) -> Criterion:
         """The same rule as foolbox states it."""

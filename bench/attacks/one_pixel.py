@@ -66,19 +66,21 @@ def one_pixel_attack(job: Job, pixels: int, settings: OnePixelSettings) -> Candi
     for generation in range(settings.generations + 1):
         if generation:
             children = _children([sources[row] for row in active.tolist()], genes, settings.scale, images.shape[-2:])
-        part = job.rows(active)
-        scores = _show(part, children, batch_size)
+        scores = _show(job, children, active, batch_size)
         if logits is None:
             logits = torch.empty(len(job), scores.shape[-1], device=images.device, dtype=scores.dtype)
         queries[active.cpu()] += settings.population
-        cost = _fitness(part, scores)
-        adversarial = _broken(part, scores)
+        cost = _fitness(job, scores, active)
+        adversarial = job.broken(scores, active)
+        leaving = torch.nonzero(adversarial.any(dim=1)).flatten()
+        if len(leaving):
+            best = cost.where(adversarial, torch.inf)[leaving].argmin(dim=1)
+            answer[active[leaving]] = paint(images[active[leaving]], children[leaving, best])
+            logits[active[leaving]] = scores[leaving, best]
         better = cost <= fitness
         genes = torch.where(better[..., None, None], children, genes)
         fitness = torch.where(better, cost, fitness)
-        leaving = adversarial.any(dim=1)
-        _settle(part, active, leaving, children, cost.where(adversarial, torch.inf), scores, answer, logits)
-        stay = ~leaving
+        stay = ~adversarial.any(dim=1)
         active, genes, fitness = active[stay], genes[stay], fitness[stay]
         if not len(active):
             break
@@ -156,45 +158,21 @@ def _within(genes: Tensor, size: torch.Size) -> Tensor:
     return genes
 
 
-def _show(job: Job, children: Tensor, batch_size: int) -> Tensor:
-    """``(m,P,K)`` logits of every child of every image."""
-    members, flat = len(job), children.flatten(0, 1)
-    owners = torch.arange(members, device=flat.device).repeat_interleave(children.shape[1])
+def _show(job: Job, children: Tensor, rows: Tensor, batch_size: int) -> Tensor:
+    """``(m,P,K)`` logits of every child ``(m,P,k,5)`` of the images ``rows``."""
+    flat, owners = children.flatten(0, 1), rows.repeat_interleave(children.shape[1])
     logits = [
         evaluate(job.model, paint(job.images[owners[start : start + batch_size]], flat[start : start + batch_size]))
         for start in range(0, len(flat), batch_size)
     ]
-    return torch.cat(logits).reshape(members, children.shape[1], -1)
+    return torch.cat(logits).reshape(*children.shape[:2], -1)
 
 
-def _fitness(job: Job, scores: Tensor) -> Tensor:
+def _fitness(job: Job, scores: Tensor, rows: Tensor) -> Tensor:
     """``(m,P)`` to be lowered: log-probability of the true class, or minus that of the target."""
-    aim = job.labels if job.targets is None else job.targets
-    own = scores.log_softmax(dim=-1).gather(-1, aim[:, None, None].expand(-1, scores.shape[1], 1)).squeeze(-1)
+    aim = job.aim[rows][:, None, None].expand(-1, scores.shape[1], 1)
+    own = scores.log_softmax(dim=-1).gather(-1, aim).squeeze(-1)
     return own if job.targets is None else -own
-
-
-def _broken(job: Job, scores: Tensor) -> Tensor:
-    """``(m,P)`` bool: which candidates are adversarial."""
-    prediction = scores.argmax(dim=-1)
-    return prediction != job.labels[:, None] if job.targets is None else prediction == job.targets[:, None]
-
-
-def _settle(
-    job: Job,
-    active: Tensor,
-    leaving: Tensor,
-    children: Tensor,
-    cost: Tensor,
-    scores: Tensor,
-    answer: Tensor,
-    logits: Tensor,
-) -> None:
-    """Write the answers of the images that leave: their cheapest child."""
-    best = cost.argmin(dim=1)
-    rows = torch.arange(len(job), device=best.device)
-    answer[active[leaving]] = paint(job.images, children[rows, best])[leaving]
-    logits[active[leaving]] = scores[rows, best][leaving]
 
 
 class _FoolboxClassifier(nn.Module):

@@ -45,7 +45,7 @@ def square_attack(job: Job, epsilon: float, settings: SquareSettings) -> Candida
     stripes = torch.stack([torch.rand(channels, 1, width, generator=source) for source in generators]).to(device)
     best = (images + epsilon * _sign(stripes)).clamp(0, 1)
     logits = evaluate(job.model, best)
-    margin, loss = _margin_and_loss(job, logits)
+    margin, loss = _margin_and_loss(job, logits, torch.arange(n, device=device))
     queries = torch.ones(n, dtype=torch.int64)
     draws = torch.empty(n, _BLOCK, 2 + channels)
     for proposal in range(settings.queries):
@@ -59,9 +59,8 @@ def square_attack(job: Job, epsilon: float, settings: SquareSettings) -> Candida
         delta = _squares(draws[active.cpu(), proposal % _BLOCK].to(device), side, height, width) * (2.0 * epsilon)
         origin = images[active]
         moved = torch.minimum(torch.maximum(best[active] + delta, origin - epsilon), origin + epsilon).clamp(0, 1)
-        part = job.rows(active)
         new_logits = evaluate(job.model, moved)
-        new_margin, new_loss = _margin_and_loss(part, new_logits)
+        new_margin, new_loss = _margin_and_loss(job, new_logits, active)
         improved = new_loss < loss[active]
         loss[active] = torch.where(improved, new_loss, loss[active])
         improved |= new_margin <= 0
@@ -93,9 +92,9 @@ def _squares(draws: Tensor, side: int, height: int, width: int) -> Tensor:
     return _sign(draws[:, 2:])[:, :, None, None] * mask
 
 
-def _margin_and_loss(job: Job, logits: Tensor) -> tuple[Tensor, Tensor]:
+def _margin_and_loss(job: Job, logits: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     """The margin, gone when not positive, and the loss the search lowers (margin; cross-entropy when targeted)."""
-    aim = job.labels if job.targets is None else job.targets
+    aim = job.aim[rows]
     own = logits.gather(1, aim[:, None]).squeeze(1)
     others = logits.scatter(1, aim[:, None], -torch.inf).amax(dim=1)
     if job.targets is None:

@@ -59,11 +59,11 @@ def test_stronger_attacks_break_more(correct):
 
 def test_cifar_cascade_of_figures(cifar_resnet, cifar_samples):
     """AutoAttack <= PGD <= FGSM <= clean, at a radius where none is trivial."""
-    images, labels = cifar_samples
-    epsilon, seeds = 0.5 / 255, range(20)
+    images, labels = cifar_samples[0][:10], cifar_samples[1][:10]
+    epsilon, seeds = 0.5 / 255, range(10)
     clean = run_attack(cifar_resnet, images, labels, AttackSpec("fgsm"), 0.0, seeds=seeds)
     fgsm = run_attack(cifar_resnet, images, labels, AttackSpec("fgsm"), epsilon, seeds=seeds)
-    pgd = run_attack(cifar_resnet, images, labels, AttackSpec("pgd_linf", {"steps": 10}), epsilon, seeds=seeds)
+    pgd = run_attack(cifar_resnet, images, labels, AttackSpec("pgd_linf", {"steps": 8}), epsilon, seeds=seeds)
     assert (clean.prediction == clean.clean_prediction).all()
     robust = [np.mean(result.prediction == labels.numpy()) for result in (clean, fgsm, pgd)]
     assert robust[0] >= robust[1] >= robust[2] - 0.05
@@ -79,9 +79,9 @@ def test_cifar_cascade_of_figures(cifar_resnet, cifar_samples):
 
 
 def test_one_pixel_on_cifar(cifar_resnet, cifar_samples):
-    images, labels = cifar_samples
+    images, labels = cifar_samples[0][:6], cifar_samples[1][:6]
     spec = AttackSpec("one_pixel", {"population": 10, "generations": 2})
-    result = run_attack(cifar_resnet, images, labels, spec, 3, seeds=range(20))
+    result = run_attack(cifar_resnet, images, labels, spec, 3, seeds=range(6))
     clean = result.stage == "clean"
     assert (result.distance[~clean] <= 3).all()
     assert (result.queries[~clean & ~result.success] == 31).all()
