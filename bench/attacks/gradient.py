@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bench.attacks.guard import GuardedClassifier, seeded
 from bench.attacks.job import Job, evaluate
-from bench.attacks.result import Candidates
+from bench.attacks.result import Candidates, Settled, in_order
 
 _CPU = torch.device("cpu")
 
@@ -52,21 +52,18 @@ def descend(attack: BaseGradientDescent, job: Job, epsilon: float) -> Candidates
     stepsize = attack.rel_stepsize * epsilon if attack.abs_stepsize is None else attack.abs_stepsize
     optimizer = attack.get_optimizer(astensor(origin), stepsize)
 
-    found, logits_found = job.images.clone(), None
+    settled = []
     queries = torch.zeros(len(job), dtype=torch.int64)
     zero_share = torch.empty(len(job))
     active = torch.arange(len(job), device=origin.device)
     for step in range(attack.steps + 1):
         last = step == attack.steps
         logits, gradient = (evaluate(job.model, moved), None) if last else _gradient(job.model, moved, classes)
-        if logits_found is None:
-            logits_found = torch.empty(len(job), logits.shape[1], device=logits.device, dtype=logits.dtype)
         if step == 0 and gradient is not None:
             zero_share = (gradient == 0).float().flatten(1).mean(dim=1).cpu()
         queries[active.cpu()] += 1
         leaving = torch.ones_like(active, dtype=torch.bool) if last else job.broken(logits, active)
-        found[active[leaving]] = moved[leaving]
-        logits_found[active[leaving]] = logits[leaving]
+        settled.append(Settled(active[leaving], moved[leaving], logits[leaving]))
         if bool(leaving.all()):
             break
         assert gradient is not None
@@ -75,8 +72,8 @@ def descend(attack: BaseGradientDescent, job: Job, epsilon: float) -> Candidates
             active, origin, moved, gradient, classes = (t[stay] for t in (active, origin, moved, gradient, classes))
             _keep_rows(optimizer, stay)
         moved = _step(attack, optimizer, moved, origin, gradient, sign, epsilon)
-    assert logits_found is not None
-    return Candidates(images=found, logits=logits_found, queries=queries, zero_gradient=zero_share)
+    found = in_order(settled)
+    return Candidates(images=found.images, logits=found.logits, queries=queries, zero_gradient=zero_share)
 
 
 def _gradient(model: GuardedClassifier, images: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from bench.attacks.guard import GuardedClassifier
 from bench.attacks.job import Job, evaluate
-from bench.attacks.result import Candidates
+from bench.attacks.result import Candidates, Settled, in_order
 from bench.errors import ConfigurationError
 from bench.seeding import derive_seed
 
@@ -54,44 +54,36 @@ def one_pixel_attack(job: Job, pixels: int, settings: OnePixelSettings) -> Candi
         pixels: how many pixels may change, k.
         settings: the budget.
     """
-    images = job.images
+    images, size = job.images, job.images.shape[-2:]
+    batch_size = settings.batch_size or forward_batch(images.device, *size)
     sources = [np.random.Generator(np.random.PCG64(seed)) for seed in job.seeds]
-    genes = _first_population(sources, pixels, settings.population, images.shape[-2:]).to(images.device)
-    answer, logits = images.clone(), None
-    queries = torch.zeros(len(job), dtype=torch.int64)
-    active = torch.arange(len(job), device=images.device)
-    batch_size = settings.batch_size or forward_batch(images.device, *images.shape[-2:])
+    children = genes = _first_population(sources, pixels, settings.population, size).to(images.device)
     fitness = torch.full(genes.shape[:2], torch.inf, device=images.device)
-    children = genes
+    active = torch.arange(len(job), device=images.device)
+    queries = torch.zeros(len(job), dtype=torch.int64)
+    settled = []
     for generation in range(settings.generations + 1):
         if generation:
-            children = _children([sources[row] for row in active.tolist()], genes, settings.scale, images.shape[-2:])
+            children = _children([sources[row] for row in active.tolist()], genes, settings.scale, size)
         scores = _show(job, children, active, batch_size)
-        if logits is None:
-            logits = torch.empty(len(job), scores.shape[-1], device=images.device, dtype=scores.dtype)
         queries[active.cpu()] += settings.population
-        cost = _fitness(job, scores, active)
-        adversarial = job.broken(scores, active)
-        leaving = torch.nonzero(adversarial.any(dim=1)).flatten()
-        if len(leaving):
-            best = cost.where(adversarial, torch.inf)[leaving].argmin(dim=1)
-            answer[active[leaving]] = paint(images[active[leaving]], children[leaving, best])
-            logits[active[leaving]] = scores[leaving, best]
+        cost, adversarial = _fitness(job, scores, active), job.broken(scores, active)
+        broken = adversarial.any(dim=1)
+        leaving = torch.nonzero(broken).flatten()
+        fittest = cost.where(adversarial, torch.inf)[leaving].argmin(dim=1)
+        rows = active[leaving]
+        settled.append(Settled(rows, paint(images[rows], children[leaving, fittest]), scores[leaving, fittest]))
         better = cost <= fitness
-        genes = torch.where(better[..., None, None], children, genes)
-        fitness = torch.where(better, cost, fitness)
-        stay = ~adversarial.any(dim=1)
-        active, genes, fitness = active[stay], genes[stay], fitness[stay]
+        genes, fitness = torch.where(better[..., None, None], children, genes), torch.where(better, cost, fitness)
+        active, genes, fitness = active[~broken], genes[~broken], fitness[~broken]
         if not len(active):
             break
-    if len(active):
-        best = genes[torch.arange(len(active), device=images.device), fitness.argmin(dim=1)]
-        answer[active] = paint(images[active], best)
-        assert logits is not None
-        logits[active] = evaluate(job.model, answer[active])
+    else:
+        answers = paint(images[active], genes[torch.arange(len(active), device=genes.device), fitness.argmin(dim=1)])
+        settled.append(Settled(active, answers, evaluate(job.model, answers)))
         queries[active.cpu()] += 1
-    assert logits is not None
-    return Candidates(images=answer, logits=logits, queries=queries)
+    found = in_order(settled)
+    return Candidates(images=found.images, logits=found.logits, queries=queries)
 
 
 def forward_batch(device: torch.device, height: int, width: int) -> int:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -63,6 +64,25 @@ class Candidates:
     """``(n,)`` share of zeros in the first gradient, where the search computes one."""
     stage: NDArray[np.str_] | None = None
     """``(n,)`` name of the stage each answer comes from, for attacks that are cascades."""
+
+
+class Settled(NamedTuple):
+    """The answers of the images that left a search together."""
+
+    rows: Tensor
+    """``(m,)`` int64 rows of the job."""
+    images: Tensor
+    """``(m,3,H,W)`` answers."""
+    logits: Tensor
+    """``(m,K)`` the classifier's logits on them."""
+
+
+def in_order(parts: Sequence[Settled]) -> Settled:
+    """All answers in the order of the job, whenever each image left."""
+    rows = torch.cat([part.rows for part in parts])
+    order = rows.argsort()
+    images, logits = torch.cat([part.images for part in parts]), torch.cat([part.logits for part in parts])
+    return Settled(rows=rows[order], images=images[order], logits=logits[order])
 
 
 def join(parts: Sequence[Candidates]) -> Candidates:

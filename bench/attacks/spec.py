@@ -114,6 +114,11 @@ class AttackSpec:
         norm_of(attack, self)
 
     @property
+    def epsilon_norm(self) -> str:
+        """Norm that epsilon is measured in: ``linf``, ``l2``, ``l1``, ``l0`` or ``pixels``."""
+        return own_norm(self) if self.name in OWN else norm_of(build_foolbox(self), self)
+
+    @property
     def minimal_norm(self) -> bool:
         """Whether one run answers every epsilon: it seeks the smallest perturbation."""
         return self.name not in OWN and not isinstance(build_foolbox(self), FixedEpsilonAttack)

@@ -53,3 +53,24 @@ def test_minimal_norm():
     assert AttackSpec("deepfool_l2").minimal_norm
     assert not AttackSpec("pgd_linf").minimal_norm
     assert set(OWN) <= set(attack_names())
+
+
+@pytest.mark.parametrize(
+    ("name", "norm"),
+    [
+        ("fgsm", "linf"),
+        ("pgd_l1", "l1"),
+        ("ddn", "l2"),
+        ("one_pixel", "pixels"),
+        ("square", "linf"),
+        ("L0FMNAttack", "l0"),
+    ],
+)
+def test_epsilon_norm(name, norm):
+    assert AttackSpec(name).epsilon_norm == norm
+
+
+def test_epsilon_norm_can_be_chosen_where_it_is_open():
+    assert AttackSpec("autoattack", norm="l2").epsilon_norm == "l2"
+    assert AttackSpec("hop_skip_jump", {"constraint": "linf"}).epsilon_norm == "linf"
+    assert AttackSpec("PointwiseAttack", norm="l0").epsilon_norm == "l0"
