@@ -16,9 +16,7 @@ from bench.metrics.corruption import (
 )
 from bench.metrics.estimates import proportion
 from bench.records import Condition, Estimate
-from bench.reports.subjects import Subject
-
-CLEAN = Condition("clean")
+from bench.reports.subjects import CLEAN, Subject, describe_condition
 
 
 @dataclass(frozen=True)
@@ -47,27 +45,27 @@ def corruption_errors(subject: Subject) -> Mapping[tuple[str, int], NDArray[np.b
     Raises:
         DataError: naming how many conditions are missing, and the first.
     """
-    errors, missing = {}, []
-    for corruption in CORRUPTIONS:
-        for severity in SEVERITIES:
-            try:
-                correct = subject.correct("corruption", Condition(corruption, float(severity)))
-            except DataError as error:
-                missing.append(str(error))
-            else:
-                errors[corruption, severity] = ~correct
+    if "corruption" not in subject.benchmarks:
+        raise DataError("corruption was not run")
+    needed = [(name, level) for name in CORRUPTIONS for level in SEVERITIES]
+    missing = [
+        Condition(name, level) for name, level in needed if not subject.complete("corruption", Condition(name, level))
+    ]
     if missing:
-        raise DataError(f"{len(missing)} of the 75 corruption conditions are missing: {missing[0]}")
-    return errors
+        first = describe_condition("corruption", missing[0])
+        raise DataError(f"it needs all 75 corruption conditions and lacks {len(missing)}, such as {first}")
+    return {(name, level): ~subject.correct("corruption", Condition(name, level)) for name, level in needed}
 
 
 def headline_epsilon(subject: Subject, attack: str) -> Condition:
-    """The largest radius up to 4/255 that the attack was run at.
+    """The largest radius up to 4/255 that the attack was run at, the same for all rows of a protocol.
 
     Raises:
         DataError: the attack was not run at any.
     """
-    within = [item for item in subject.conditions(attack) if 0 < item.strength <= IMAGENET_EPSILON * (1 + 1e-6)]
+    if attack not in subject.benchmarks:
+        raise DataError(f"{attack} was not run")
+    within = [item for item in subject.expected[attack] if 0 < item.strength <= IMAGENET_EPSILON * (1 + 1e-6)]
     if not within:
         raise DataError(f"{attack} was not run at an epsilon up to 4/255")
     return max(within, key=lambda condition: condition.strength)

@@ -3,7 +3,7 @@
 import base64
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -13,9 +13,11 @@ import pandas as pd
 import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from bench.reports.columns import COLUMNS, Column, headline_epsilon
+from bench.reports.columns import COLUMNS, Column
+from bench.reports.missing import missing_sentences
+from bench.reports.protocols import describe_variant, differences
 from bench.reports.subjects import Subject
-from bench.reports.tables import Leaderboard, format_estimate
+from bench.reports.tables import ATTACKS, Gap, Leaderboard, format_estimate
 
 VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 VEGA = "window.vegaEmbed = vegaEmbed;"
@@ -50,19 +52,21 @@ class Plot:
         return json.dumps(self.chart.to_dict()).replace("<", "\\u003c")
 
 
-def render_page(name: str, board: Leaderboard, subjects: Sequence[Subject], plots: Sequence[Plot]) -> str:
+def render_page(
+    name: str, board: Leaderboard, subjects: Sequence[Subject], missing: pd.DataFrame, plots: Sequence[Plot]
+) -> str:
     """The page.
 
     Args:
         name: of the report.
         board: its rows.
         subjects: who they are.
+        missing: cells that their protocols call for and the store lacks.
         plots: in order.
     """
     environment = Environment(
         loader=PackageLoader("bench.reports", "templates"), autoescape=True, undefined=StrictUndefined
     )
-    environment.globals["headline"] = lambda subject, attack: headline_epsilon(subject, attack).strength
     by_label = {subject.label: subject for subject in subjects}
     return environment.get_template("leaderboard.html.j2").render(
         name=name,
@@ -71,8 +75,11 @@ def render_page(name: str, board: Leaderboard, subjects: Sequence[Subject], plot
         rows=[(label, _cells(row), by_label[str(label)]) for label, row in board.table.iterrows()],
         widths=width_sentences(board.table),
         protocols=_protocols(subjects),
-        mixed=_mixed(board.table),
-        gaps=board.gaps,
+        mixed=differences(subjects),
+        attacks=_headlines(board.table),
+        cautions=_cautions(subjects),
+        missing=missing_sentences(missing),
+        empty=_empty_figures(board.gaps),
         subjects=sorted(subjects, key=lambda subject: subject.label),
         plots=plots,
         style=(files("bench.reports") / "templates" / "leaderboard.css").read_text(),
@@ -136,25 +143,35 @@ def _protocols(subjects: Sequence[Subject]) -> list[tuple[str, str]]:
         facts.setdefault("Crop", set()).add(spec.crop)
         facts.setdefault("Precision", set()).add(spec.precision)
         for benchmark, variant in subject.benchmarks.items():
-            words = [f"{key} {_short(value)}" for key, value in variant.parameters.items()]
-            facts.setdefault(benchmark, set()).add(", ".join([f"version {variant.version}", *words]))
+            facts.setdefault(benchmark, set()).add(describe_variant(variant))
     return [(name, "; ".join(sorted(values))) for name, values in facts.items()]
 
 
-def _short(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+def _headlines(table: pd.DataFrame) -> list[str]:
+    """At which epsilon each attack is summarised, in words."""
+    found = {attack: sorted(set(table[f"{attack}_epsilon"].dropna())) for attack in ATTACKS}
+    return [
+        f"{attack.upper()} at epsilon {' or '.join(f'{epsilon * 255:.4g}/255' for epsilon in epsilons)}"
+        for attack, epsilons in found.items()
+        if epsilons
+    ]
 
 
-def _mixed(table: pd.DataFrame) -> Mapping[str, list[str]]:
-    """Protocol columns in which rows of this page differ, with their values: such rows must not be ranked together."""
-    columns = {
-        "dataset_digest": "dataset",
-        "corruption_source": "corruption source",
-        "corruption_definition": "corruption definition",
-        "fgsm_epsilon": "FGSM epsilon",
-        "pgd_epsilon": "PGD epsilon",
-        "precision": "precision",
-        "seed": "seed",
-    }
-    values = {title: sorted({str(value) for value in table[name].dropna()} - {""}) for name, title in columns.items()}
-    return {title: found for title, found in values.items() if len(found) > 1}
+def _cautions(subjects: Sequence[Subject]) -> list[str]:
+    """What keeps the figures from being compared with published ones."""
+    definitions = {subject.parameter("corruption", "definition") for subject in subjects}
+    if "imagecorruptions" in definitions:
+        return [
+            "The corruptions follow the definition of the imagecorruptions package, which differs from the published"
+            " ImageNet-C in elastic_transform, frost, motion_blur and snow: do not compare this mCE with published"
+            " values."
+        ]
+    return []
+
+
+def _empty_figures(gaps: Sequence[Gap]) -> list[tuple[str, str, str]]:
+    """Label, columns and reason: figures left empty for the same reason in one line."""
+    lines: dict[tuple[str, str], list[str]] = {}
+    for gap in gaps:
+        lines.setdefault((gap.subject, gap.reason), []).append(gap.column)
+    return [(label, ", ".join(columns), reason) for (label, reason), columns in lines.items()]

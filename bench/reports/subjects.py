@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from bench.errors import DataError
 from bench.records import Condition, Parameter, Provenance, RunSpec
 from bench.results import Store, StoredCell
+
+CLEAN = Condition("clean")
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,14 @@ class Subject:
     """Where the outcomes are."""
     label: str = ""
     """Name that no other subject of the report has."""
-    _frames: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False, compare=False)
+    protocol: str = ""
+    """Letter of the protocol: rows with the same letter may be ranked together."""
+    expected: Mapping[str, frozenset[Condition]] = field(default_factory=dict)
+    """The conditions that the protocol calls for, by benchmark."""
+    _correct: dict[str, NDArray[np.bool_]] = field(default_factory=dict, repr=False, compare=False)
 
-    def outcomes(self, benchmark: str, condition: Condition) -> pd.DataFrame:
-        """Rows of a complete cell.
+    def correct(self, benchmark: str, condition: Condition) -> NDArray[np.bool_]:
+        """``(N,)`` whether each image is classified correctly, in dataset order.
 
         Raises:
             DataError: the cell is missing, incomplete or failed.
@@ -56,25 +61,27 @@ class Subject:
         variant = self.benchmarks.get(benchmark)
         if variant is None:
             raise DataError(f"{benchmark} was not run")
+        words = describe_condition(benchmark, condition)
         cell = variant.cells.get(condition)
         if cell is None:
-            raise DataError(f"{benchmark} {condition.key} was not run")
+            raise DataError(f"{benchmark}, {words}: not run")
         if cell.failures:
-            raise DataError(f"{benchmark} {condition.key} failed: {cell.failures[0].error}")
+            raise DataError(f"{benchmark}, {words}: failed: {cell.failures[0].error}")
         if not cell.complete:
-            raise DataError(f"{benchmark} {condition.key} has {cell.n_stored} of {cell.spec.n_images} images")
-        if cell.spec.cell_id not in self._frames:
-            self._frames[cell.spec.cell_id] = self.store.outcomes(cell.spec)
-        return self._frames[cell.spec.cell_id]
-
-    def correct(self, benchmark: str, condition: Condition) -> NDArray[np.bool_]:
-        """``(N,)`` whether each image is classified correctly, in dataset order."""
-        return self.outcomes(benchmark, condition)["correct"].to_numpy(dtype=bool)
+            raise DataError(f"{benchmark}, {words}: {cell.n_stored} of {cell.spec.n_images} images")
+        if cell.spec.cell_id not in self._correct:
+            self._correct[cell.spec.cell_id] = self.store.outcomes(cell.spec)["correct"].to_numpy(dtype=bool)
+        return self._correct[cell.spec.cell_id]
 
     def conditions(self, benchmark: str) -> list[Condition]:
         """Conditions of the benchmark that have a cell, by name and strength."""
         variant = self.benchmarks.get(benchmark)
         return sorted(variant.cells) if variant else []
+
+    def complete(self, benchmark: str, condition: Condition) -> bool:
+        """Whether every image has an outcome under the condition."""
+        variant = self.benchmarks.get(benchmark)
+        return variant is not None and condition in variant.cells and variant.cells[condition].complete
 
     def parameter(self, benchmark: str, name: str) -> str:
         """A parameter of the benchmark as text; empty where it was not run."""
@@ -95,6 +102,15 @@ def read_subjects(store: Store) -> list[Subject]:
     for cell in cells:
         groups.setdefault(_protocol(cell.spec), []).append(cell)
     return _with_labels([_subject(group, store) for group in groups.values()])
+
+
+def describe_condition(benchmark: str, condition: Condition) -> str:
+    """A condition in words: ``snow severity 3``, ``epsilon 4/255``."""
+    if condition == CLEAN:
+        return "the clean images"
+    if benchmark == "corruption":
+        return f"{condition.name} severity {condition.strength:g}"
+    return f"epsilon {condition.strength * 255:.4g}/255"
 
 
 def _protocol(spec: RunSpec) -> tuple[object, ...]:

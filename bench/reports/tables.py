@@ -5,15 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bench.corruptions import FAMILIES, SEVERITIES
 from bench.errors import DataError
+from bench.metrics.adversarial import attack_success, robust_accuracy
 from bench.metrics.corruption import corruption_error, mean_corruption_accuracy_of
 from bench.metrics.estimates import proportion
 from bench.records import Condition, Estimate
 from bench.reports.columns import COLUMNS, headline_epsilon
-from bench.reports.subjects import Subject
+from bench.reports.subjects import CLEAN, Subject
 
 ATTACKS = ("fgsm", "pgd")
 MISSING = Estimate(math.nan, math.nan, math.nan, 0)
@@ -42,14 +45,14 @@ class Leaderboard:
 
 
 def leaderboard(subjects: Sequence[Subject]) -> Leaderboard:
-    """One row a subject: by dataset, then mCE, then clean accuracy."""
+    """One row a subject: by protocol, then mCE, then clean accuracy."""
     rows, gaps = [], []
     for subject in subjects:
         row, missing = _row(subject)
         rows.append(row)
         gaps += missing
     table = pd.DataFrame(rows, index=pd.Index([subject.label for subject in subjects], name="label"))
-    order = ["dataset", "mean_corruption_error", "clean_accuracy"]
+    order = ["protocol", "mean_corruption_error", "clean_accuracy"]
     return Leaderboard(table.sort_values(order, ascending=[True, True, False], kind="stable"), gaps)
 
 
@@ -72,6 +75,7 @@ def _row(subject: Subject) -> tuple[dict[str, object], list[Gap]]:
     for attack in ATTACKS:
         row[f"{attack}_epsilon"] = _epsilon(subject, attack)
     row |= {
+        "protocol": subject.protocol,
         "corruption_source": subject.parameter("corruption", "source"),
         "corruption_definition": subject.parameter("corruption", "definition"),
         "dataset": subject.spec.dataset,
@@ -97,59 +101,97 @@ def _epsilon(subject: Subject, attack: str) -> float:
 
 
 def condition_accuracies(subjects: Sequence[Subject], benchmarks: Sequence[str]) -> pd.DataFrame:
-    """Accuracy of every complete cell of ``benchmarks``: one row a subject, benchmark and condition."""
+    """Accuracy of every cell its protocol calls for: one row a subject, benchmark and condition, NaN where missing."""
     rows = []
     for subject in subjects:
         for benchmark in benchmarks:
-            for condition in subject.conditions(benchmark):
-                if subject.benchmarks[benchmark].cells[condition].complete:
-                    estimate = proportion(subject.correct(benchmark, condition))
+            for condition in sorted(subject.expected.get(benchmark, ())):
+                known = subject.complete(benchmark, condition)
+                estimate = proportion(subject.correct(benchmark, condition)) if known else MISSING
+                rows.append(
+                    {
+                        **_identity(subject),
+                        "benchmark": benchmark,
+                        "condition": condition.name,
+                        "strength": condition.strength,
+                        **_interval("accuracy", estimate),
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def epsilon_table(subjects: Sequence[Subject]) -> pd.DataFrame:
+    """One row a subject, attack and epsilon: robust accuracy over all images, success over the correct ones."""
+    rows = []
+    for subject in subjects:
+        for attack in ATTACKS:
+            for condition in subject.conditions(attack):
+                if subject.complete(attack, condition):
+                    correct = subject.correct(attack, condition)
+                    success = _attack_success(subject, correct)
                     rows.append(
                         {
-                            "label": subject.label,
-                            "classifier": subject.spec.classifier,
-                            "weights_digest": subject.spec.weights_digest,
-                            "dataset": subject.spec.dataset,
-                            "benchmark": benchmark,
-                            "version": subject.benchmarks[benchmark].version,
-                            "condition": condition.name,
-                            "strength": condition.strength,
-                            **_interval("accuracy", estimate),
-                            "n_images": estimate.n,
+                            **_identity(subject),
+                            "attack": attack,
+                            "epsilon": condition.strength,
+                            "epsilon_255": round(condition.strength * 255, 6),
+                            **_interval("robust_accuracy", robust_accuracy(correct)),
+                            "n_images": len(correct),
+                            **_interval("attack_success", success),
+                            "n_attacked": success.n,
                         }
                     )
     return pd.DataFrame(rows)
 
 
+def _attack_success(subject: Subject, correct: NDArray[np.bool_]) -> Estimate:
+    try:
+        return attack_success(subject.correct("clean", CLEAN), correct)
+    except DataError:
+        return MISSING  # without clean outcomes, or a correct one among them, nothing is known to attack
+
+
 def corruption_table(subjects: Sequence[Subject]) -> pd.DataFrame:
     """One row a subject and corruption: CE (of AlexNet's error), mean accuracy, accuracy at each severity."""
-    family_of = {name: family for family, names in FAMILIES.items() for name in names}
-    rows = []
-    for subject in subjects:
-        for corruption in sorted({condition.name for condition in subject.conditions("corruption")}, key=_catalogue):
-            try:
-                errors = {
-                    (corruption, severity): ~subject.correct("corruption", Condition(corruption, float(severity)))
-                    for severity in SEVERITIES
-                }
-            except DataError:
-                continue  # the leaderboard's gaps say which conditions are missing
-            row: dict[str, object] = {
-                "label": subject.label,
-                "classifier": subject.spec.classifier,
-                "weights_digest": subject.spec.weights_digest,
-                "dataset": subject.spec.dataset,
-                "source": subject.parameter("corruption", "source"),
-                "definition": subject.parameter("corruption", "definition"),
-                "family": family_of[corruption],
-                "corruption": corruption,
-                **_interval("corruption_error", corruption_error(errors, corruption)),
-                **_interval("mean_accuracy", mean_corruption_accuracy_of(errors, corruption)),
-            }
-            for severity in SEVERITIES:
-                row[f"accuracy_severity_{severity}"] = float(1 - errors[corruption, severity].mean())
-            rows.append(row)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(
+        [
+            _corruption_row(subject, corruption)
+            for subject in subjects
+            for corruption in sorted({found.name for found in subject.conditions("corruption")}, key=_catalogue)
+        ]
+    )
+
+
+def _corruption_row(subject: Subject, corruption: str) -> dict[str, object]:
+    errors = {
+        (corruption, severity): ~subject.correct("corruption", Condition(corruption, severity))
+        for severity in SEVERITIES
+        if subject.complete("corruption", Condition(corruption, severity))
+    }
+    whole = len(errors) == len(SEVERITIES)
+    row: dict[str, object] = {
+        **_identity(subject),
+        "source": subject.parameter("corruption", "source"),
+        "definition": subject.parameter("corruption", "definition"),
+        "family": next(family for family, names in FAMILIES.items() if corruption in names),
+        "corruption": corruption,
+        **_interval("corruption_error", corruption_error(errors, corruption) if whole else MISSING),
+        **_interval("mean_accuracy", mean_corruption_accuracy_of(errors, corruption) if whole else MISSING),
+    }
+    for severity in SEVERITIES:
+        known = errors.get((corruption, severity))
+        row |= _interval(f"accuracy_severity_{severity}", MISSING if known is None else proportion(~known))
+    return row
+
+
+def _identity(subject: Subject) -> dict[str, object]:
+    return {
+        "label": subject.label,
+        "protocol": subject.protocol,
+        "classifier": subject.spec.classifier,
+        "weights_digest": subject.spec.weights_digest,
+        "dataset": subject.spec.dataset,
+    }
 
 
 def _catalogue(corruption: str) -> int:
@@ -174,11 +216,13 @@ def to_markdown(board: Leaderboard) -> str:
 
 
 def format_estimate(row: "pd.Series[Any]", name: str, *, percent: bool) -> str:
-    """``85.0 [62.1, 96.8]``, in percent where asked for; a dash where there is no figure."""
+    """``85.0 [62.1, 96.8]``, in percent where asked for; a dash where there is no figure, no interval of one image."""
     value, low, high = (float(str(row[key])) for key in (name, f"{name}_low", f"{name}_high"))
     if math.isnan(value):
         return "\N{EN DASH}"
     scale = 100 if percent else 1
+    if math.isnan(low):
+        return f"{value * scale:.1f}"
     return f"{value * scale:.1f} [{low * scale:.1f}, {high * scale:.1f}]"
 
 

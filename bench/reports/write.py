@@ -4,15 +4,25 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.reports.missing import missing_cells
 from bench.reports.page import Plot, render_page
 from bench.reports.plots import clean_against_mce_plot, corruption_heat_map, epsilon_plot, severity_plot
+from bench.reports.protocols import with_protocols
 from bench.reports.subjects import read_subjects
-from bench.reports.tables import ATTACKS, Leaderboard, condition_accuracies, corruption_table, leaderboard, to_markdown
+from bench.reports.tables import (
+    ATTACKS,
+    Leaderboard,
+    condition_accuracies,
+    corruption_table,
+    epsilon_table,
+    leaderboard,
+    to_markdown,
+)
 from bench.results import Store
 
 
 def write_report(store: Store, out_dir: Path) -> list[Path]:
-    """Write ``leaderboard.{csv,md,html}``, ``corruptions.csv`` and ``epsilons.csv``.
+    """Write ``leaderboard.{csv,md,html}``, ``corruptions.csv``, ``epsilons.csv`` and ``missing.csv``.
 
     Args:
         store: read, never written.
@@ -24,19 +34,20 @@ def write_report(store: Store, out_dir: Path) -> list[Path]:
     Raises:
         DataError: the store is empty or damaged.
     """
-    subjects = read_subjects(store)
+    subjects = with_protocols(read_subjects(store))
     board = leaderboard(subjects)
     accuracies = condition_accuracies(subjects, ["clean", "corruption", *ATTACKS])
     corruptions = corruption_table(subjects)
-    attacks = accuracies[accuracies["benchmark"].isin(ATTACKS)] if len(accuracies) else accuracies
+    missing = missing_cells(subjects)
     out_dir.mkdir(parents=True, exist_ok=True)
     plots = _plots(board, accuracies, corruptions)
     texts = {
         "leaderboard.csv": board.table.to_csv(index=False),
         "leaderboard.md": to_markdown(board),
-        "leaderboard.html": render_page(out_dir.name, board, subjects, plots),
+        "leaderboard.html": render_page(out_dir.name, board, subjects, missing, plots),
         "corruptions.csv": corruptions.to_csv(index=False),
-        "epsilons.csv": attacks.to_csv(index=False),
+        "epsilons.csv": epsilon_table(subjects).to_csv(index=False),
+        "missing.csv": missing.to_csv(index=False),
     }
     for name, text in texts.items():
         (out_dir / name).write_text(text)

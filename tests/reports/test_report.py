@@ -11,6 +11,9 @@ from bench.corruptions import CORRUPTIONS
 from bench.errors import DataError
 from bench.records import Condition, Outcomes
 from bench.reports import write_report
+from bench.reports.protocols import with_protocols
+from bench.reports.subjects import read_subjects
+from bench.reports.tables import condition_accuracies
 from bench.results import Store
 
 N = 40
@@ -91,7 +94,9 @@ def test_the_csv_begins_as_promised_with_intervals_beside_every_estimate(tmp_pat
         "leaderboard.html",
         "corruptions.csv",
         "epsilons.csv",
+        "missing.csv",
     }
+    assert pd.read_csv(folder / "missing.csv").empty
     assert len(pd.read_csv(folder / "corruptions.csv")) == 3 * 15
     assert len(pd.read_csv(folder / "epsilons.csv")) == 3 * 2 * 3
 
@@ -104,11 +109,20 @@ def test_what_is_missing_is_a_gap_in_words_never_a_zero(tmp_path, fill, report):
     gappy = table[table["classifier"] == "gappy"].iloc[0]
     assert gappy[["clean_accuracy", "mean_corruption_error", "mean_corruption_accuracy"]].isna().all()
     assert gappy["fgsm_robust_accuracy"] == pytest.approx(4 / N)
-    assert "corruption snow@3 was not run" in gappy["notes"]
+    assert "lacks 1, such as snow severity 3" in gappy["notes"]
+    missing = pd.read_csv(folder / "missing.csv")
+    assert missing[["label", "benchmark", "condition", "strength", "state"]].to_numpy().tolist() == [
+        ["gappy", "clean", "clean", 0, "not run"],
+        ["gappy", "corruption", "snow", 3, "not run"],
+    ]
     page = (folder / "leaderboard.html").read_text()
     assert "What is missing" in page
-    assert "corruption snow@3 was not run" in page
-    assert "gappy, mCE: 1 of the 75 corruption conditions" in (folder / "leaderboard.md").read_text()
+    assert "corruption, snow severity 3: not run" in page
+    assert "gappy, mCE: it needs all 75 corruption conditions and lacks 1" in (folder / "leaderboard.md").read_text()
+    corruptions = pd.read_csv(folder / "corruptions.csv").set_index(["label", "corruption"])
+    snow = corruptions.loc[("gappy", "snow")]
+    assert snow[["corruption_error", "mean_accuracy", "accuracy_severity_3"]].isna().all()
+    assert snow["accuracy_severity_2"] == pytest.approx(22 / N)
 
 
 def test_a_failed_cell_is_a_gap_with_its_error(tmp_path, fill, report, make_spec, provenance):
@@ -120,6 +134,73 @@ def test_a_failed_cell_is_a_gap_with_its_error(tmp_path, fill, report, make_spec
     table, folder = report(store)
     assert "NonFiniteLogitsError" in table.loc[0, "notes"]
     assert "<b>NaN</b>" not in (folder / "leaderboard.html").read_text()
+
+
+def test_a_failure_that_no_column_shows_is_named_too(tmp_path, fill, report, make_spec, provenance):
+    store = Store(str(tmp_path / "store"))
+    fill(store, "sound")
+    fill(store, "broken", skip=(Condition("pgd", 1 / 255).key,))
+    spec = make_spec(classifier="broken", n_images=N, benchmark="pgd", condition=Condition("pgd", 1 / 255))
+    store.write_failure(spec, [f"image_{i}" for i in range(N)], 0, provenance, error="OutOfMemory: no", traceback="")
+    table, folder = report(store)
+    assert table["notes"].isna().all()
+    assert "pgd, epsilon 1/255: failed: OutOfMemory: no" in (folder / "leaderboard.html").read_text()
+
+
+def test_missing_points_break_a_line(tmp_path, fill):
+    store = Store(str(tmp_path / "store"))
+    fill(store, "sound")
+    fill(store, "gappy", skip=(Condition("pgd", 2 / 255).key,))
+    subjects = with_protocols(read_subjects(store))
+    rows = condition_accuracies(subjects, ["pgd"]).set_index(["label", "strength"])["accuracy"]
+    assert np.isnan(rows["gappy", 2 / 255])
+    assert rows.notna().sum() == 5
+
+
+def test_attack_success_counts_the_correctly_classified(tmp_path, fill, report):
+    store = Store(str(tmp_path / "store"))
+    fill(store, "one")
+    _, folder = report(store)
+    row = pd.read_csv(folder / "epsilons.csv").query("attack == 'pgd' and epsilon_255 == 4").iloc[0]
+    # 36 of 40 correct clean, 4 of them under attack
+    assert row["robust_accuracy"] == pytest.approx(4 / 40)
+    assert row["attack_success"] == pytest.approx(32 / 36)
+    assert row["n_attacked"] == 36
+
+
+def test_rows_of_one_protocol_are_summarised_at_one_epsilon(tmp_path, fill, report):
+    store = Store(str(tmp_path / "store"))
+    fill(store, "whole")
+    fill(store, "shorter", skip=(Condition("pgd", 4 / 255).key,))
+    table, _ = report(store)
+    assert table["pgd_epsilon"].tolist() == pytest.approx([4 / 255] * 2)
+    assert table.set_index("classifier")["pgd_robust_accuracy"].isna().to_dict() == {"whole": False, "shorter": True}
+
+
+def test_attacks_of_different_strength_are_marked(tmp_path, fill, report, make_spec, provenance):
+    store = Store(str(tmp_path / "store"))
+    fill(store, "one")
+    fill(store, "two", skip=[Condition("pgd", e / 255).key for e in (1, 2, 4)])
+    for epsilon in (1, 2, 4):
+        condition = Condition("pgd", epsilon / 255)
+        spec = make_spec(
+            classifier="two", n_images=N, benchmark="pgd", condition=condition, parameters={"rel_stepsize": 0.25}
+        )
+        store.write_part(spec, outcomes(2), 0, provenance)
+    table, folder = report(store)
+    assert table.set_index("classifier")["protocol"].to_dict() == {"one": "A", "two": "B"}
+    page = (folder / "leaderboard.html").read_text()
+    assert "The rows differ in pgd (version 1; version 1, rel stepsize 0.25)" in page
+    assert page.count("protocol B</span>") == 1
+
+
+def test_other_definitions_than_the_published_one_are_called_out(tmp_path, report, make_spec, provenance):
+    store = Store(str(tmp_path / "store"))
+    parameters = {"source": "reference", "definition": "imagecorruptions"}
+    spec = make_spec(n_images=N, benchmark="corruption", condition=Condition("snow", 1.0), parameters=parameters)
+    store.write_part(spec, outcomes(3), 0, provenance)
+    _, folder = report(store)
+    assert "do not compare this mCE with published" in (folder / "leaderboard.html").read_text()
 
 
 def test_hostile_names_are_text_on_the_page(tmp_path, fill, report):

@@ -1,0 +1,74 @@
+"""Which rows may be ranked together: those that agree in dataset, seed, precision and every benchmark they share."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from bench.corruptions import CORRUPTIONS, SEVERITIES
+from bench.records import Condition
+from bench.reports.subjects import CLEAN, Subject, Variant
+
+TRACK = ("dataset", "dataset_digest", "n_images", "seed", "precision")
+"""Fields of the run identity that a protocol fixes. The crop belongs to the classifier and stands under its name."""
+
+
+def with_protocols(subjects: Sequence[Subject]) -> list[Subject]:
+    """Mark every subject with the letter of its protocol and the conditions that this protocol calls for."""
+    groups: list[list[Subject]] = []
+    for subject in subjects:
+        home = next((group for group in groups if all(_agree(subject, member) for member in group)), None)
+        if home is None:
+            groups.append([subject])
+        else:
+            home.append(subject)
+    marks = {subject.label: _letters(place) for place, group in enumerate(groups) for subject in group}
+    expected = {subject.label: _expected(group) for group in groups for subject in group}
+    return [replace(subject, protocol=marks[subject.label], expected=expected[subject.label]) for subject in subjects]
+
+
+def differences(subjects: Sequence[Subject]) -> dict[str, list[str]]:
+    """In what the subjects differ that should agree before they are compared: the name of it, and its values."""
+    facts: dict[str, set[str]] = {}
+    for subject in subjects:
+        for name in TRACK:
+            facts.setdefault(name.replace("_", " "), set()).add(str(getattr(subject.spec, name)))
+        for benchmark, variant in subject.benchmarks.items():
+            facts.setdefault(benchmark, set()).add(describe_variant(variant))
+        for package, version in subject.provenance.packages.items():
+            facts.setdefault(f"version of {package}", set()).add(version)
+    return {name: sorted(values) for name, values in facts.items() if len(values) > 1}
+
+
+def describe_variant(variant: Variant) -> str:
+    """Version and parameters of a benchmark in words: ``version 1, steps 20``."""
+    words = [f"{name.replace('_', ' ')} {_short(value)}" for name, value in variant.parameters.items()]
+    return ", ".join([f"version {variant.version}", *words])
+
+
+def _agree(one: Subject, other: Subject) -> bool:
+    if any(getattr(one.spec, name) != getattr(other.spec, name) for name in TRACK):
+        return False
+    return all(
+        (variant.version, variant.parameters) == (other.benchmarks[name].version, other.benchmarks[name].parameters)
+        for name, variant in one.benchmarks.items()
+        if name in other.benchmarks
+    )
+
+
+def _expected(group: Sequence[Subject]) -> Mapping[str, frozenset[Condition]]:
+    """What each row of the group should hold: what any of them holds, and the whole 15 x 5 if any corruption."""
+    names = sorted({name for subject in group for name in subject.benchmarks})
+    expected = {name: {item for subject in group for item in subject.conditions(name)} for name in names}
+    expected.setdefault("clean", set()).add(CLEAN)
+    if "corruption" in expected:
+        expected["corruption"] |= {Condition(name, float(level)) for name in CORRUPTIONS for level in SEVERITIES}
+    return {name: frozenset(conditions) for name, conditions in expected.items()}
+
+
+def _letters(place: int) -> str:
+    """A, B, ..., Z, AA, AB, ..."""
+    before, letter = divmod(place, 26)
+    return (_letters(before - 1) if before else "") + chr(ord("A") + letter)
+
+
+def _short(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
