@@ -24,11 +24,7 @@ def severity_plot(accuracies: pd.DataFrame) -> alt.TopLevelMixin:
         x=alt.X("strength:Q", title="severity (0 = clean)", axis=alt.Axis(values=[0, 1, 2, 3, 4, 5], format="d")),
         color=_classifier(rows),
     )
-    return (
-        _bands(base, "accuracy")
-        .properties(width=150, height=120)
-        .facet(alt.Facet("condition:N", title=None, sort=names), columns=5)
-    )
+    return _bands(base, "accuracy").properties(width=150, height=120).facet(_panel("condition:N", names), columns=5)
 
 
 def epsilon_plot(accuracies: pd.DataFrame) -> alt.TopLevelMixin:
@@ -47,9 +43,7 @@ def epsilon_plot(accuracies: pd.DataFrame) -> alt.TopLevelMixin:
         x=alt.X("epsilon:Q", title="epsilon (of 255, Linf)"), color=_classifier(rows)
     )
     return (
-        _bands(base, "robust accuracy")
-        .properties(width=330, height=240)
-        .facet(alt.Facet("benchmark:N", title=None, sort=names), columns=2)
+        _bands(base, "robust accuracy").properties(width=330, height=240).facet(_panel("benchmark:N", names), columns=2)
     )
 
 
@@ -64,9 +58,10 @@ def clean_against_mce_plot(board: pd.DataFrame) -> alt.TopLevelMixin:
     base = alt.Chart(rows).encode(color=_classifier(rows))
     x = alt.X("clean_accuracy:Q", title="clean accuracy", axis=alt.Axis(format="%"), scale=alt.Scale(zero=False))
     y = alt.Y("mean_corruption_error:Q", title="mCE (lower is better)", scale=alt.Scale(zero=False))
-    points = base.mark_point(filled=True, size=90, opacity=1).encode(
+    points = base.mark_point(filled=True, size=110, opacity=1).encode(
         x=x,
         y=y,
+        shape=alt.Shape("label:N", legend=None),
         tooltip=[
             alt.Tooltip("label:N", title="classifier"),
             alt.Tooltip("clean_accuracy:Q", title="clean accuracy", format=".1%"),
@@ -81,7 +76,7 @@ def clean_against_mce_plot(board: pd.DataFrame) -> alt.TopLevelMixin:
     along = base.mark_rule().encode(
         x=x, y=alt.Y("mean_corruption_error_low:Q", title="mCE (lower is better)"), y2="mean_corruption_error_high:Q"
     )
-    chart: alt.LayerChart = (across + along + points).properties(width=420, height=300)
+    chart: alt.LayerChart = (across + along + points).properties(width=560, height=320, usermeta={"shrink": True})
     return chart
 
 
@@ -90,7 +85,7 @@ def corruption_heat_map(corruptions: pd.DataFrame) -> alt.TopLevelMixin:
     names = [name for name in (*CORRUPTIONS, *EXTRA_CORRUPTIONS) if name in set(corruptions["corruption"])]
     base = alt.Chart(corruptions[["label", "corruption", "family", "corruption_error", "mean_accuracy"]]).encode(
         x=alt.X("corruption:N", sort=names, title=None, axis=alt.Axis(labelAngle=-45)),
-        y=alt.Y("label:N", title=None),
+        y=alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=260)),
     )
     colour = alt.Color(
         "corruption_error:Q", title="CE", scale=alt.Scale(scheme="yelloworangered", domain=[20, 130], clamp=True)
@@ -105,9 +100,13 @@ def corruption_heat_map(corruptions: pd.DataFrame) -> alt.TopLevelMixin:
             alt.Tooltip("mean_accuracy:Q", title="mean accuracy", format=".1%"),
         ],
     )
-    text = base.mark_text(fontSize=10).encode(
-        text=alt.Text("corruption_error:Q", format=".0f"),
-        color=alt.condition("datum.corruption_error > 90", alt.value("white"), alt.value("#222")),
+    text = (
+        base.transform_filter("isValid(datum.corruption_error)")
+        .mark_text(fontSize=11)
+        .encode(
+            text=alt.Text("corruption_error:Q", format=".0f"),
+            color=alt.condition("datum.corruption_error > 90", alt.value("white"), alt.value("#222")),
+        )
     )
     chart: alt.LayerChart = (cells + text).properties(width=46 * max(len(names), 4), height=alt.Step(26))
     return chart
@@ -129,6 +128,11 @@ def _bands(base: alt.Chart, title: str) -> alt.LayerChart | alt.FacetChart:
         ],
     )
     return alt.layer(band, line)
+
+
+def _panel(field: str, names: list[str]) -> alt.Facet:
+    header = alt.Header(labelExpr="replace(datum.label, /_/g, ' ')", labelFontSize=12)
+    return alt.Facet(field, title=None, sort=names, header=header)
 
 
 def _slim(rows: pd.DataFrame, *more: str) -> pd.DataFrame:
