@@ -1,0 +1,52 @@
+"""The page opened in headless Chromium without a network: it draws everything and complains about nothing."""
+
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from bench.corruptions import CORRUPTIONS
+from bench.records import Condition, Outcomes
+from bench.reports import write_report
+from bench.results import Store
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
+N = 12
+
+
+@pytest.fixture
+def page(tmp_path, make_spec, provenance):
+    store = Store(str(tmp_path / "store"))
+    ids = np.array([f"image_{i}" for i in range(N)])
+    labels = np.arange(N)
+    for classifier in ("plain", HOSTILE):
+        plan = [("clean", Condition("clean"), 11)]
+        plan += [("corruption", Condition(name, level), 10 - level) for name in CORRUPTIONS for level in range(1, 6)]
+        plan += [(attack, Condition(attack, e / 255), 8 - e) for attack in ("fgsm", "pgd") for e in (1, 4)]
+        for benchmark, condition, n_correct in plan:
+            spec = make_spec(classifier=classifier, n_images=N, benchmark=benchmark, condition=condition)
+            predictions = np.where(labels < n_correct, labels, labels + 1)
+            store.write_part(spec, Outcomes(ids, labels, predictions, np.full(N, 0.5, np.float32)), 0, provenance)
+    write_report(store, tmp_path / "report")
+    return tmp_path / "report" / "leaderboard.html"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
+def test_the_page_draws_itself_without_a_network_or_an_error(page, tmp_path):
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+    options += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    options += ["--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={tmp_path / 'profile'}"]
+    options += ["--enable-logging=stderr", "--v=0", "--virtual-time-budget=8000", "--window-size=1400,3000"]
+    run = subprocess.run(
+        [BROWSER, *options, "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=180, check=True
+    )
+    assert "CONSOLE" not in run.stderr
+    markup = re.sub(r"<script\b.*?</script>", "", run.stdout, flags=re.DOTALL)
+    assert len(re.findall(r'<svg[^>]*class="marks"', markup)) == 4
+    assert 'class="dt-search"' in markup
+    assert "<title>Snowwolf · report</title>" in markup
+    assert "&lt;img src=x" in markup
