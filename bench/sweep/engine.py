@@ -122,7 +122,7 @@ def run_local(
     runtime: RuntimeConfig,
     *,
     seed: int,
-    on_batch: Callable[[WorkUnit, int], None],
+    on_batch: Callable[[WorkUnit, int], None] | None = None,
 ) -> Iterator[UnitResult]:
     """Run ``units`` in order, yielding each result as soon as it is whole.
 
@@ -148,7 +148,8 @@ def run_local(
         for _, start, stop, images in batches:
             if state.failed is None and unit.cell.spec.cell_id not in failed_cells:
                 _advance(state, runner, unit, start, images)
-            on_batch(unit, stop - start)
+            if on_batch is not None:
+                on_batch(unit, stop - start)
         seconds = time.perf_counter() - began
         if state.failed is not None:
             failed_cells.add(unit.cell.spec.cell_id)

@@ -1,0 +1,78 @@
+"""``task=contact_sheet``: every corruption and severity on one image, as a picture to look at."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+from omegaconf import DictConfig
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from bench.benchmarks.corruption import Corruption
+from bench.corruptions import CORRUPTIONS, EXTRA_CORRUPTIONS, SEVERITIES
+from bench.data import check_data, load_dataset, open_crops
+from bench.errors import ConfigurationError
+from bench.records import Condition
+from bench.tasks.config import read_settings
+from bench.tasks.make_corrupted import RECIPE
+
+logger = logging.getLogger(__name__)
+GAP, LABEL = 6, 150
+
+
+def check(config: DictConfig) -> None:
+    """Refuse missing images, and a position that is not one of them."""
+    settings = read_settings(config)
+    check_data(settings.data)
+    count = len(load_dataset(settings.data))
+    if not 0 <= int(config.position) < count:
+        raise ConfigurationError(f"position={config.position} is not one of the {count} images, 0 to {count - 1}")
+
+
+def run(config: DictConfig) -> None:
+    """Write ``reports/<name>/corruptions.png``."""
+    settings = read_settings(config)
+    crops = open_crops(
+        load_dataset(settings.data),
+        RECIPE,
+        cache_dir=Path(settings.runtime.cache_dir).expanduser(),
+        cache_gb=settings.runtime.cache_gb,
+        workers=0,
+        on_error=settings.data.on_error,
+    )
+    position = int(config.position)
+    out = Path(str(config.reports)) / str(config.name) / "corruptions.png"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    sheet = draw_sheet(crops.read([position]), str(crops.image_ids[position]), seed=settings.seed)
+    sheet.save(out, optimize=True)
+    logger.info("wrote %s", out)
+
+
+def draw_sheet(image: Tensor, image_id: str, *, seed: int) -> Image.Image:
+    """A row a corruption, a column a severity, the clean image first.
+
+    Args:
+        image: ``(1,3,H,W)`` uint8.
+        image_id: its name, from which the seeds are derived as in a sweep.
+        seed: the sweep's seed.
+    """
+    names = (*CORRUPTIONS, *EXTRA_CORRUPTIONS)
+    height, width = image.shape[2:]
+    size = (LABEL + (len(SEVERITIES) + 1) * (width + GAP), 24 + len(names) * (height + GAP))
+    sheet = Image.new("RGB", size, "white")
+    pen = ImageDraw.Draw(sheet)
+    for column, title in enumerate(["clean", *(f"severity {severity}" for severity in SEVERITIES)]):
+        pen.text((LABEL + column * (width + GAP), 6), title, fill="black")
+    benchmark, ids = Corruption(), np.array([image_id])
+    for row, name in enumerate(names):
+        top = 24 + row * (height + GAP)
+        pen.text((6, top + height // 2), name, fill="black")
+        made = [benchmark.corrupted(image, ids, Condition(name, float(s)), seed=seed) for s in SEVERITIES]
+        for column, picture in enumerate([image, *made]):
+            sheet.paste(_to_pil(picture[0]), (LABEL + column * (width + GAP), top))
+    return sheet
+
+
+def _to_pil(picture: Tensor) -> Image.Image:
+    return Image.fromarray(picture.permute(1, 2, 0).to(torch.uint8).numpy())
