@@ -51,7 +51,7 @@ def compare_corruption_sweep(crops: Crops, rounds: int) -> tuple[list[float], li
         with tempfile.TemporaryDirectory() as folder:
             cells = plan_cells(classifier, {"corruption": (benchmark, crops)}, seed=0)
             units = plan_units(cells, Store(folder), chunk=runtime.chunk)
-            for result in run_local(network, units, runtime, seed=0, on_batch=lambda unit, n: None):
+            for result in run_local(network, units, runtime, seed=0):
                 assert result.outcomes is not None, result.error
 
     def bare() -> None:
@@ -85,10 +85,10 @@ def main() -> None:
         crops = open_samples(Path(folder) / "cached", cache_gb=1)
         decoded = open_samples(Path(folder) / "checked", cache_gb=0)
         for what, (ours, against) in {
-            f"15 x 5 corruptions, lite0, {len(crops)} images | bare forward passes": compare_corruption_sweep(
+            "15 x 5 corruptions, lite0 | bare forward passes": compare_corruption_sweep(
                 crops, rounds
             ),
-            f"read {len(crops)} crops from the cache | decode them again": compare_cache(crops, decoded, 5 * rounds),
+            "read the crops from the cache | decode them again": compare_cache(crops, decoded, 5 * rounds),
         }.items():
             ratios = np.array(ours) / np.array(against)
             table.add_row(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from omegaconf import DictConfig
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from bench.benchmarks.corruption import Corruption
@@ -18,7 +18,7 @@ from bench.tasks.config import read_settings
 from bench.tasks.make_corrupted import RECIPE
 
 logger = logging.getLogger(__name__)
-GAP, LABEL = 6, 150
+GAP, LABEL, TOP = 6, 170, 32
 
 
 def check(config: DictConfig) -> None:
@@ -59,15 +59,16 @@ def draw_sheet(image: Tensor, image_id: str, *, seed: int) -> Image.Image:
     """
     names = (*CORRUPTIONS, *EXTRA_CORRUPTIONS)
     height, width = image.shape[2:]
-    size = (LABEL + (len(SEVERITIES) + 1) * (width + GAP), 24 + len(names) * (height + GAP))
+    size = (LABEL + (len(SEVERITIES) + 1) * (width + GAP), TOP + len(names) * (height + GAP))
     sheet = Image.new("RGB", size, "white")
     pen = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(size=18)
     for column, title in enumerate(["clean", *(f"severity {severity}" for severity in SEVERITIES)]):
-        pen.text((LABEL + column * (width + GAP), 6), title, fill="black")
+        pen.text((LABEL + column * (width + GAP), 6), title, fill="black", font=font)
     benchmark, ids = Corruption(), np.array([image_id])
     for row, name in enumerate(names):
-        top = 24 + row * (height + GAP)
-        pen.text((6, top + height // 2), name, fill="black")
+        top = TOP + row * (height + GAP)
+        pen.text((6, top + height // 2), name, fill="black", font=font)
         made = [benchmark.corrupted(image, ids, Condition(name, float(s)), seed=seed) for s in SEVERITIES]
         for column, picture in enumerate([image, *made]):
             sheet.paste(_to_pil(picture[0]), (LABEL + column * (width + GAP), top))
