@@ -1,13 +1,13 @@
 """Corruption error (Hendrycks & Dietterich 2019): per corruption, mean (mCE), relative, and unnormalised."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.corruptions import CORRUPTIONS, SEVERITIES
 from bench.errors import DataError
-from bench.metrics.estimates import bootstrap_mean
+from bench.metrics.estimates import bootstrap_columns, bootstrap_mean
 from bench.records import Estimate
 
 ALEXNET_ERROR: Mapping[str, float] = {
@@ -86,14 +86,26 @@ def mean_corruption_accuracy(errors: Errors) -> Estimate:
     return bootstrap_mean(1 + _contributions(errors, weights))
 
 
-def corruption_error(errors: Errors, corruption: str) -> Estimate:
-    """CE of one corruption in percent of AlexNet's error."""
-    return bootstrap_mean(_contributions(errors, corruption_error_weights(corruption)))
+def corruption_errors(errors: Errors, corruptions: Sequence[str]) -> list[Estimate]:
+    """CE of each corruption in percent of AlexNet's error, in the order of ``corruptions``.
+
+    Raises:
+        DataError: a severity of one of them is missing.
+    """
+    return _estimates([_contributions(errors, corruption_error_weights(corruption)) for corruption in corruptions])
 
 
-def mean_corruption_accuracy_of(errors: Errors, corruption: str) -> Estimate:
-    """Mean accuracy of one corruption over the 5 severities, in [0,1]."""
-    return bootstrap_mean(1 + _contributions(errors, _severity_weights(corruption, -1.0)))
+def mean_accuracies(errors: Errors, corruptions: Sequence[str]) -> list[Estimate]:
+    """Mean accuracy of each corruption over the 5 severities, in [0,1], in the order of ``corruptions``.
+
+    Raises:
+        DataError: a severity of one of them is missing.
+    """
+    return _estimates([1 + _contributions(errors, _severity_weights(name, -1.0)) for name in corruptions])
+
+
+def _estimates(columns: Sequence[NDArray[np.float64]]) -> list[Estimate]:
+    return bootstrap_columns(np.stack(columns, axis=1)) if columns else []
 
 
 def _mean_of(parts: list[dict[tuple[str, int], float]]) -> dict[tuple[str, int], float]:

@@ -55,13 +55,23 @@ def bootstrap_mean(values: NDArray[np.float64], *, seed: int = 0, resamples: int
     Raises:
         DataError: no images.
     """
-    means = bootstrap_means(values[:, None], seed=seed, resamples=resamples)[:, 0]
-    value, n = float(values.mean()), len(values)
+    return bootstrap_columns(values[:, None], seed=seed, resamples=resamples)[0]
+
+
+def bootstrap_columns(values: NDArray[np.float64], *, seed: int = 0, resamples: int = RESAMPLES) -> list[Estimate]:
+    """``bootstrap_mean`` of each column of ``(N, M)`` values: much faster together than one by one.
+
+    Raises:
+        DataError: no images.
+    """
+    resampled = bootstrap_means(values, seed=seed, resamples=resamples)
+    n = len(values)
     if n == 1:
-        return Estimate(value, float("nan"), float("nan"), n)
+        return [Estimate(float(value), float("nan"), float("nan"), 1) for value in values[0]]
     tail = _expanded_tail(n)
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return Estimate(value, float(low), float(high), n)
+    low, high = np.quantile(resampled, [tail, 1 - tail], axis=0)
+    columns = zip(values.mean(axis=0), low, high, strict=True)
+    return [Estimate(float(value), float(lower), float(upper), n) for value, lower, upper in columns]
 
 
 def bootstrap_means(values: NDArray[np.float64], *, seed: int = 0, resamples: int = RESAMPLES) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bench.corruptions import FAMILIES, SEVERITIES
 from bench.errors import DataError
 from bench.metrics.adversarial import attack_success, robust_accuracy
-from bench.metrics.corruption import corruption_error, mean_corruption_accuracy_of
+from bench.metrics.corruption import corruption_errors, mean_accuracies
 from bench.metrics.estimates import proportion
 from bench.records import Condition, Estimate
 from bench.reports.columns import COLUMNS, headline_epsilon
@@ -153,35 +153,36 @@ def _attack_success(subject: Subject, correct: NDArray[np.bool_]) -> Estimate:
 
 def corruption_table(subjects: Sequence[Subject]) -> pd.DataFrame:
     """One row a subject and corruption: CE (of AlexNet's error), mean accuracy, accuracy at each severity."""
-    return pd.DataFrame(
-        [
-            _corruption_row(subject, corruption)
-            for subject in subjects
-            for corruption in sorted({found.name for found in subject.conditions("corruption")}, key=_catalogue)
-        ]
-    )
+    return pd.DataFrame([row for subject in subjects for row in _corruption_rows(subject)])
 
 
-def _corruption_row(subject: Subject, corruption: str) -> dict[str, object]:
+def _corruption_rows(subject: Subject) -> list[dict[str, object]]:
+    found = {condition.name for condition in subject.conditions("corruption")}
     errors = {
         (corruption, severity): ~subject.correct("corruption", Condition(corruption, severity))
+        for corruption in found
         for severity in SEVERITIES
         if subject.complete("corruption", Condition(corruption, severity))
     }
-    whole = len(errors) == len(SEVERITIES)
-    row: dict[str, object] = {
-        **_identity(subject),
-        "source": subject.parameter("corruption", "source"),
-        "definition": subject.parameter("corruption", "definition"),
-        "family": next(family for family, names in FAMILIES.items() if corruption in names),
-        "corruption": corruption,
-        **_interval("corruption_error", corruption_error(errors, corruption) if whole else MISSING),
-        **_interval("mean_accuracy", mean_corruption_accuracy_of(errors, corruption) if whole else MISSING),
-    }
-    for severity in SEVERITIES:
-        known = errors.get((corruption, severity))
-        row |= _interval(f"accuracy_severity_{severity}", MISSING if known is None else proportion(~known))
-    return row
+    whole = [name for name in sorted(found) if all((name, severity) in errors for severity in SEVERITIES)]
+    relative = dict(zip(whole, corruption_errors(errors, whole), strict=True))
+    accuracy = dict(zip(whole, mean_accuracies(errors, whole), strict=True))
+    rows = []
+    for family, corruption in [(family, name) for family, names in FAMILIES.items() for name in names if name in found]:
+        row: dict[str, object] = {
+            **_identity(subject),
+            "source": subject.parameter("corruption", "source"),
+            "definition": subject.parameter("corruption", "definition"),
+            "family": family,
+            "corruption": corruption,
+            **_interval("corruption_error", relative.get(corruption, MISSING)),
+            **_interval("mean_accuracy", accuracy.get(corruption, MISSING)),
+        }
+        for severity in SEVERITIES:
+            known = errors.get((corruption, severity))
+            row |= _interval(f"accuracy_severity_{severity}", MISSING if known is None else proportion(~known))
+        rows.append(row)
+    return rows
 
 
 def _identity(subject: Subject) -> dict[str, object]:
@@ -192,10 +193,6 @@ def _identity(subject: Subject) -> dict[str, object]:
         "weights_digest": subject.spec.weights_digest,
         "dataset": subject.spec.dataset,
     }
-
-
-def _catalogue(corruption: str) -> int:
-    return [name for names in FAMILIES.values() for name in names].index(corruption)
 
 
 def to_markdown(board: Leaderboard) -> str:

@@ -1,15 +1,18 @@
 """mCE arithmetic: worked by hand, from the published constants."""
 
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 
-from bench.corruptions import CORRUPTIONS
+from bench.corruptions import CORRUPTIONS, EXTRA_CORRUPTIONS
 from bench.errors import DataError
 from bench.metrics.adversarial import attack_success, robust_accuracy
 from bench.metrics.corruption import (
     ALEXNET_CLEAN_ERROR,
     ALEXNET_ERROR,
-    corruption_error,
+    corruption_errors,
+    mean_accuracies,
     mean_corruption_accuracy,
     mean_corruption_error,
     relative_mean_corruption_error,
@@ -28,16 +31,17 @@ def errors_of(rate):
 
 
 def test_alexnets_own_errors_are_100():
-    errors = {
-        (corruption, severity): np.arange(N) < round(N * ALEXNET_ERROR[corruption])
-        for corruption in ("gaussian_noise", "brightness")
-        for severity in range(1, 6)
-    }
-    from bench.metrics.corruption import _contributions, corruption_error_weights
-
-    for corruption in ("gaussian_noise", "brightness"):
-        value = _contributions(errors, corruption_error_weights(corruption)).mean()
-        assert value == pytest.approx(100, abs=1e-3)
+    # the published means are counts over 5 x 50,000 images; 5 x 10,000 carry four of their digits
+    n = 10_000
+    errors = {}
+    for corruption in (*CORRUPTIONS, *EXTRA_CORRUPTIONS):
+        wrong = np.arange(5 * n) < round(5 * n * ALEXNET_ERROR[corruption])
+        errors |= {(corruption, severity): wrong[severity - 1 :: 5] for severity in range(1, 6)}
+    clean = np.arange(n) < round(n * ALEXNET_CLEAN_ERROR)
+    names = (*CORRUPTIONS, *EXTRA_CORRUPTIONS)
+    assert [item.value for item in corruption_errors(errors, names)] == pytest.approx([100] * 19, abs=2e-3)
+    assert mean_corruption_error(errors).value == pytest.approx(100, abs=1e-3)
+    assert relative_mean_corruption_error(errors, clean).value == pytest.approx(100, abs=5e-3)
 
 
 def test_a_constant_error_of_one_half_by_hand():
@@ -58,7 +62,7 @@ def test_it_is_the_mean_of_ratios_not_a_ratio_of_means():
 def test_severities_are_summed_before_dividing():
     errors = errors_of(lambda _: 0.0)
     errors["fog", 5] = np.ones(1000, dtype=bool)
-    assert corruption_error(errors, "fog").value == pytest.approx(100 * (1 / 5) / 0.819324)
+    assert corruption_errors(errors, ["fog"])[0].value == pytest.approx(100 * (1 / 5) / 0.819324)
 
 
 def test_relative_mce_by_hand():
@@ -71,6 +75,14 @@ def test_relative_mce_by_hand():
 
 def test_accuracy_is_unnormalised():
     assert mean_corruption_accuracy(errors_of(lambda _: 0.3)).value == pytest.approx(0.7)
+
+
+def test_estimates_together_equal_estimates_alone():
+    errors = errors_of(lambda corruption: ALEXNET_ERROR[corruption] / 2)
+    together = corruption_errors(errors, CORRUPTIONS)
+    alone = corruption_errors(errors, [CORRUPTIONS[3]])[0]
+    assert astuple(together[3]) == pytest.approx(astuple(alone))
+    assert [item.value for item in mean_accuracies(errors, ["fog", "snow"])] == pytest.approx([0.59, 0.567])
 
 
 def test_extra_corruptions_never_enter():
@@ -86,7 +98,7 @@ def test_a_missing_condition_is_named_not_zero():
     with pytest.raises(DataError, match="no outcomes for snow 3"):
         mean_corruption_error(errors)
     with pytest.raises(DataError, match="saturate"):
-        corruption_error(errors_of(lambda _: 0.5), "saturate")
+        corruption_errors(errors_of(lambda _: 0.5), ["saturate"])
 
 
 def test_conditions_over_different_images_are_refused():
