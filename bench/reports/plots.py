@@ -40,7 +40,7 @@ def epsilon_plot(accuracies: pd.DataFrame) -> alt.TopLevelMixin:
     rows = pd.concat([origin, attacked], ignore_index=True)
     rows = rows.assign(epsilon=rows["strength"] * 255)
     base = alt.Chart(_slim(rows, "epsilon", "benchmark")).encode(
-        x=alt.X("epsilon:Q", title="epsilon (of 255, Linf)"), color=_classifier(rows)
+        x=alt.X("epsilon:Q", title="epsilon (of 255, Linf)", axis=alt.Axis(tickCount=5)), color=_classifier(rows)
     )
     return (
         _bands(base, "robust accuracy").properties(width=330, height=240).facet(_panel("benchmark:N", names), columns=2)
