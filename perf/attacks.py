@@ -186,10 +186,20 @@ def compare_pgd(n_images: int, batch: int) -> None:
     print(f"where no image leaves: {slow / floor:.1f}x faster than foolbox")
 
 
-def compare_one_pixel(population: int, generations: int, n_images: int) -> None:
-    model = cifar_resnet()
-    images, labels = samples("cifar10", 32, model)
-    images, labels = images[:n_images], labels[:n_images]
+def small_net() -> nn.Module:
+    """A network so small that what surrounds the forward pass shows; random weights, the same on every run."""
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.ReLU(),
+        nn.Flatten(), nn.Linear(32 * 8 * 8, 10),
+    ).eval()  # fmt: skip
+
+
+def compare_one_pixel(name: str, model: nn.Module, population: int, generations: int, n_images: int) -> None:
+    images, _ = _samples("cifar10", 0, n_images, (32, 32), "channels_first", Bounds(0, 1))
+    images = torch.tensor(images)
+    with torch.no_grad():
+        labels = model(images).argmax(1)
     counted = Counted(prepare_fast(model, example=images)).eval()
     spec = AttackSpec("one_pixel", {"population": population, "generations": generations})
     contenders = [("ours", counted, ours(counted, 1, spec))]
@@ -201,23 +211,24 @@ def compare_one_pixel(population: int, generations: int, n_images: int) -> None:
         contenders.append(("torchattacks", theirs, attack))
     except ImportError as error:
         print(f"torchattacks is not timed: {error}")
-    print(f"\nOne pixel, CIFAR ResNet-18 at 32 px, {len(images)} images, {population} x {generations} candidates")
+    print(f"\nOne pixel, {name} at 32 px, {len(images)} images, {population} x {generations} candidates")
     print(f"{'':44s} queries/s  queries  broken")
-    for name, classifier, run in contenders:
+    for library, classifier, run in contenders:
         start = time.perf_counter()
         adversarials = run(images, labels)
         seconds = time.perf_counter() - start
         with torch.no_grad():
             broken = int((model(adversarials).argmax(1) != labels).sum())
         queries = classifier.images
-        print(f"{name:44s} {queries / seconds:9.0f} {queries:8d} {broken:4d} of {len(images)}")
+        print(f"{library:44s} {queries / seconds:9.0f} {queries:8d} {broken:4d} of {len(images)}")
 
 
 def main() -> None:
     torch.manual_seed(0)
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}, Python {sys.version.split()[0]}")
     compare_pgd(n_images=4, batch=2)
-    compare_one_pixel(population=100, generations=5, n_images=5)
+    compare_one_pixel("CIFAR ResNet-18", cifar_resnet(), population=100, generations=4, n_images=5)
+    compare_one_pixel("a two-layer network", small_net(), population=400, generations=20, n_images=10)
 
 
 if __name__ == "__main__":
