@@ -213,22 +213,25 @@ def compare_one_pixel(name: str, model: nn.Module, population: int, generations:
         print(f"torchattacks is not timed: {error}")
     print(f"\nOne pixel, {name} at 32 px, {len(images)} images, {population} x {generations} candidates")
     print(f"{'':44s} queries/s  queries  broken")
-    for library, classifier, run in contenders:
-        start = time.perf_counter()
-        adversarials = run(images, labels)
-        seconds = time.perf_counter() - start
-        with torch.no_grad():
-            broken = int((model(adversarials).argmax(1) != labels).sum())
-        queries = classifier.images
-        print(f"{library:44s} {queries / seconds:9.0f} {queries:8d} {broken:4d} of {len(images)}")
+    best: dict[str, tuple[float, int, int]] = {}
+    for _ in range(3):  # interleaved, and the quickest of three: a busy machine only ever slows
+        for library, classifier, run in contenders:
+            classifier.images, start = 0, time.perf_counter()
+            adversarials = run(images, labels)
+            rate, queries = classifier.images / (time.perf_counter() - start), classifier.images
+            with torch.no_grad():
+                broken = int((model(adversarials).argmax(1) != labels).sum())
+            best[library] = max(best.get(library, (0.0, 0, 0)), (rate, queries, broken))
+    for library, (rate, queries, broken) in best.items():
+        print(f"{library:44s} {rate:9.0f} {queries:8d} {broken:4d} of {len(images)}")
 
 
 def main() -> None:
     torch.manual_seed(0)
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}, Python {sys.version.split()[0]}")
     compare_pgd(n_images=4, batch=2)
-    compare_one_pixel("CIFAR ResNet-18", cifar_resnet(), population=100, generations=4, n_images=5)
-    compare_one_pixel("a two-layer network", small_net(), population=400, generations=20, n_images=10)
+    compare_one_pixel("CIFAR ResNet-18", cifar_resnet(), population=100, generations=2, n_images=5)
+    compare_one_pixel("a two-layer network", small_net(), population=400, generations=5, n_images=10)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Transfer attack: adversarial images made on a surrogate, shown to a target (Papernot et al. 2016, 1605.07277)."""
+"""Transfer attack: a surrogate's adversarial images, shown to a target (Papernot et al. 2016, arXiv:1605.07277)."""
 
 from dataclasses import dataclass
 
