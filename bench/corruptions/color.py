@@ -16,8 +16,13 @@ CONTRAST = (0.4, 0.3, 0.2, 0.1, 0.05)
 
 
 def _apply_brightness(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:
+    return brighten(images, setting.choose(BRIGHTNESS))
+
+
+def brighten(images: Tensor, added: float) -> Tensor:
+    """``(B,3,H,W)`` uint8 images with ``added``, in [-1,1], on the value of HSV, clipped to [0,1] and truncated."""
     # at a fixed hue and saturation, red, green and blue are proportional to the value: no way round by HSV is needed
-    factor, low_bytes = _brightness_tables(setting.choose(BRIGHTNESS), images.device)
+    factor, low_bytes = _brightness_tables(added, images.device)
     brightest, darkest = images.amax(1, keepdim=True), images.amin(1, keepdim=True)
     brightened = images.mul(look_up(factor, brightest)).clamp_(0, 255).to(torch.uint8)
     pair = brightest.int().mul_(256).add_(darkest)
@@ -34,7 +39,7 @@ def _brightness_tables(added: float, device: torch.device) -> tuple[Tensor, Tens
     follows the rounding of skimage.color's float64; it depends on two bytes only, and so is tabulated.
     """
     before = torch.arange(256, dtype=torch.float64) / 255
-    after = (before + added).clamp(max=1)
+    after = (before + added).clamp(0, 1)
     factor = steady(after * 255) / torch.arange(256)
     factor[0] = 0  # black is grey: its channels are all the darkest
     delta = before[:, None] - before

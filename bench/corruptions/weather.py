@@ -34,6 +34,8 @@ _TEXTURES = {
     "imagecorruptions": ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg", "frost6.jpg"),
 }
 _ROUGHNESS = 100.0
+SNOW_MARGIN = 5e-4
+"""Levels: above the rounding of float32, so that sums that are whole levels truncate to themselves."""
 
 
 def _to_bytes(levels: Tensor) -> Tensor:
@@ -51,31 +53,50 @@ def _sample_snow(images: Tensor, setting: Setting, seeds: Sequence[int]) -> Draw
 
 def _apply_snow(images: Tensor, draws: Draws, setting: Setting) -> Tensor:
     mean, deviation, _, _, _, _, weight = setting.choose(SNOW)
-    levels = images.float()
-    grey = levels[:, 0] * 0.299 + levels[:, 1] * 0.587 + levels[:, 2] * 0.114
-    whitened = torch.maximum(levels, grey.mul_(1.5).add_(127.5)[:, None]).mul_(1 - weight).add_(levels, alpha=weight)
-    for scene, flakes, angle in zip(whitened, draws["flakes"], draws["angle"].tolist(), strict=True):
+    scenes = whiten(images, weight)
+    for scene, flakes, angle in zip(scenes, draws["flakes"], draws["angle"].tolist(), strict=True):
         layer = _snow_layer(flakes * deviation + mean, angle, images.shape[2:], setting)
         scene.add_(layer).add_(layer.flip(0, 1))
-    return _to_bytes(whitened.add_(5e-4))
+    return _to_bytes(scenes.add_(SNOW_MARGIN))
+
+
+def whiten(images: Tensor, weight: float) -> Tensor:
+    """``(B,3,H,W)`` float levels: ``weight`` of the image, and the rest of its snow-covered self."""
+    levels = images.float()
+    grey = levels[:, 0] * 0.299 + levels[:, 1] * 0.587 + levels[:, 2] * 0.114
+    return torch.maximum(levels, grey.mul_(1.5).add_(127.5)[:, None]).mul_(1 - weight).add_(levels, alpha=weight)
 
 
 def _snow_layer(flakes: Tensor, angle: float, size: Sequence[int], setting: Setting) -> Tensor:
     """``(H,W)`` whole levels of brightness of the falling snow, drawn small and enlarged."""
     height, width = size
     _, _, zoom, threshold, radius, sigma, _ = setting.choose(SNOW)
-    (_, _, tall), (_, _, wide) = (zoom_window(side, zoom) for side in size)
-    layer = F.interpolate(flakes[None, None], size=(tall, wide), mode="bilinear", align_corners=True)[0]
-    if setting.definition == "imagenet_c":
-        top, left = (tall - height) // 2, (wide - width) // 2
-        layer = layer[:, top : top + height, left : left + width]
-    layer = torch.where(layer < threshold, 0.0, layer).clamp_(0, 1).mul_(255)
+    layer = resting_snow(flakes[None], size, zoom, threshold, centred=setting.definition == "imagenet_c")
     taps = motion_taps(radius, sigma, angle)
     if setting.definition == "imagenet_c":
         layer = layer.floor_()  # the original hands ImageMagick an 8-bit picture
     else:
-        taps = taps_inside(taps, tall, wide)
+        taps = taps_inside(taps, *layer.shape[1:])
     return motion_blur(layer, taps).round_()[0, :height, :width]
+
+
+def resting_snow(flakes: Tensor, size: Sequence[int], zoom: float, threshold: float, *, centred: bool) -> Tensor:
+    """``(B, H, W)`` levels of flakes, not yet falling: drawn small as ``(B, h, w)``, enlarged, the faint ones left out.
+
+    Args:
+        flakes: brightness, 1 being white; `zoom_window` tells ``h`` and ``w``.
+        size: height and width of the image.
+        zoom: by how much to enlarge.
+        threshold: brightness below which there is no flake.
+        centred: whether to cut to ``size``; otherwise the result may jut out below and to the right.
+    """
+    height, width = size
+    (_, _, tall), (_, _, wide) = (zoom_window(side, zoom) for side in size)
+    layer = F.interpolate(flakes[None], size=(tall, wide), mode="bilinear", align_corners=True)[0]
+    if centred:
+        top, left = (tall - height) // 2, (wide - width) // 2
+        layer = layer[:, top : top + height, left : left + width]
+    return torch.where(layer < threshold, 0.0, layer).clamp_(0, 1).mul_(255)
 
 
 def _sample_frost(images: Tensor, setting: Setting, seeds: Sequence[int]) -> Draws:
