@@ -85,9 +85,7 @@ def main() -> None:
         crops = open_samples(Path(folder) / "cached", cache_gb=1)
         decoded = open_samples(Path(folder) / "checked", cache_gb=0)
         for what, (ours, against) in {
-            "15 x 5 corruptions, lite0 | bare forward passes": compare_corruption_sweep(
-                crops, rounds
-            ),
+            "15 x 5 corruptions, lite0 | bare forward passes": compare_corruption_sweep(crops, rounds),
             "read the crops from the cache | decode them again": compare_cache(crops, decoded, 5 * rounds),
         }.items():
             ratios = np.array(ours) / np.array(against)
