@@ -95,6 +95,16 @@ def corruption_errors(errors: Errors, corruptions: Sequence[str]) -> list[Estima
     return _estimates([_contributions(errors, corruption_error_weights(corruption)) for corruption in corruptions])
 
 
+def family_corruption_errors(errors: Errors, families: Sequence[Sequence[str]]) -> list[Estimate]:
+    """Mean CE over the corruptions of each family, in the order of ``families``; the mCE is such a mean over all 15.
+
+    Raises:
+        DataError: a severity of one of them is missing.
+    """
+    weights = [_mean_of([corruption_error_weights(name) for name in family]) for family in families]
+    return _estimates([_contributions(errors, part) for part in weights])
+
+
 def mean_accuracies(errors: Errors, corruptions: Sequence[str]) -> list[Estimate]:
     """Mean accuracy of each corruption over the 5 severities, in [0,1], in the order of ``corruptions``.
 

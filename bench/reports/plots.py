@@ -3,7 +3,7 @@
 import altair as alt
 import pandas as pd
 
-from bench.corruptions import CORRUPTIONS, EXTRA_CORRUPTIONS
+from bench.corruptions import CORRUPTIONS, EXTRA_CORRUPTIONS, FAMILIES
 
 PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F6A00", "#8A3FFC"]
 """Colour-blind safe (after Okabe & Ito 2008)."""
@@ -109,6 +109,32 @@ def corruption_heat_map(corruptions: pd.DataFrame) -> alt.TopLevelMixin:
         )
     )
     chart: alt.LayerChart = (cells + text).properties(width=46 * max(len(names), 4), height=alt.Step(26))
+    return chart
+
+
+def family_plot(families: pd.DataFrame) -> alt.TopLevelMixin:
+    """Mean CE of each corruption family with its interval, a panel a family.
+
+    Args:
+        families: rows of ``family_table``.
+    """
+    rows = families[["label", "family", *(f"mean_corruption_error{end}" for end in ("", "_low", "_high"))]].round(3)
+    base = alt.Chart(rows).encode(y=alt.Y("label:N", title=None), color=_classifier(rows))
+    scale = alt.Scale(zero=False)
+    rule = base.mark_rule(strokeWidth=2).encode(
+        x=alt.X("mean_corruption_error_low:Q", title="mean CE (percent of AlexNet's)", scale=scale),
+        x2="mean_corruption_error_high:Q",
+    )
+    point = base.mark_point(filled=True, size=70, opacity=1).encode(
+        x=alt.X("mean_corruption_error:Q", title="mean CE (percent of AlexNet's)", scale=scale),
+        tooltip=[
+            alt.Tooltip("label:N", title="classifier"),
+            alt.Tooltip("family:N"),
+            alt.Tooltip("mean_corruption_error:Q", title="mean CE", format=".1f"),
+        ],
+    )
+    panels = alt.layer(rule, point).properties(width=200, height=alt.Step(24))
+    chart: alt.FacetChart = panels.facet(alt.Facet("family:N", title=None, sort=list(FAMILIES)), columns=4)
     return chart
 
 

@@ -25,9 +25,10 @@ class Variant:
     """Its cells."""
 
     @property
-    def newest(self) -> str:
-        """When its last cell was computed."""
-        return max(cell.provenance.started for cell in self.cells.values())
+    def rank(self) -> tuple[bool, str]:
+        """The highest stands on the leaderboard: whole before half-run, then the one computed last."""
+        whole = all(cell.complete for cell in self.cells.values())
+        return whole, max(cell.provenance.started for cell in self.cells.values())
 
 
 @dataclass(frozen=True)
@@ -131,16 +132,13 @@ def _subject(cells: list[StoredCell], store: Store) -> Subject:
     for cell in cells:
         parameters = replace(cell.spec, condition=Condition(""), benchmark="").to_json()
         variants.setdefault((cell.spec.benchmark, cell.spec.version, parameters), {})[cell.spec.condition] = cell
-    newest: dict[str, Variant] = {}
-    older = []
+    by_benchmark: dict[str, list[Variant]] = {}
     for (benchmark, version, _), held in variants.items():
         variant = Variant(version, next(iter(held.values())).spec.parameters, held)
-        known = newest.get(benchmark)
-        if known is None or variant.newest > known.newest:
-            newest[benchmark] = variant
-            variant, known = known, variant  # type: ignore[assignment]
-        if variant is not None:
-            older.append((benchmark, variant))
+        by_benchmark.setdefault(benchmark, []).append(variant)
+    ranked = {name: sorted(held, key=lambda variant: variant.rank) for name, held in by_benchmark.items()}
+    newest = {name: held[-1] for name, held in ranked.items()}
+    older = [(name, variant) for name, held in ranked.items() for variant in held[:-1]]
     last = max(cells, key=lambda cell: cell.provenance.started)
     return Subject(last.spec, last.provenance, newest, older, store)
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from bench.corruptions import FAMILIES, SEVERITIES
 from bench.errors import DataError
 from bench.metrics.adversarial import attack_success, robust_accuracy
-from bench.metrics.corruption import corruption_errors, mean_accuracies
+from bench.metrics.corruption import corruption_errors, family_corruption_errors, mean_accuracies
 from bench.metrics.estimates import proportion
-from bench.records import Condition, Estimate
+from bench.records import Estimate
 from bench.reports.columns import COLUMNS, headline_epsilon
 from bench.reports.subjects import CLEAN, Subject
 
@@ -156,14 +156,36 @@ def corruption_table(subjects: Sequence[Subject]) -> pd.DataFrame:
     return pd.DataFrame([row for subject in subjects for row in _corruption_rows(subject)])
 
 
+def family_table(subjects: Sequence[Subject]) -> pd.DataFrame:
+    """One row a subject and family (noise, blur, weather, digital) whose corruptions are complete: its mean CE."""
+    rows = []
+    for subject in subjects:
+        errors = _errors(subject)
+        whole = {
+            family: names
+            for family, names in FAMILIES.items()
+            if family != "extra" and all((name, severity) in errors for name in names for severity in SEVERITIES)
+        }
+        estimates = family_corruption_errors(errors, list(whole.values()))
+        rows += [
+            {**_identity(subject), "family": family, **_interval("mean_corruption_error", estimate)}
+            for family, estimate in zip(whole, estimates, strict=True)
+        ]
+    return pd.DataFrame(rows)
+
+
+def _errors(subject: Subject) -> dict[tuple[str, int], NDArray[np.bool_]]:
+    """Whether each image was misclassified, for every complete corruption condition."""
+    return {
+        (condition.name, int(condition.strength)): ~subject.correct("corruption", condition)
+        for condition in subject.conditions("corruption")
+        if subject.complete("corruption", condition)
+    }
+
+
 def _corruption_rows(subject: Subject) -> list[dict[str, object]]:
     found = {condition.name for condition in subject.conditions("corruption")}
-    errors = {
-        (corruption, severity): ~subject.correct("corruption", Condition(corruption, severity))
-        for corruption in found
-        for severity in SEVERITIES
-        if subject.complete("corruption", Condition(corruption, severity))
-    }
+    errors = _errors(subject)
     whole = [name for name in sorted(found) if all((name, severity) in errors for severity in SEVERITIES)]
     relative = dict(zip(whole, corruption_errors(errors, whole), strict=True))
     accuracy = dict(zip(whole, mean_accuracies(errors, whole), strict=True))

@@ -6,7 +6,13 @@ import pandas as pd
 
 from bench.reports.missing import missing_cells
 from bench.reports.page import Plot, render_page
-from bench.reports.plots import clean_against_mce_plot, corruption_heat_map, epsilon_plot, severity_plot
+from bench.reports.plots import (
+    clean_against_mce_plot,
+    corruption_heat_map,
+    epsilon_plot,
+    family_plot,
+    severity_plot,
+)
 from bench.reports.protocols import with_protocols
 from bench.reports.subjects import read_subjects
 from bench.reports.tables import (
@@ -15,6 +21,7 @@ from bench.reports.tables import (
     condition_accuracies,
     corruption_table,
     epsilon_table,
+    family_table,
     leaderboard,
     to_markdown,
 )
@@ -22,7 +29,7 @@ from bench.results import Store
 
 
 def write_report(store: Store, out_dir: Path) -> list[Path]:
-    """Write ``leaderboard.{csv,md,html}``, ``corruptions.csv``, ``epsilons.csv`` and ``missing.csv``.
+    """Write ``leaderboard.{csv,md,html}``, ``corruptions.csv``, ``families.csv``, ``epsilons.csv`` and ``missing.csv``.
 
     Args:
         store: read, never written.
@@ -38,14 +45,16 @@ def write_report(store: Store, out_dir: Path) -> list[Path]:
     board = leaderboard(subjects)
     accuracies = condition_accuracies(subjects, ["clean", "corruption", *ATTACKS])
     corruptions = corruption_table(subjects)
+    families = family_table(subjects)
     missing = missing_cells(subjects)
     out_dir.mkdir(parents=True, exist_ok=True)
-    plots = _plots(board, accuracies, corruptions)
+    plots = _plots(board, accuracies, corruptions, families)
     texts = {
         "leaderboard.csv": board.table.to_csv(index=False),
         "leaderboard.md": to_markdown(board),
         "leaderboard.html": render_page(out_dir.name, board, subjects, missing, plots),
         "corruptions.csv": corruptions.to_csv(index=False),
+        "families.csv": families.to_csv(index=False),
         "epsilons.csv": epsilon_table(subjects).to_csv(index=False),
         "missing.csv": missing.to_csv(index=False),
     }
@@ -54,7 +63,9 @@ def write_report(store: Store, out_dir: Path) -> list[Path]:
     return [out_dir / name for name in texts]
 
 
-def _plots(board: Leaderboard, accuracies: pd.DataFrame, corruptions: pd.DataFrame) -> list[Plot]:
+def _plots(
+    board: Leaderboard, accuracies: pd.DataFrame, corruptions: pd.DataFrame, families: pd.DataFrame
+) -> list[Plot]:
     plots = []
     known = set(accuracies["benchmark"]) if len(accuracies) else set()
     if not board.table.dropna(subset=["clean_accuracy", "mean_corruption_error"]).empty:
@@ -66,6 +77,9 @@ def _plots(board: Leaderboard, accuracies: pd.DataFrame, corruptions: pd.DataFra
     if len(corruptions):
         note = "Corruption error in percent of AlexNet's: 100 is AlexNet, less is better."
         plots.append(Plot("Corruption error", note, corruption_heat_map(corruptions)))
+    if len(families):
+        note = "Mean corruption error of each family; bars are 95 % intervals. Left is better."
+        plots.append(Plot("Corruption families", note, family_plot(families)))
     if known & set(ATTACKS):
         note = "Bands are exact 95 % intervals over all images. Epsilon 0 is the clean image."
         plots.append(Plot("Robust accuracy against epsilon", note, epsilon_plot(accuracies)))

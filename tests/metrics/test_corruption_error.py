@@ -5,13 +5,14 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
-from bench.corruptions import CORRUPTIONS, EXTRA_CORRUPTIONS
+from bench.corruptions import CORRUPTIONS, EXTRA_CORRUPTIONS, FAMILIES
 from bench.errors import DataError
 from bench.metrics.adversarial import attack_success, robust_accuracy
 from bench.metrics.corruption import (
     ALEXNET_CLEAN_ERROR,
     ALEXNET_ERROR,
     corruption_errors,
+    family_corruption_errors,
     mean_accuracies,
     mean_corruption_accuracy,
     mean_corruption_error,
@@ -83,6 +84,14 @@ def test_estimates_together_equal_estimates_alone():
     alone = corruption_errors(errors, [CORRUPTIONS[3]])[0]
     assert astuple(together[3]) == pytest.approx(astuple(alone))
     assert [item.value for item in mean_accuracies(errors, ["fog", "snow"])] == pytest.approx([0.59, 0.567])
+
+
+def test_families_average_to_the_mce():
+    errors = errors_of(lambda corruption: 0.1 + 0.05 * CORRUPTIONS.index(corruption))
+    families = [names for family, names in FAMILIES.items() if family != "extra"]
+    estimates = family_corruption_errors(errors, families)
+    weighted = sum(len(names) * estimate.value for names, estimate in zip(families, estimates, strict=True)) / 15
+    assert weighted == pytest.approx(mean_corruption_error(errors).value)
 
 
 def test_extra_corruptions_never_enter():

@@ -46,7 +46,7 @@ def test_the_page_draws_itself_without_a_network_or_an_error(page, tmp_path):
     )
     assert "CONSOLE" not in run.stderr
     markup = re.sub(r"<script\b.*?</script>", "", run.stdout, flags=re.DOTALL)
-    assert len(re.findall(r'<svg[^>]*class="marks"', markup)) == 4
+    assert len(re.findall(r'<svg[^>]*class="marks"', markup)) == 5
     assert 'class="dt-search"' in markup
     assert "<title>Snowwolf · report</title>" in markup
     assert "&lt;img src=x" in markup

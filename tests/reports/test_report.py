@@ -94,6 +94,7 @@ def test_the_csv_begins_as_promised_with_intervals_beside_every_estimate(tmp_pat
         "leaderboard.html",
         "corruptions.csv",
         "epsilons.csv",
+        "families.csv",
         "missing.csv",
     }
     assert pd.read_csv(folder / "missing.csv").empty
