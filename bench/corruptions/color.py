@@ -21,6 +21,8 @@ def _apply_brightness(images: Tensor, _draws: Draws, setting: Setting) -> Tensor
 
 def brighten(images: Tensor, added: float) -> Tensor:
     """``(B,3,H,W)`` uint8 images with ``added``, in [-1,1], on the value of HSV, clipped to [0,1] and truncated."""
+    if added == 0:  # all is whole levels, where the truncation follows the rounding of the way there and back
+        return _from_hsv(*_to_hsv(images))
     # at a fixed hue and saturation, red, green and blue are proportional to the value: no way round by HSV is needed
     factor, low_bytes = _brightness_tables(added, images.device)
     brightest, darkest = images.amax(1, keepdim=True), images.amin(1, keepdim=True)
@@ -50,6 +52,12 @@ def _brightness_tables(added: float, device: torch.device) -> tuple[Tensor, Tens
 
 def _apply_saturate(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:
     factor, offset = setting.choose(SATURATE)
+    hue, saturation, value = _to_hsv(images)
+    return _from_hsv(hue, (saturation * factor + offset).clamp_(0, 1), value)
+
+
+def _to_hsv(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Float64 ``(B,H,W)`` hue, saturation and value in [0,1] of ``(B,3,H,W)`` uint8 images."""
     # float64, step by step as skimage.color does it: whole factors land on whole levels, where the truncation
     # follows the rounding of the reference
     value, low = (bound.double().div_(255) for bound in (images.amax(1), images.amin(1)))
@@ -61,8 +69,7 @@ def _apply_saturate(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:
     hue = torch.where(blue == value, (red - green) / divisor + 4, hue)
     hue = torch.where(delta == 0, 0.0, (hue / 6) % 1)
     saturation = torch.where(delta == 0, 0.0, delta / torch.where(value == 0, 1.0, value))
-    saturation = (saturation * factor + offset).clamp_(0, 1)
-    return _from_hsv(hue, saturation, value)
+    return hue, saturation, value
 
 
 def _from_hsv(hue: Tensor, saturation: Tensor, value: Tensor) -> Tensor:

@@ -15,6 +15,8 @@ from torch import Tensor
 
 _MARGIN = 14
 """The crop's size over the canvas' margin on one side: (256 - 224) / 2 of 224."""
+_CHUNK = 8
+"""Images warped together: few enough to stay in a CPU's cache."""
 
 Floats = NDArray[np.float64]
 
@@ -27,27 +29,28 @@ class Warp:
     """``(4, H * W)`` flat pixels: upper left, upper right, lower left, lower right."""
     shown: NDArray[np.bool_]
     """``(4, H * W)`` whether each of the four lies on the canvas; it is black otherwise."""
-    share: NDArray[np.float32]
+    share: Floats
     """``(2, H * W)`` weight in [0,1) of the right over the left, and of the lower over the upper."""
     rounding: float
     """Added before truncation: 0 truncates, 0.5 rounds."""
 
     def __call__(self, images: Tensor) -> Tensor:
         """The warped ``(B,3,H,W)`` uint8 of ``images``, of the same type and size."""
+        source, shown, share = (
+            torch.from_numpy(part).to(images.device) for part in (self.source, self.shown, self.share)
+        )
         flat = images.flatten(2)
-        corners = [
-            flat.index_select(2, source).float().mul_(shown)
-            for source, shown in zip(
-                torch.from_numpy(self.source).to(images.device),
-                torch.from_numpy(self.shown).to(images.device),
-                strict=True,
-            )
-        ]
-        right, down = torch.from_numpy(self.share).to(images.device)
-        # a + (b - a) * share, as Pillow does it: constant areas stay whole levels
-        upper = corners[0] + (corners[1] - corners[0]).mul_(right)
-        lower = corners[2] + (corners[3] - corners[2]).mul_(right)
-        return lower.sub_(upper).mul_(down).add_(upper).add_(self.rounding).to(torch.uint8).view(images.shape)
+        starts = range(0, len(flat), _CHUNK)
+        parts = [self._warped(flat[start : start + _CHUNK], source, shown, share) for start in starts]
+        return torch.cat(parts).view(images.shape)
+
+    def _warped(self, flat: Tensor, source: Tensor, shown: Tensor, share: Tensor) -> Tensor:
+        """``(B,3,H*W)`` uint8. In float64, and as ``a + (b - a) * share``: Pillow's truncation hangs on it."""
+        corners = [flat.index_select(2, pixels).mul_(seen).double() for pixels, seen in zip(source, shown, strict=True)]
+        right, down = share
+        upper = corners[1].sub_(corners[0]).mul_(right).add_(corners[0])
+        lower = corners[3].sub_(corners[2]).mul_(right).add_(corners[2])
+        return lower.sub_(upper).mul_(down).add_(upper).add_(self.rounding).to(torch.uint8)
 
 
 def affine_warp(size: Sequence[int], *, degrees: float = 0, scale: float = 1, right: int = 0) -> Warp:
@@ -60,13 +63,16 @@ def affine_warp(size: Sequence[int], *, degrees: float = 0, scale: float = 1, ri
         right: translation in pixels.
     """
     height, width = size
-    cosine, sine = (turn(math.radians(degrees)) / scale for turn in (math.cos, math.sin))
-    columns = np.arange(width) + 0.5 - width / 2 - right
-    rows = np.arange(height)[:, None] + 0.5 - height / 2
-    x = (cosine * columns + sine * rows + width / 2).ravel()
-    y = (cosine * rows - sine * columns + height / 2).ravel()
     down, across = _margins(size)
-    shown = (x >= -across) & (x < width + across) & (y >= -down) & (y < height + down)
+    middle_x, middle_y = width / 2 + across, height / 2 + down
+    cosine, sine = (turn(math.radians(degrees)) / scale for turn in (math.cos, math.sin))
+    # the sums of torchvision and Pillow, in their order
+    start_x = cosine * (-middle_x - right) + sine * -middle_y + middle_x
+    start_y = -sine * (-middle_x - right) + cosine * -middle_y + middle_y
+    columns, rows = np.meshgrid(np.arange(width) + across + 0.5, np.arange(height) + down + 0.5)
+    x = (cosine * columns + sine * rows + start_x).ravel()
+    y = (-sine * columns + cosine * rows + start_y).ravel()
+    shown = (x >= 0) & (x < width + 2 * across) & (y >= 0) & (y < height + 2 * down)
     return _bilinear(x - 0.5, y - 0.5, size, np.tile(shown, (4, 1)), rounding=0.0)
 
 
@@ -84,11 +90,11 @@ def tilt_warp(size: Sequence[int], degrees: float) -> Warp:
     back = np.linalg.inv(_tilt_matrix(width + 2 * across, height + 2 * down, math.radians(degrees)))
     columns, rows = np.meshgrid(np.arange(width) + across, np.arange(height) + down)
     x, y, w = (line[0] * columns.ravel() + line[1] * rows.ravel() + line[2] for line in back)
-    x, y = np.rint(32 * x / w) / 32 - across, np.rint(32 * y / w) / 32 - down
+    x, y = np.rint(32 * x / w) / 32, np.rint(32 * y / w) / 32
     left, top = np.floor(x), np.floor(y)
     shown = np.stack(
         [
-            (left + i >= -across) & (left + i < width + across) & (top + j >= -down) & (top + j < height + down)
+            (left + i >= 0) & (left + i < width + 2 * across) & (top + j >= 0) & (top + j < height + 2 * down)
             for j in (0, 1)
             for i in (0, 1)
         ]
@@ -115,17 +121,18 @@ def _tilt_matrix(width: int, height: int, angle: float) -> Floats:
 
 
 def _bilinear(x: Floats, y: Floats, size: Sequence[int], shown: NDArray[np.bool_], *, rounding: float) -> Warp:
-    """The warp that reads between the pixels around ``(x, y)``; whole numbers are the middles of the crop's pixels."""
+    """The warp that reads between the pixels around ``(x, y)``; whole numbers are the middles of the canvas' pixels."""
     height, width = size
     left, top = np.floor(x), np.floor(y)
     down, across = _margins(size)
     columns = [_mirrored(left + i, width, across) for i in (0, 1)]
     rows = [_mirrored(top + j, height, down) * width for j in (0, 1)]
     source = np.stack([row + column for row in rows for column in columns])
-    return Warp(source, shown, np.stack([x - left, y - top]).astype(np.float32), rounding)
+    return Warp(source, shown, np.stack([x - left, y - top]), rounding)
 
 
 def _mirrored(index: Floats, size: int, margin: int) -> NDArray[np.int64]:
     """The crop's pixels that the canvas' pixels show; beyond the canvas, its last one goes on."""
-    inside = index.clip(-margin, size - 1 + margin)
-    return (size - 1 - np.abs(size - 1 - np.abs(inside))).astype(np.int64)
+    inside = index.clip(0, size - 1 + 2 * margin) - margin
+    pixels: NDArray[np.int64] = (size - 1 - np.abs(size - 1 - np.abs(inside))).astype(np.int64)
+    return pixels

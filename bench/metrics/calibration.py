@@ -1,0 +1,141 @@
+"""Calibration of the confidence in the prediction, from what the store holds: top-label confidence and correctness.
+
+``confidence`` is the softmax probability of the predicted class, ``correct`` whether the prediction is right; both are
+columns of `bench.records.Outcomes`.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import DataError
+from bench.metrics.estimates import CONFIDENCE, bootstrap_mean
+from bench.records import Estimate
+
+BINS = 15
+"""Bins of the calibration errors: those of Guo et al. (2017)."""
+ECE_RESAMPLES = 500
+"""Bootstrap repetitions: each sorts the images into bins anew."""
+
+Confidence = NDArray[np.float32] | NDArray[np.float64]
+
+
+def expected_calibration_error(
+    confidence: Confidence, correct: NDArray[np.bool_], *, bins: int = BINS, resamples: int = ECE_RESAMPLES
+) -> Estimate:
+    """ECE with equal-width bins (Naeini et al. 2015; Guo et al. 2017).
+
+    ``sum_b n_b / N * |accuracy_b - mean confidence_b|`` over the bins ``(0, 1/15], (1/15, 2/15], ..., (14/15, 1]``, as
+    in Guo et al.; a confidence of 0 falls into the first.
+
+    Args:
+        confidence: ``(N,)`` probability of the prediction, in [0,1].
+        correct: ``(N,)`` whether the prediction is right.
+        bins: number of bins.
+        resamples: bootstrap repetitions of the interval.
+
+    Returns:
+        The error in [0,1], with the basic bootstrap interval (see `_bootstrap`). It is biased upwards at few images.
+
+    Raises:
+        DataError: no images, columns of different lengths, or a confidence outside [0,1].
+    """
+    return _bootstrap(confidence, correct, lambda c, r: _equal_width_error(c, r, bins), resamples)
+
+
+def adaptive_calibration_error(
+    confidence: Confidence, correct: NDArray[np.bool_], *, bins: int = BINS, resamples: int = ECE_RESAMPLES
+) -> Estimate:
+    """ECE with equal-mass bins (Nguyen & O'Connor 2015): images in the order of their confidence, in equal parts.
+
+    ``sum_b n_b / N * |accuracy_b - mean confidence_b|``. Where ``N`` is no multiple of the number of bins, the first
+    bins hold one image more. Images of equal confidence stay in their order and may be parted. With fewer images than
+    bins, each image is a bin.
+
+    Args:
+        confidence: ``(N,)`` probability of the prediction, in [0,1].
+        correct: ``(N,)`` whether the prediction is right.
+        bins: number of bins.
+        resamples: bootstrap repetitions of the interval.
+
+    Returns:
+        The error in [0,1], with the basic bootstrap interval (see `_bootstrap`). It is biased upwards at few images.
+
+    Raises:
+        DataError: no images, columns of different lengths, or a confidence outside [0,1].
+    """
+    return _bootstrap(confidence, correct, lambda c, r: _equal_mass_error(c, r, bins), resamples)
+
+
+def top_label_brier_score(confidence: Confidence, correct: NDArray[np.bool_]) -> Estimate:
+    """Brier score of the event "the prediction is right": mean of ``(confidence - correct) ** 2``, in [0,1].
+
+    It is not the multi-class Brier score (Brier 1950), which sums over all classes: only the probability of the
+    prediction is stored.
+
+    Args:
+        confidence: ``(N,)`` probability of the prediction, in [0,1].
+        correct: ``(N,)`` whether the prediction is right.
+
+    Raises:
+        DataError: no images, columns of different lengths, or a confidence outside [0,1].
+    """
+    checked, right = _checked(confidence, correct)
+    return bootstrap_mean((checked - right) ** 2)
+
+
+def mean_confidence(confidence: Confidence) -> Estimate:
+    """Mean probability of the prediction, in [0,1].
+
+    Raises:
+        DataError: no images.
+    """
+    return bootstrap_mean(confidence.astype(np.float64))
+
+
+def _checked(confidence: Confidence, correct: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    if len(confidence) != len(correct):
+        raise DataError(f"{len(confidence)} confidences but {len(correct)} decisions: they must be of the same images")
+    if len(confidence) == 0:
+        raise DataError("an empty set has no calibration")
+    values = confidence.astype(np.float64)
+    # written so that NaN fails too; float32 softmax may exceed 1 by its last bit
+    if not ((values >= 0) & (values <= 1 + 1e-6)).all():
+        raise DataError("confidences must lie in [0,1]")
+    return values, correct.astype(np.float64)
+
+
+Statistic = Callable[[NDArray[np.float64], NDArray[np.float64]], float]
+
+
+def _equal_width_error(confidence: NDArray[np.float64], right: NDArray[np.float64], bins: int) -> float:
+    place = (np.ceil(confidence * bins).astype(np.int64) - 1).clip(0, bins - 1)
+    return float(np.abs(np.bincount(place, right - confidence, bins)).sum() / len(confidence))
+
+
+def _equal_mass_error(confidence: NDArray[np.float64], right: NDArray[np.float64], bins: int) -> float:
+    gap = (right - confidence)[np.argsort(confidence, kind="stable")]
+    n = len(gap)
+    # the i-th bin ends where array_split would end it
+    starts = np.cumsum([0] + [n // bins + (i < n % bins) for i in range(min(bins, n) - 1)])
+    return float(np.abs(np.add.reduceat(gap, starts)).sum() / n)
+
+
+def _bootstrap(confidence: Confidence, correct: NDArray[np.bool_], statistic: Statistic, resamples: int) -> Estimate:
+    """The statistic with the basic bootstrap interval over images (Davison & Hinkley 1997, section 2.4), cut to [0,1].
+
+    A calibration error is a sum of absolute values, so a resample's is larger than the sample's, as the sample's is
+    larger than the population's. The basic interval, twice the estimate less the quantiles, takes that off; the
+    percentile interval would add it once more.
+    """
+    values, right = _checked(confidence, correct)
+    n, value = len(values), statistic(values, right)
+    if n == 1:
+        return Estimate(value, float("nan"), float("nan"), n)
+    generator = np.random.default_rng([0, n])
+    drawn = [generator.integers(0, n, n) for _ in range(resamples)]
+    errors = [statistic(values[rows], right[rows]) for rows in drawn]
+    tail = (1 - CONFIDENCE) / 2
+    high, low = 2 * value - np.quantile(errors, [tail, 1 - tail])
+    return Estimate(value, float(np.clip(low, 0, 1)), float(np.clip(high, 0, 1)), n)
