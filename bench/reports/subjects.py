@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from bench.errors import DataError
@@ -54,11 +55,25 @@ class Subject:
     _correct: dict[str, NDArray[np.bool_]] = field(default_factory=dict, repr=False, compare=False)
 
     def correct(self, benchmark: str, condition: Condition) -> NDArray[np.bool_]:
-        """``(N,)`` whether each image is classified correctly, in dataset order.
+        """``(N,)`` whether each image is classified correctly, in dataset order; kept, since many figures need it.
 
         Raises:
             DataError: the cell is missing, incomplete or failed.
         """
+        cell_id = self._whole_cell(benchmark, condition).spec.cell_id
+        if cell_id not in self._correct:
+            self._correct[cell_id] = self.outcomes(benchmark, condition)["correct"].to_numpy(dtype=bool)
+        return self._correct[cell_id]
+
+    def outcomes(self, benchmark: str, condition: Condition) -> pd.DataFrame:
+        """Every column of the cell, one row an image, in dataset order; read anew each time.
+
+        Raises:
+            DataError: the cell is missing, incomplete or failed.
+        """
+        return self.store.outcomes(self._whole_cell(benchmark, condition).spec)
+
+    def _whole_cell(self, benchmark: str, condition: Condition) -> StoredCell:
         variant = self.benchmarks.get(benchmark)
         if variant is None:
             raise DataError(f"{benchmark} was not run")
@@ -70,9 +85,7 @@ class Subject:
             raise DataError(f"{benchmark}, {words}: failed: {cell.failures[0].error}")
         if not cell.complete:
             raise DataError(f"{benchmark}, {words}: {cell.n_stored} of {cell.spec.n_images} images")
-        if cell.spec.cell_id not in self._correct:
-            self._correct[cell.spec.cell_id] = self.store.outcomes(cell.spec)["correct"].to_numpy(dtype=bool)
-        return self._correct[cell.spec.cell_id]
+        return cell
 
     def conditions(self, benchmark: str) -> list[Condition]:
         """Conditions of the benchmark that have a cell, by name and strength."""

@@ -71,7 +71,7 @@ def _row(subject: Subject) -> tuple[dict[str, object], list[Gap]]:
         except DataError as error:
             estimate = MISSING
             gaps.append(Gap(subject.label, column.title, str(error)))
-        row |= _interval(column.name, estimate)
+        row |= interval(column.name, estimate)
     for attack in ATTACKS:
         row[f"{attack}_epsilon"] = _epsilon(subject, attack)
     row |= {
@@ -89,7 +89,8 @@ def _row(subject: Subject) -> tuple[dict[str, object], list[Gap]]:
     return row, gaps
 
 
-def _interval(name: str, estimate: Estimate) -> dict[str, float]:
+def interval(name: str, estimate: Estimate) -> dict[str, float]:
+    """An estimate as three columns: ``<name>``, ``<name>_low`` and ``<name>_high``."""
     return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
 
 
@@ -114,7 +115,7 @@ def condition_accuracies(subjects: Sequence[Subject], benchmarks: Sequence[str])
                         "benchmark": benchmark,
                         "condition": condition.name,
                         "strength": condition.strength,
-                        **_interval("accuracy", estimate),
+                        **interval("accuracy", estimate),
                     }
                 )
     return pd.DataFrame(rows)
@@ -135,9 +136,9 @@ def epsilon_table(subjects: Sequence[Subject]) -> pd.DataFrame:
                             "attack": attack,
                             "epsilon": condition.strength,
                             "epsilon_255": round(condition.strength * 255, 6),
-                            **_interval("robust_accuracy", robust_accuracy(correct)),
+                            **interval("robust_accuracy", robust_accuracy(correct)),
                             "n_images": len(correct),
-                            **_interval("attack_success", success),
+                            **interval("attack_success", success),
                             "n_attacked": success.n,
                         }
                     )
@@ -168,7 +169,7 @@ def family_table(subjects: Sequence[Subject]) -> pd.DataFrame:
         }
         estimates = family_corruption_errors(errors, list(whole.values()))
         rows += [
-            {**_identity(subject), "family": family, **_interval("mean_corruption_error", estimate)}
+            {**_identity(subject), "family": family, **interval("mean_corruption_error", estimate)}
             for family, estimate in zip(whole, estimates, strict=True)
         ]
     return pd.DataFrame(rows)
@@ -197,12 +198,12 @@ def _corruption_rows(subject: Subject) -> list[dict[str, object]]:
             "definition": subject.parameter("corruption", "definition"),
             "family": family,
             "corruption": corruption,
-            **_interval("corruption_error", relative.get(corruption, MISSING)),
-            **_interval("mean_accuracy", accuracy.get(corruption, MISSING)),
+            **interval("corruption_error", relative.get(corruption, MISSING)),
+            **interval("mean_accuracy", accuracy.get(corruption, MISSING)),
         }
         for severity in SEVERITIES:
             known = errors.get((corruption, severity))
-            row |= _interval(f"accuracy_severity_{severity}", MISSING if known is None else proportion(~known))
+            row |= interval(f"accuracy_severity_{severity}", MISSING if known is None else proportion(~known))
         rows.append(row)
     return rows
 

@@ -267,3 +267,18 @@ def test_the_newest_variant_of_a_benchmark_stands_and_the_others_are_named(
 def test_an_empty_store_is_an_error(tmp_path):
     with pytest.raises(DataError, match="is empty: run a sweep first"):
         write_report(Store(str(tmp_path / "store")), tmp_path / "report")
+
+
+def test_calibration_is_computed_from_the_stored_confidences(tmp_path, fill):
+    from bench.reports.calibration import calibration_conditions, calibration_rows
+    from bench.reports.subjects import read_subjects
+
+    store = Store(str(tmp_path / "store"))
+    fill(store, "one", skip=("fog@2",))
+    cells = calibration_conditions(read_subjects(store))
+    assert len(cells) == 1 + 75 - 1
+    clean = next(row for row in calibration_rows(cells) if row["condition"] == "clean")
+    # every confidence is 0.5 and 36 of 40 are right: one bin, |0.9 - 0.5|; Brier 0.25 whatever happens
+    assert clean["expected_calibration_error"] == pytest.approx(0.4)
+    assert clean["mean_confidence"] == pytest.approx(0.5)
+    assert clean["top_label_brier_score"] == pytest.approx(0.25)

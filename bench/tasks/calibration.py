@@ -1,0 +1,36 @@
+"""``task=calibration``: how far confidence can be trusted under each corruption, from what the store holds."""
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+from omegaconf import DictConfig
+
+from bench.errors import DataError
+from bench.reports.calibration import calibration_conditions, calibration_rows
+from bench.reports.protocols import with_protocols
+from bench.reports.subjects import read_subjects
+from bench.results import Store
+from bench.tasks.progress import SweepProgress
+
+logger = logging.getLogger(__name__)
+
+
+def run(config: DictConfig) -> None:
+    """Write ``reports/<name>/calibration.csv``.
+
+    Raises:
+        DataError: the store is empty, or has no complete clean or corruption cell.
+    """
+    cells = calibration_conditions(with_protocols(read_subjects(Store(str(config.store)))))
+    if not cells:
+        raise DataError(f"the store {config.store} has no complete clean or corruption cell")
+    rows = []
+    with SweepProgress("calibration", len(cells)) as progress:
+        for row in calibration_rows(cells):
+            rows.append(row)
+            progress.advance(1, str(row["condition"]))
+    out = Path(str(config.reports)) / str(config.name) / "calibration.csv"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows).to_csv(out, index=False)
+    logger.info("wrote %s", out)
