@@ -1,7 +1,7 @@
 """Stability along perturbation sequences (ImageNet-P; Hendrycks & Dietterich 2019), from per-image means over frames.
 
 The paper's mFR and mT5D divide by AlexNet's values on the published videos. We have no source for those values, so
-there is neither here, and no unnormalised mean may bear their names.
+neither is here, and no unnormalised mean may bear their names.
 """
 
 from collections.abc import Mapping
