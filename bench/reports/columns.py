@@ -1,12 +1,13 @@
 """The leaderboard's estimates, declared in one table: a benchmark reaches the board through an entry here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.corruptions import CORRUPTIONS, SEVERITIES
+from bench.corruptions.bar import BAR_CORRUPTIONS
 from bench.errors import DataError
 from bench.metrics.adversarial import IMAGENET_EPSILON, robust_accuracy
 from bench.metrics.corruption import (
@@ -14,7 +15,8 @@ from bench.metrics.corruption import (
     mean_corruption_error,
     relative_mean_corruption_error,
 )
-from bench.metrics.estimates import proportion
+from bench.metrics.estimates import bootstrap_mean, proportion
+from bench.metrics.stability import mean_flip_probability
 from bench.records import Condition, Estimate
 from bench.reports.subjects import CLEAN, Subject, describe_condition
 
@@ -37,6 +39,8 @@ class Column:
     """The benchmark it rests on."""
     percent: bool = True
     """Whether the value is a share of 1, to be shown in percent."""
+    always: bool = True
+    """Whether it stands on every leaderboard, or only where some classifier ran its benchmark."""
 
 
 def corruption_errors(subject: Subject) -> Mapping[tuple[str, int], NDArray[np.bool_]]:
@@ -79,6 +83,22 @@ def _relative_mce(subject: Subject) -> Estimate:
     return relative_mean_corruption_error(corruption_errors(subject), ~subject.correct("clean", CLEAN))
 
 
+def _flip_probability(subject: Subject) -> Estimate:
+    flips = {
+        condition.name: subject.outcomes("stability", condition)["flip_probability"].to_numpy()
+        for condition in subject.expected.get("stability", ())
+    }
+    return mean_flip_probability(flips)
+
+
+def _corruption_bar_accuracy(subject: Subject) -> Estimate:
+    conditions = subject.expected.get("corruption_bar", ())
+    missing = [name for name in BAR_CORRUPTIONS for s in SEVERITIES if Condition(name, float(s)) not in conditions]
+    if missing:
+        raise DataError(f"{len(missing)} of the 50 conditions of corruption_bar were not run")
+    return bootstrap_mean(np.mean([subject.correct("corruption_bar", item) for item in sorted(conditions)], axis=0))
+
+
 def _robust(attack: str) -> Callable[[Subject], Estimate]:
     def compute(subject: Subject) -> Estimate:
         return robust_accuracy(subject.correct(attack, headline_epsilon(subject, attack)))
@@ -116,5 +136,23 @@ COLUMNS: tuple[Column, ...] = (
     ),
     Column("fgsm_robust_accuracy", "FGSM robust accuracy", "Attacks", "higher", _robust("fgsm"), "fgsm"),
     Column("pgd_robust_accuracy", "PGD robust accuracy", "Attacks", "higher", _robust("pgd"), "pgd"),
+    Column(
+        "mean_flip_probability", "Flip probability", "Stability", "lower", _flip_probability, "stability", always=False
+    ),
+    Column(
+        "corruption_bar_accuracy",
+        "C-bar accuracy",
+        "C-bar",
+        "higher",
+        _corruption_bar_accuracy,
+        "corruption_bar",
+        always=False,
+    ),
 )
 """In the order of the CSV file."""
+
+
+def columns_of(subjects: Sequence[Subject]) -> tuple[Column, ...]:
+    """The columns of a leaderboard of ``subjects``."""
+    run = {benchmark for subject in subjects for benchmark in subject.benchmarks}
+    return tuple(column for column in COLUMNS if column.always or column.benchmark in run)

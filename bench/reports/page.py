@@ -13,7 +13,7 @@ import pandas as pd
 import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from bench.reports.columns import COLUMNS, Column
+from bench.reports.columns import Column
 from bench.reports.missing import missing_sentences
 from bench.reports.protocols import describe_variant, differences
 from bench.reports.subjects import Subject
@@ -70,9 +70,9 @@ def render_page(
     by_label = {subject.label: subject for subject in subjects}
     return environment.get_template("leaderboard.html.j2").render(
         name=name,
-        axes=_axes(),
-        columns=COLUMNS,
-        rows=[(label, _cells(row), by_label[str(label)]) for label, row in board.table.iterrows()],
+        axes=_axes(board.columns),
+        columns=board.columns,
+        rows=[(label, _cells(row, board.columns), by_label[str(label)]) for label, row in board.table.iterrows()],
         widths=width_sentences(board.table),
         protocols=_protocols(subjects),
         mixed=differences(subjects),
@@ -92,18 +92,18 @@ def render_page(
     )
 
 
-def _axes() -> list[tuple[str, int]]:
+def _axes(columns: Sequence[Column]) -> list[tuple[str, int]]:
     """Headings over the columns, with how many they span."""
-    names = list(dict.fromkeys(column.axis for column in COLUMNS))
-    return [(name, sum(column.axis == name for column in COLUMNS)) for name in names]
+    names = list(dict.fromkeys(column.axis for column in columns))
+    return [(name, sum(column.axis == name for column in columns)) for name in names]
 
 
-def _cells(row: "pd.Series[Any]") -> list[Cell]:
+def _cells(row: "pd.Series[Any]", columns: Sequence[Column]) -> list[Cell]:
     return [
         Cell(f"{float(str(row['parameters'])) / 1e6:.2f}", str(row["parameters"])),
         Cell(f"{float(str(row['gmacs'])):.2f}", str(row["gmacs"])),
         Cell(str(row["n_images"]), str(row["n_images"])),
-        *(_estimate_cell(row, column) for column in COLUMNS),
+        *(_estimate_cell(row, column) for column in columns),
     ]
 
 

@@ -122,8 +122,10 @@ def describe_condition(benchmark: str, condition: Condition) -> str:
     """A condition in words: ``snow severity 3``, ``epsilon 4/255``."""
     if condition == CLEAN:
         return "the clean images"
-    if benchmark == "corruption":
+    if benchmark in ("corruption", "corruption_bar"):
         return f"{condition.name} severity {condition.strength:g}"
+    if not condition.strength:
+        return condition.name
     return f"epsilon {condition.strength * 255:.4g}/255"
 
 

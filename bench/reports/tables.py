@@ -15,7 +15,7 @@ from bench.metrics.adversarial import attack_success, robust_accuracy
 from bench.metrics.corruption import corruption_errors, family_corruption_errors, mean_accuracies
 from bench.metrics.estimates import proportion
 from bench.records import Estimate
-from bench.reports.columns import COLUMNS, headline_epsilon
+from bench.reports.columns import Column, columns_of, headline_epsilon
 from bench.reports.subjects import CLEAN, Subject
 
 ATTACKS = ("fgsm", "pgd")
@@ -42,21 +42,24 @@ class Leaderboard:
     """The columns of ``leaderboard.csv``; the index holds the subjects' labels."""
     gaps: Sequence[Gap]
     """Every empty estimate and its reason."""
+    columns: Sequence[Column]
+    """The estimates it has."""
 
 
 def leaderboard(subjects: Sequence[Subject]) -> Leaderboard:
     """One row a subject: by protocol, then mCE, then clean accuracy."""
     rows, gaps = [], []
+    columns = columns_of(subjects)
     for subject in subjects:
-        row, missing = _row(subject)
+        row, missing = _row(subject, columns)
         rows.append(row)
         gaps += missing
     table = pd.DataFrame(rows, index=pd.Index([subject.label for subject in subjects], name="label"))
     order = ["protocol", "mean_corruption_error", "clean_accuracy"]
-    return Leaderboard(table.sort_values(order, ascending=[True, True, False], kind="stable"), gaps)
+    return Leaderboard(table.sort_values(order, ascending=[True, True, False], kind="stable"), gaps, columns)
 
 
-def _row(subject: Subject) -> tuple[dict[str, object], list[Gap]]:
+def _row(subject: Subject, columns: Sequence[Column]) -> tuple[dict[str, object], list[Gap]]:
     row: dict[str, object] = {
         "classifier": subject.spec.classifier,
         "weights_digest": subject.spec.weights_digest,
@@ -65,7 +68,7 @@ def _row(subject: Subject) -> tuple[dict[str, object], list[Gap]]:
         "n_images": subject.spec.n_images,
     }
     gaps = []
-    for column in COLUMNS:
+    for column in columns:
         try:
             estimate = column.compute(subject)
         except DataError as error:
@@ -220,7 +223,7 @@ def _identity(subject: Subject) -> dict[str, object]:
 
 def to_markdown(board: Leaderboard) -> str:
     """The leaderboard as a Markdown table: value and interval in one cell."""
-    titles = ["Classifier", "Parameters (M)", "GMACs", "Images", *(column.title for column in COLUMNS)]
+    titles = ["Classifier", "Parameters (M)", "GMACs", "Images", *(column.title for column in board.columns)]
     lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
     for label, row in board.table.iterrows():
         cells = [
@@ -228,7 +231,7 @@ def to_markdown(board: Leaderboard) -> str:
             f"{row['parameters'] / 1e6:.2f}",
             f"{row['gmacs']:.2f}",
             str(row["n_images"]),
-            *(format_estimate(row, column.name, percent=column.percent) for column in COLUMNS),
+            *(format_estimate(row, column.name, percent=column.percent) for column in board.columns),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     lines += ["", *(f"- {_escape(gap.subject)}, {gap.column}: {_escape(gap.reason)}" for gap in board.gaps)]
