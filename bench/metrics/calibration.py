@@ -16,7 +16,7 @@ from bench.records import Estimate
 BINS = 15
 """Bins of the calibration errors: those of Guo et al. (2017)."""
 ECE_RESAMPLES = 500
-"""Bootstrap repetitions: each sorts the images into bins anew."""
+"""Bootstrap repetitions: each needs a pass over the images."""
 
 Confidence = NDArray[np.float32] | NDArray[np.float64]
 
@@ -107,6 +107,7 @@ def _checked(confidence: Confidence, correct: NDArray[np.bool_]) -> tuple[NDArra
 
 
 Statistic = Callable[[NDArray[np.float64], NDArray[np.float64]], float]
+"""Of confidences in ascending order and whether each prediction is right (1 or 0)."""
 
 
 def _equal_width_error(confidence: NDArray[np.float64], right: NDArray[np.float64], bins: int) -> float:
@@ -115,7 +116,7 @@ def _equal_width_error(confidence: NDArray[np.float64], right: NDArray[np.float6
 
 
 def _equal_mass_error(confidence: NDArray[np.float64], right: NDArray[np.float64], bins: int) -> float:
-    gap = (right - confidence)[np.argsort(confidence, kind="stable")]
+    gap = right - confidence  # in the order of confidence
     n = len(gap)
     # the i-th bin ends where array_split would end it
     starts = np.cumsum([0] + [n // bins + (i < n % bins) for i in range(min(bins, n) - 1)])
@@ -130,12 +131,17 @@ def _bootstrap(confidence: Confidence, correct: NDArray[np.bool_], statistic: St
     percentile interval would add it once more.
     """
     values, right = _checked(confidence, correct)
+    order = np.argsort(values, kind="stable")
+    values, right = values[order], right[order]
     n, value = len(values), statistic(values, right)
     if n == 1:
         return Estimate(value, float("nan"), float("nan"), n)
     generator = np.random.default_rng([0, n])
-    drawn = [generator.integers(0, n, n) for _ in range(resamples)]
-    errors = [statistic(values[rows], right[rows]) for rows in drawn]
+    errors = []
+    for _ in range(resamples):
+        # how often each image is drawn: repeated in place, the resample needs no sorting of its own
+        times = np.bincount(generator.integers(0, n, n), minlength=n)
+        errors.append(statistic(np.repeat(values, times), np.repeat(right, times)))
     tail = (1 - CONFIDENCE) / 2
     high, low = 2 * value - np.quantile(errors, [tail, 1 - tail])
     return Estimate(value, float(np.clip(low, 0, 1)), float(np.clip(high, 0, 1)), n)

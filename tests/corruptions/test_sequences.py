@@ -241,3 +241,16 @@ def test_constant_areas_stay_whole_levels(name):
     middle = slice(14, 18)
     for frame in frames_of(name, constant, [0] * 256):
         assert torch.equal(frame[:, :, middle, middle], constant[:, :, middle, middle])
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("name", PERTURBATIONS)
+def test_cuda(name, pair):
+    frames = frames_of(name, pair.cuda())
+    if name not in NOISE_SEQUENCES and name != "snow":  # devices draw differently
+        for on_device, on_host in zip(frames, frames_of(name, pair), strict=True):
+            assert ((on_device.cpu().int() - on_host.int()).abs() > 0).float().mean() < 0.005
+    for place in (0, 1):
+        alone = frames_of(name, pair[place : place + 1].cuda(), SEEDS[place : place + 1])
+        assert all(torch.equal(one[0], many[place]) for one, many in zip(alone, frames, strict=True))
