@@ -124,7 +124,7 @@ def describe_condition(benchmark: str, condition: Condition) -> str:
         return "the clean images"
     if benchmark in ("corruption", "corruption_bar"):
         return f"{condition.name} severity {condition.strength:g}"
-    if not condition.strength:
+    if benchmark == "stability":
         return condition.name
     return f"epsilon {condition.strength * 255:.4g}/255"
 

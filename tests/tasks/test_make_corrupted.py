@@ -4,9 +4,14 @@ import hydra
 import pytest
 import torch
 from PIL import Image
+from torchvision import transforms
 
+from bench.benchmarks import Batch
 from bench.benchmarks.corruption import Corruption
+from bench.data import DataConfig, load_dataset, open_crops
 from bench.errors import ConfigurationError
+from bench.models import ModelConfig, load_classifier
+from bench.records import Condition
 from bench.tasks import make_corrupted
 from bench.tasks.cli import CONF
 from bench.tasks.config import register_schemas
@@ -59,9 +64,38 @@ def test_mistakes_are_refused():
 def test_the_published_crop_is_resize_256_and_centre_224():
     from importlib.resources import files
 
-    from torchvision import transforms
-
     path = next(path for path in (files("foolbox") / "data").iterdir() if path.name.startswith("imagenet_03"))
     image = Image.open(str(path)).convert("RGB")
     published = transforms.Compose([transforms.Resize(256), transforms.CenterCrop(224), transforms.PILToTensor()])
     assert torch.equal(torch.from_numpy(make_corrupted.RECIPE(image)), published(image))
+
+
+def test_files_give_the_predictions_of_evaluating_the_jpegs_by_hand(tmp_path):
+    config = compose(
+        f"out={tmp_path}/out",
+        f"runtime.cache_dir={tmp_path}/cache",
+        "data.limit=4",
+        "benchmark=corruption",
+        "benchmark.corruptions=[motion_blur]",
+        "benchmark.severities=[3]",
+    )
+    make_corrupted.run(config)
+    classifier = load_classifier(ModelConfig(name="lite0"))
+    condition = Condition("motion_blur", 3.0)
+    dataset = load_dataset(DataConfig(name="samples", source="samples", limit=4))
+    crops = open_crops(dataset, classifier.crop, cache_dir=tmp_path / "cache", cache_gb=1, workers=0, on_error="refuse")
+    benchmark = Corruption(corruptions=("motion_blur",), severities=(3,), source="files", root=str(tmp_path / "out"))
+    shown = benchmark.read(crops, range(4), condition, seed=0)
+    outcomes = benchmark.run(
+        classifier, Batch(shown, torch.as_tensor(crops.labels), crops.image_ids), condition, seed=0
+    )
+
+    by_hand = transforms.Compose([transforms.CenterCrop(224), transforms.ToTensor(), transforms.Normalize(0.5, 0.5)])
+    for image_id, prediction, confidence in zip(
+        outcomes.image_id, outcomes.prediction, outcomes.confidence, strict=True
+    ):
+        path = (tmp_path / "out" / "motion_blur" / "3" / str(image_id)).with_suffix(".JPEG")
+        with torch.no_grad():
+            probabilities = classifier.network(by_hand(Image.open(path))[None]).softmax(dim=1)[0]
+        assert int(probabilities.argmax()) == prediction
+        assert float(probabilities.max()) == pytest.approx(float(confidence), abs=1e-5)
