@@ -8,6 +8,8 @@ import time
 
 import pandas as pd
 import pytest
+import timm
+import torch
 
 from bench.results import Store
 from bench.tasks.cli import CONF
@@ -81,3 +83,36 @@ def test_chunks_and_workers_leave_no_trace(tmp_path, uninterrupted):
     run(tmp_path, "runtime.chunk=5", "runtime.workers=2")
     whole = {key: frame.drop(columns="confidence") for key, frame in frames(tmp_path).items()}
     assert_equal_stores(whole, {key: frame.drop(columns="confidence") for key, frame in uninterrupted.items()})
+
+
+@pytest.mark.slow
+def test_a_failed_cell_is_a_record_a_summary_and_exit_code_1(tmp_path):
+    network = timm.create_model("resnet18", num_classes=1000)
+    network.fc.bias.data.fill_(float("nan"))
+    torch.save(network.state_dict(), tmp_path / "nan.pth")
+    done = subprocess.run(
+        [
+            *RUN,
+            "-m",
+            "benchmark=clean",
+            "data.limit=2",
+            "model.name=resnet18",
+            f"model.checkpoint={tmp_path}/nan.pth,null",
+            "model.weights=random",
+            f"store={tmp_path}/store",
+            f"reports={tmp_path}",
+            f"hydra.sweep.dir={tmp_path}/out",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=CONF.parent,
+    )
+    assert done.returncode == 1
+    assert "1 failed; everything else is stored" in done.stderr
+    assert "NonFiniteLogitsError: 2 of 2 images have NaN or Inf logits" in done.stderr
+    failed, whole = sorted(Store(str(tmp_path / "store")).cells(), key=lambda cell: cell.complete)
+    assert "judge" in failed.failures[0].traceback
+    assert whole.complete, "the other classifier of the sweep was not held up"
+    page = (tmp_path / "default" / "leaderboard.html").read_text()
+    assert "NonFiniteLogitsError" in page
