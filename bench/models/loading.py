@@ -102,8 +102,9 @@ def load_classifier(config: ModelConfig) -> Classifier:
 
 
 def _default_name(config: ModelConfig) -> str:
-    name = config.name if config.checkpoint is None else f"{config.name}+{Path(config.checkpoint).stem}"
-    return name if config.weights == "pretrained" else f"{name} (random)"
+    if config.checkpoint is not None:
+        return f"{config.name}+{Path(config.checkpoint).stem}"
+    return config.name if config.weights == "pretrained" else f"{config.name} (random)"
 
 
 def _load_network(config: ModelConfig) -> nn.Module:

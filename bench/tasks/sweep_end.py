@@ -46,7 +46,7 @@ def finish(config: DictConfig, folders: list[Path]) -> None:
         console = Console(stderr=True)
         console.print(f"{len(failed)} failed; everything else is stored, and the same command tries these again:")
         for what, reason in failed:
-            console.print(f"  {what}: {reason}", markup=False, highlight=False)
+            console.print(f"  {what}: {reason}", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
 
 
