@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -154,14 +154,7 @@ def open_crops(
     _judge_bad_images(dataset, meta["bad"], on_error)
     bad = {entry["position"] for entry in meta["bad"]}
     positions = np.array([position for position in range(len(dataset)) if position not in bad], dtype=np.int64)
-    listing: dict[str, Any] = {
-        "name": dataset.name,
-        "digest": _content_digest(dataset, positions, meta["contents"]),
-        "image_ids": np.array(dataset.image_ids)[positions],
-        "labels": dataset.labels[positions],
-        "class_ids": dataset.class_ids,
-        "skipped": tuple(entry["image_id"] for entry in meta["bad"]),
-    }
+    listing = _listing(dataset, positions, meta)
     if not keep:
         return DecodedCrops(**listing, dataset=dataset, recipe=recipe, positions=positions)
     shape = (len(positions), 3, recipe.height, recipe.width)
@@ -169,6 +162,18 @@ def open_crops(
     if size != int(np.prod(shape)):
         raise DataError(f"{folder} holds {size} bytes of crops, not {np.prod(shape)}: delete it and run again")
     return CachedCrops(**listing, folder=folder, shape=shape, checksums=np.array(meta["checksums"], dtype=np.uint32))
+
+
+def _listing(dataset: Dataset, positions: NDArray[np.int64], meta: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of ``_Listing`` for the images at ``positions``."""
+    return {
+        "name": dataset.name,
+        "digest": _content_digest(dataset, positions, meta["contents"]),
+        "image_ids": np.array(dataset.image_ids)[positions],
+        "labels": dataset.labels[positions],
+        "class_ids": dataset.class_ids,
+        "skipped": tuple(entry["image_id"] for entry in meta["bad"]),
+    }
 
 
 def _build(
