@@ -65,6 +65,11 @@ class Benchmark(ABC):
     def conditions(self) -> tuple[Condition, ...]:
         """Every condition, each one cell."""
 
+    @property
+    def passes(self) -> int:
+        """Forward passes an image costs, roughly (a backward pass counts as two): for the time left, nothing else."""
+        return 1
+
     @abstractmethod
     def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
         """The outcome of each image of ``batch``; must not depend on which other images are in it.

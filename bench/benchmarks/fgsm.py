@@ -33,6 +33,11 @@ class FGSM(Benchmark):
         """One condition an epsilon."""
         return epsilon_conditions(self.name, self.epsilons)
 
+    @property
+    def passes(self) -> int:
+        """Clean check, gradient, result."""
+        return 5
+
     def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
         """One forward and backward pass, and a forward pass on the result."""
         return attack_outcomes(classifier, batch, AttackSpec("fgsm"), condition, seed=seed)

@@ -40,6 +40,11 @@ class PGD(Benchmark):
         """One condition an epsilon."""
         return epsilon_conditions(self.name, self.epsilons)
 
+    @property
+    def passes(self) -> int:
+        """Clean check, a gradient a step, result; less where images leave early."""
+        return 2 + 3 * self.steps
+
     def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
         """``steps`` forward and backward passes, and a forward pass on the result."""
         options = {"steps": self.steps, "rel_stepsize": self.relative_step_size}

@@ -49,6 +49,11 @@ class Stability(Benchmark):
         """Every perturbation at the paper's difficulty 1."""
         return tuple(Condition(perturbation, 1.0) for perturbation in self.perturbations)
 
+    @property
+    def passes(self) -> int:
+        """A sequence's frames."""
+        return 31
+
     def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
         """One forward pass a frame: 31, or 41 for translate.
 

@@ -152,10 +152,12 @@ def _compute(
     failed: dict[str, str] = {}
     network = prepare_fast(classifier) if settings.runtime.fast else classifier
 
-    with SweepProgress(classifier.name, sum(len(unit) for unit in units)) as progress:
+    images = sum(len(unit) for unit in units)
+    passes = sum(len(unit) * unit.cell.benchmark.passes for unit in units)
+    with SweepProgress(classifier.name, images, passes) as progress:
 
         def count(unit: WorkUnit, n: int) -> None:
-            progress.advance(n, f"{unit.cell.spec.benchmark} {unit.cell.spec.condition.key}")
+            progress.advance(n, _label(unit.cell), n * unit.cell.benchmark.passes)
 
         for result in run_local(network, units, settings.runtime, seed=settings.seed, on_batch=count):
             _store_result(result, store, provenance)

@@ -7,8 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import TimeRemainingColumn as RemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 logger = logging.getLogger(__name__)
 SECONDS_BETWEEN_LINES = 10.0
@@ -20,10 +19,12 @@ class SweepProgress:
     Args:
         title: what is being done, e.g. the classifier's name.
         total: images in all.
+        work: the same in units of equal cost, for the time left; ``total`` when left out.
     """
 
-    def __init__(self, title: str, total: int) -> None:
+    def __init__(self, title: str, total: int, work: int | None = None) -> None:
         self.title, self.total, self.done = title, total, 0
+        self.work, self.work_done = total if work is None else work, 0
         self.began = self.last_line = time.monotonic()
         console = Console(stderr=True)
         self._bar: Progress | None = None
@@ -32,11 +33,10 @@ class SweepProgress:
             self._bar = Progress(
                 TextColumn("{task.description}", markup=False),
                 BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("images · {task.fields[rate]:.0f}/s ·"),
+                TextColumn("{task.fields[done]}/{task.fields[images]} images · {task.fields[rate]:.0f}/s ·"),
                 TimeElapsedColumn(),
                 TextColumn("·"),
-                RemainingColumn(),
+                TimeRemainingColumn(),
                 TextColumn("left"),
                 console=console,
             )
@@ -44,7 +44,7 @@ class SweepProgress:
     def __enter__(self) -> Self:
         if self._bar is not None:
             self._bar.start()
-            self._task = self._bar.add_task(self.title, total=self.total, rate=0.0)
+            self._task = self._bar.add_task(self.title, total=self.work, rate=0.0, done=0, images=self.total)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -56,13 +56,20 @@ class SweepProgress:
         """Images a second so far."""
         return self.done / max(time.monotonic() - self.began, 1e-9)
 
-    def advance(self, n: int, what: str = "") -> None:
-        """Count ``n`` more images, of ``what``."""
+    @property
+    def seconds_left(self) -> float:
+        """At the pace of the work done so far."""
+        pace = self.work_done / max(time.monotonic() - self.began, 1e-9)
+        return (self.work - self.work_done) / max(pace, 1e-9)
+
+    def advance(self, n: int, what: str = "", work: int | None = None) -> None:
+        """Count ``n`` more images, of ``what``, worth ``work`` units (``n`` when left out)."""
         self.done += n
+        self.work_done += n if work is None else work
         label = f"{self.title} · {what}" if what else self.title
         if self._bar is not None:
-            self._bar.update(self._task, completed=self.done, description=label, rate=self.rate)
+            self._bar.update(self._task, completed=self.work_done, description=label, rate=self.rate, done=self.done)
         elif time.monotonic() - self.last_line > SECONDS_BETWEEN_LINES:
             self.last_line = time.monotonic()
-            left = (self.total - self.done) / max(self.rate, 1e-9)
-            logger.info("%s: %d/%d images, %.1f/s, %.0f s left", label, self.done, self.total, self.rate, left)
+            counts = f"{self.done}/{self.total} images, {self.rate:.1f}/s, {self.seconds_left:.0f} s left"
+            logger.info("%s: %s", label, counts)
