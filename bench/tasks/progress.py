@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 logger = logging.getLogger(__name__)
 SECONDS_BETWEEN_LINES = 10.0
@@ -32,11 +32,9 @@ class SweepProgress:
         if console.is_terminal and sys.stderr.isatty() and total:
             self._bar = Progress(
                 TextColumn("{task.description}", markup=False),
-                BarColumn(),
+                BarColumn(bar_width=12),
                 TextColumn("{task.fields[done]}/{task.fields[images]} images · {task.fields[rate]:.0f}/s ·"),
-                TimeElapsedColumn(),
-                TextColumn("·"),
-                TimeRemainingColumn(),
+                TimeRemainingColumn(compact=True),
                 TextColumn("left"),
                 console=console,
             )
