@@ -11,6 +11,8 @@ from PIL import Image
 from timm.data import create_transform
 from torch import Tensor
 
+from bench.errors import ConfigurationError
+
 
 @dataclass(frozen=True)
 class CropRecipe:
@@ -26,19 +28,29 @@ class CropRecipe:
     """``center``, ``squash`` or ``border``."""
     interpolation: str
     """``bilinear``, ``bicubic``, ..."""
+    fill: tuple[int, int, int] | None = None
+    """Padding colour in 0-255; ``border`` mode only."""
 
     @staticmethod
     def from_timm(data_config: Mapping[str, Any]) -> "CropRecipe":
-        """The recipe in what ``timm.data.resolve_model_data_config`` returns."""
-        _, height, width = data_config["input_size"]
-        return CropRecipe(
-            height, width, data_config["crop_pct"], data_config["crop_mode"], data_config["interpolation"]
-        )
+        """The recipe in what ``timm.data.resolve_model_data_config`` returns.
+
+        Raises:
+            ConfigurationError: the model does not read three colour channels.
+        """
+        channels, height, width = data_config["input_size"]
+        if channels != 3:
+            raise ConfigurationError(f"the model reads {channels} channels; only RGB classifiers can be benchmarked")
+        mode = data_config.get("crop_mode") or "center"
+        red, green, blue = (round(255 * value) for value in data_config["mean"])
+        fill = (red, green, blue) if mode == "border" else None
+        return CropRecipe(height, width, data_config["crop_pct"], mode, data_config["interpolation"], fill)
 
     @property
     def key(self) -> str:
         """Text that identifies the recipe, fit for a file name: ``224x224-center-0.875-bicubic``."""
-        return f"{self.height}x{self.width}-{self.crop_mode}-{self.crop_pct:g}-{self.interpolation}"
+        fill = "" if self.fill is None else "-" + "_".join(map(str, self.fill))
+        return f"{self.height}x{self.width}-{self.crop_mode}-{self.crop_pct:g}-{self.interpolation}{fill}"
 
     def __call__(self, image: Image.Image) -> NDArray[np.uint8]:
         """The ``(3,H,W)`` crop of an image of any mode."""
@@ -54,5 +66,6 @@ def _transform(recipe: CropRecipe) -> Callable[[Image.Image], Tensor]:
         crop_mode=recipe.crop_mode,
         interpolation=recipe.interpolation,
         use_prefetcher=True,  # ends in uint8 instead of a normalised tensor
+        mean=tuple(value / 255 for value in recipe.fill or (0, 0, 0)),  # pads; nothing is normalised here
     )
     return transform

@@ -227,7 +227,8 @@ def _content_digest(dataset: Dataset, positions: NDArray[np.int64], contents: Se
 
 def _judge_bad_images(dataset: Dataset, bad: Sequence[dict[str, Any]], on_error: str) -> None:
     if len(bad) == len(dataset):
-        raise DataError(f"none of the {len(bad)} images of {dataset.name} decodes, e.g. {bad[0]['image_id']}")
+        first = f"{bad[0]['image_id']} ({bad[0]['reason']})"
+        raise DataError(f"none of the {len(bad)} images of {dataset.name} decodes, e.g. {first}")
     if bad and on_error == "refuse":
         named = "; ".join(f"{entry['image_id']} ({entry['reason']})" for entry in bad[:5])
         raise DataError(

@@ -9,12 +9,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from bench.data.crop import CropRecipe
 from bench.data.dataset import Dataset
+from bench.errors import DataError
+
+MAX_ASPECT_RATIO = 1000
+"""Long side over short side: beyond it, resizing the short side to a crop's size would fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -36,17 +40,31 @@ class BadImage:
 
 
 def decode_one(dataset: Dataset, recipe: CropRecipe, position: int) -> Decoded | BadImage:
-    """Read, decode and crop one image."""
+    """Read, decode and crop one image.
+
+    Raises:
+        DataError: the file cannot be read just now, which says nothing about the image.
+    """
     try:
         encoded = dataset.read_bytes(position)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(encoded)) as image:
-                crop = recipe(image)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except OSError as error:
+        raise DataError(f"cannot read {dataset.image_ids[position]} of {dataset.name}: {error}") from error
+    try:
+        crop = recipe(_decode(encoded))
+    except Exception as error:  # decoders raise anything from SyntaxError to struct.error on hostile bytes
         reason = " ".join(str(error).split()) or type(error).__name__
         return BadImage("not an image" if isinstance(error, UnidentifiedImageError) else reason[:200])
     return Decoded(crop, hashlib.blake2b(encoded, digest_size=16).hexdigest())
+
+
+def _decode(encoded: bytes) -> Image.Image:
+    ImageFile.LOAD_TRUNCATED_IMAGES = False  # another package may have set it; half an image is not an image
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        image = Image.open(io.BytesIO(encoded))
+        if max(image.size) > MAX_ASPECT_RATIO * min(image.size):
+            raise ValueError(f"{image.width} x {image.height} pixels is too thin to crop")
+        return image.convert("RGB")
 
 
 def decode_all(dataset: Dataset, recipe: CropRecipe, *, workers: int) -> Iterator[Decoded | BadImage]:

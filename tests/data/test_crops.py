@@ -38,6 +38,15 @@ def test_the_crop_is_timms_own(name, sample_files):
         assert torch.equal(ours, transform(image.convert("RGB")))
 
 
+def test_border_crops_are_padded_as_timm_does(sample_files):
+    config = {**resolve_model_data_config(timm.create_model("resnet18")), "crop_mode": "border", "crop_pct": 0.9}
+    transform = create_transform(**config, use_prefetcher=True)
+    image = Image.open(sample_files[0]).resize((90, 40))
+    recipe = CropRecipe.from_timm(config)
+    assert torch.equal(torch.from_numpy(recipe(image)), transform(image.convert("RGB")))
+    assert recipe.key.endswith("-124_116_104")
+
+
 def test_read_gives_the_crops_in_the_order_asked_for(image_folder, tmp_path):
     crops = open_folder(image_folder, tmp_path / "cache")
     for position in (5, 0, 3):
@@ -166,6 +175,22 @@ def test_odd_modes_and_sizes_decode(tmp_path, mode):
     crops = open_folder(tmp_path / "images", tmp_path / "cache")
     assert crops.read([0, 1]).shape == (2, 3, 64, 64)
     assert crops.read([1])[0, :, 0, 0].tolist() == [9, 8, 7]
+
+
+def test_a_thread_of_an_image_is_a_bad_file(tmp_path):
+    folder = tmp_path / "images" / "0"
+    folder.mkdir(parents=True)
+    Image.new("L", (1, 5000)).save(folder / "thin.png")
+    with pytest.raises(DataError, match=r"thin\.png \(1 x 5000 pixels is too thin to crop\)"):
+        open_folder(tmp_path / "images", tmp_path / "cache")
+
+
+def test_a_file_that_cannot_be_read_just_now_is_not_remembered_as_bad(image_folder, tmp_path):
+    dataset = load_dataset(DataConfig(source="folder", root=str(image_folder)))
+    (image_folder / dataset.image_ids[2]).unlink()
+    with pytest.raises(DataError, match="cannot read"):
+        open_crops(dataset, RECIPE, cache_dir=tmp_path, cache_gb=1, workers=0, on_error="skip")
+    assert not list(tmp_path.glob("*/meta.json"))
 
 
 def test_a_decompression_bomb_is_a_bad_file(tmp_path, monkeypatch):
