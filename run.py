@@ -5,7 +5,7 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from bench.tasks.cli import load_task, main
+from bench.tasks.cli import main, run_task
 
 QUICKSTART = ["--multirun", "model=lite0,lite1,lite2", "suite=quickstart", "data=samples"]
 
@@ -13,7 +13,7 @@ QUICKSTART = ["--multirun", "model=lite0,lite1,lite2", "suite=quickstart", "data
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def job(config: DictConfig) -> None:
     """One job, or a task that needs none."""
-    load_task(str(config.task)).run(config)
+    run_task(config)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.data import Crops
+from bench.errors import DataError
 from bench.records import Condition, Outcomes, Parameter
 
 
@@ -108,7 +109,14 @@ def judge(logits: Tensor, batch: Batch, extra: Mapping[str, NDArray[Any]] | None
 
     Raises:
         NonFiniteLogitsError: a logit is NaN or infinite.
+        DataError: a label that the classifier has no logit for.
     """
+    highest = int(batch.labels.max())
+    if highest >= logits.shape[1]:
+        raise DataError(
+            f"label {highest} has no logit: the classifier has {logits.shape[1]} classes; give data.class_map for its"
+            " label space, or a model trained on this one"
+        )
     finite = torch.isfinite(logits).all(dim=1)
     if not bool(finite.all()):
         named = batch.image_ids[int((~finite).nonzero()[0])]

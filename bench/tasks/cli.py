@@ -1,7 +1,6 @@
 """The command line: every job of a sweep is composed and checked before the first one starts."""
 
 import importlib
-import pkgutil
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -17,11 +16,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import bench.tasks
-from bench.errors import ConfigurationError, nearest_names
+from bench.errors import ConfigurationError, DataError, nearest_names
 from bench.tasks.config import register_schemas
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
-NOT_TASKS = {"cli", "config", "progress", "provenance", "sweep_end"}
 
 
 def main(job: Callable[[], None]) -> int:
@@ -78,11 +76,20 @@ def load_task(name: str) -> "bench.tasks.Task":
     Raises:
         ConfigurationError: there is no such task.
     """
-    names = [module.name for module in pkgutil.iter_modules(bench.tasks.__path__) if module.name not in NOT_TASKS]
+    names = [path.stem for path in (CONF / "task").glob("*.yaml")]
     if name not in names:
         raise ConfigurationError(f"unknown task {name!r}: {nearest_names(name, names)}")
     module: bench.tasks.Task = importlib.import_module(f"bench.tasks.{name}")
     return module
+
+
+def run_task(config: DictConfig) -> None:
+    """Run the task a config names; what the user can mend ends in one line and an exit code."""
+    try:
+        load_task(str(config.task)).run(config)
+    except (ConfigurationError, DataError) as error:
+        print(f"snowwolf: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, ConfigurationError) else 1)
 
 
 def _compose(overrides: list[str]) -> DictConfig:

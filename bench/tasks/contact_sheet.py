@@ -11,10 +11,11 @@ from torch import Tensor
 
 from bench.benchmarks.corruption import Corruption
 from bench.corruptions import CORRUPTIONS, EXTRA_CORRUPTIONS, SEVERITIES
-from bench.data import check_data, load_dataset, open_crops
+from bench.data import check_data, load_dataset
 from bench.errors import ConfigurationError
 from bench.records import Condition
 from bench.tasks.config import read_settings
+from bench.tasks.images import open_images
 from bench.tasks.make_corrupted import RECIPE
 
 logger = logging.getLogger(__name__)
@@ -33,14 +34,7 @@ def check(config: DictConfig) -> None:
 def run(config: DictConfig) -> None:
     """Write ``reports/<name>/corruptions.png``."""
     settings = read_settings(config)
-    crops = open_crops(
-        load_dataset(settings.data),
-        RECIPE,
-        cache_dir=Path(settings.runtime.cache_dir).expanduser(),
-        cache_gb=settings.runtime.cache_gb,
-        workers=0,
-        on_error=settings.data.on_error,
-    )
+    crops = open_images(settings.data, RECIPE, settings.runtime)
     position = int(config.position)
     out = Path(str(config.reports)) / str(config.name) / "corruptions.png"
     out.parent.mkdir(parents=True, exist_ok=True)

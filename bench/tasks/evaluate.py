@@ -13,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from bench.benchmarks import Benchmark
-from bench.data import Crops, DataConfig, check_data, load_dataset, open_crops
+from bench.data import Crops, check_data
 from bench.errors import ConfigurationError, DataError
 from bench.models import Classifier, check_model, load_classifier
 from bench.models.fast import prepare_fast
@@ -21,6 +21,7 @@ from bench.records import Provenance
 from bench.results import Store
 from bench.sweep import Cell, UnitResult, WorkUnit, plan_cells, plan_units, run_local
 from bench.tasks.config import Settings, read_settings
+from bench.tasks.images import open_images
 from bench.tasks.progress import SweepProgress
 from bench.tasks.provenance import describe_run
 
@@ -116,33 +117,9 @@ def _open_suite(settings: Settings, classifier: Classifier) -> dict[str, tuple[B
     for name, (benchmark, data) in settings.benchmarks.items():
         key = json.dumps(asdict(data), sort_keys=True)
         if key not in opened:
-            opened[key] = _open_data(data, settings, classifier)
+            opened[key] = open_images(data, classifier.crop, settings.runtime)
         suite[name] = (benchmark, opened[key])
     return suite
-
-
-def _open_data(data: DataConfig, settings: Settings, classifier: Classifier) -> Crops:
-    dataset = load_dataset(data)
-    progress = SweepProgress(f"decoding {dataset.name} at {classifier.crop.key}", len(dataset.image_ids))
-    with progress:
-        crops = open_crops(
-            dataset,
-            classifier.crop,
-            cache_dir=Path(settings.runtime.cache_dir).expanduser(),
-            cache_gb=settings.runtime.cache_gb,
-            workers=settings.runtime.workers or 0,
-            on_error=data.on_error,
-            progress=lambda done, _: progress.advance(done - progress.done),
-        )
-    if crops.skipped:
-        logger.warning(
-            "%s: %d unreadable images left out: %s%s",
-            crops.name,
-            len(crops.skipped),
-            ", ".join(crops.skipped[:5]),
-            ", ..." if len(crops.skipped) > 5 else "",
-        )
-    return crops
 
 
 def _compute(

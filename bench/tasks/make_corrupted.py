@@ -11,10 +11,11 @@ from torch import Tensor
 
 from bench.benchmarks.corruption import Corruption
 from bench.corruptions.files import corrupted_path
-from bench.data import CropRecipe, Crops, check_data, load_dataset, open_crops
+from bench.data import CropRecipe, Crops, check_data
 from bench.errors import ConfigurationError
 from bench.records import Condition
 from bench.tasks.config import Settings, read_settings
+from bench.tasks.images import open_images
 from bench.tasks.progress import SweepProgress
 
 logger = logging.getLogger(__name__)
@@ -37,14 +38,7 @@ def run(config: DictConfig) -> None:
     """Write ``<out>/<corruption>/<severity>/<class>/<image>.JPEG``; what is there already is left alone."""
     settings = read_settings(config)
     benchmark, out = _corruption(settings), Path(str(config.out))
-    crops = open_crops(
-        load_dataset(settings.data),
-        RECIPE,
-        cache_dir=Path(settings.runtime.cache_dir).expanduser(),
-        cache_gb=settings.runtime.cache_gb,
-        workers=settings.runtime.workers or 0,
-        on_error=settings.data.on_error,
-    )
+    crops = open_images(settings.data, RECIPE, settings.runtime)
     conditions = benchmark.conditions()
     with SweepProgress(f"corrupting {crops.name}", len(conditions) * len(crops)) as progress:
         for condition in conditions:

@@ -1,6 +1,6 @@
 """Planning and running: each image exactly once, failures as records, nothing left to chance."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -129,6 +129,13 @@ def test_nan_logits_are_a_failure_never_a_prediction(tmp_path, make_crops, chann
     _, _, results = sweep(Broken(), {"clean": (Clean(), make_crops(5))}, tmp_path)
     assert results[0].outcomes is None
     assert results[0].error.startswith("NonFiniteLogitsError: 5 of 5 images")
+
+
+def test_labels_without_a_logit_are_a_failure_never_a_wrong_answer(tmp_path, channel_means, make_crops):
+    crops = replace(make_crops(5), labels=np.array([0, 1, 2, 3, 0]))
+    _, _, results = sweep(channel_means, {"clean": (Clean(), crops)}, tmp_path)
+    assert results[0].outcomes is None
+    assert results[0].error.startswith("DataError: label 3 has no logit: the classifier has 3 classes")
 
 
 def test_batches_are_halved_until_they_fit(tmp_path, channel_means, make_crops):

@@ -46,6 +46,19 @@ def test_mistakes_are_refused_in_one_line_with_the_nearest_names(overrides, mess
     assert "\n" not in str(caught.value)
 
 
+def test_a_report_of_nothing_is_one_line_and_exit_code_1(tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "run.py"), "task=report", f"store={tmp_path}/none", f"hydra.run.dir={tmp_path}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        f"snowwolf: the store {tmp_path}/none is empty: run a sweep first, e.g. python run.py"
+    )
+
+
 def test_a_sweep_is_expanded_as_hydra_does():
     assert list(expand_jobs(["model=lite0,lite1", "seed=1", "hydra.verbose=true"])) == [
         ["model=lite0", "seed=1"],
