@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from bench.data.dataset import Dataset, balanced_subset
 from bench.data.folder import check_folder, load_folder
 from bench.data.label_spaces import LABEL_SPACES
-from bench.data.readers import check_reader, load_reader
+from bench.data.readers import ReaderSource, check_reader, load_reader
 from bench.data.samples import load_samples
 from bench.errors import ConfigurationError, nearest_names
 
@@ -22,9 +22,9 @@ class DataConfig:
     root: str | None = None
     """Folder of class folders, tar file, or the reader's data folder."""
     dataset: str | None = None
-    """Name of the dataset for ``hfds``, ``wds`` and ``tfds``."""
+    """Name of the dataset for ``hfds`` and ``tfds``."""
     split: str = "validation"
-    """Split for ``hfds``, ``wds`` and ``tfds``."""
+    """Split for ``hfds`` and ``tfds``; split or shard pattern (``val-{0000..0049}.tar``) for ``wds``."""
     class_map: str | None = None
     """CSV or JSON file: class folder -> logit column; not needed for wnid or index folders."""
     labels: str | None = None
@@ -43,6 +43,10 @@ class _Source:
     check: Callable[[DataConfig], None]
 
 
+def _reader_source(config: DataConfig) -> ReaderSource:
+    return ReaderSource(config.source, config.root, config.dataset, config.split, config.class_map)
+
+
 def _no_check(config: DataConfig) -> None:
     del config
 
@@ -55,10 +59,8 @@ SOURCES: Mapping[str, _Source] = {
     "samples": _Source(lambda config: load_samples(_name(config)), _no_check),
     **{
         scheme: _Source(
-            lambda config: load_reader(
-                _name(config), config.source, config.root, config.dataset, config.split, config.class_map
-            ),
-            lambda config: check_reader(config.source, config.root, config.dataset, config.class_map),
+            lambda config: load_reader(_name(config), _reader_source(config)),
+            lambda config: check_reader(_reader_source(config)),
         )
         for scheme in ("tar", "hfds", "wds", "tfds")
     },

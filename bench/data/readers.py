@@ -1,114 +1,226 @@
-"""Datasets in other containers, through timm's readers: tar, Hugging Face, WebDataset, TFDS."""
+"""Datasets in other containers, through timm's readers: tar, Hugging Face, WebDataset, TFDS.
 
+timm's readers find shards, splits and labels; the bytes are read here, image by image, so that every one is hashed and
+verified, and none is dropped in silence (timm's WebDataset reader skips what does not decode).
+"""
+
+import atexit
 import hashlib
 import importlib.util
-import io
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import json
+import posixpath
+import tarfile
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from timm.data.readers import create_reader
+from timm.data.readers.reader_image_in_tar import ReaderImageInTar
 
 from bench.data.dataset import Dataset
 from bench.data.label_spaces import class_columns, read_class_map
-from bench.errors import ConfigurationError, nearest_names
+from bench.data.ranges import FileRange, ReadRange
+from bench.errors import ConfigurationError, DataError, nearest_names
 
 PACKAGES = {"hfds": "datasets", "wds": "webdataset", "tfds": "tensorflow_datasets"}
-
-
-def check_reader(scheme: str, root: str | None, dataset: str | None, class_map: str | None) -> None:
-    """Refuse a missing file, dataset name or package."""
-    if class_map is not None:
-        read_class_map(Path(class_map))
-    if scheme == "tar":
-        if root is None:
-            raise ConfigurationError("data.root is needed here: add data.root=FILE.tar")
-        if not Path(root).is_file():
-            siblings = [path.name for path in Path(root).absolute().parent.glob("*.tar")]
-            raise ConfigurationError(f"no tar file at {root}; {nearest_names(root, siblings)}".removesuffix("; "))
-        return
-    if dataset is None:
-        raise ConfigurationError(f"data.dataset is needed for data.source={scheme}")
-    package = PACKAGES[scheme]
-    if importlib.util.find_spec(package) is None:
-        raise ConfigurationError(f"data.source={scheme} needs the package {package}: pip install {package}")
-
-
-def load_reader(
-    name: str, scheme: str, root: str | None, dataset: str | None, split: str, class_map: str | None
-) -> Dataset:
-    """A dataset behind one of timm's readers; tar members are ``<class>/<image>``."""
-    if scheme == "tar":
-        return _load_tar(name, str(root), class_map)
-    columns = None if class_map is None else read_class_map(Path(class_map))
-    reader = create_reader(f"{scheme}/{dataset}", root=root, split=split, class_map=columns)
-    if hasattr(reader, "iter_targets") and hasattr(reader, "__getitem__"):
-        labels = [int(target) for target in reader.iter_targets()]
-        read: Any = _ReadIndexed(reader)
-    else:
-        labels = [int(target) for _, target in reader]
-        read = _ReadStream(reader)
-    identity = f"{scheme}|{dataset}|{split}|{len(labels)}|{getattr(reader, 'dataset', '')!r}"
-    return Dataset(
-        name=name,
-        image_ids=tuple(f"{split}/{position:09d}" for position in range(len(labels))),
-        labels=np.array(labels, dtype=np.int64),
-        read_bytes=read,
-        fingerprint=hashlib.blake2b(identity.encode(), digest_size=16).hexdigest(),
-    )
-
-
-def _load_tar(name: str, root: str, class_map: str | None) -> Dataset:
-    # no cache of open files (it breaks in forked workers), and none of members (it is a pickle beside the data)
-    reader = create_reader("", root=root, cache_tarfiles=False, cache_tarinfo=False)
-    image_ids = tuple(reader.filenames())
-    folders = [image_id.split("/")[-2] if "/" in image_id else "" for image_id in image_ids]
-    columns = class_columns(sorted(set(folders)), class_map, where=root)
-    status = Path(root).stat()
-    identity = f"{Path(root).absolute()}|{status.st_size}|{status.st_mtime_ns}|{sorted(columns.items())}"
-    return Dataset(
-        name=name,
-        image_ids=image_ids,
-        labels=np.array([columns[folder] for folder in folders], dtype=np.int64),
-        read_bytes=_ReadIndexed(reader),
-        fingerprint=hashlib.blake2b(identity.encode(), digest_size=16).hexdigest(),
-    )
+SHARD_IMAGES = ("jpg", "jpeg", "png", "webp")
 
 
 @dataclass(frozen=True)
-class _ReadIndexed:
+class ReaderSource:
+    """Which reader, and where its data is."""
+
+    scheme: str
+    """``tar``, ``hfds``, ``wds`` or ``tfds``."""
+    root: str | None
+    """Tar file or folder of tars, folder of shards, or the library's data folder."""
+    dataset: str | None
+    """Name of the dataset for ``hfds`` and ``tfds``."""
+    split: str
+    """Split, or shard pattern of a WebDataset."""
+    class_map: str | None
+    """Class name -> logit column."""
+
+
+def check_reader(source: ReaderSource) -> None:
+    """Refuse a missing file, dataset name or package."""
+    if source.class_map is not None:
+        read_class_map(Path(source.class_map))
+    package = PACKAGES.get(source.scheme)
+    if package is not None and importlib.util.find_spec(package) is None:
+        raise ConfigurationError(f"data.source={source.scheme} needs the package {package}: pip install {package}")
+    if source.scheme in ("hfds", "tfds"):
+        if source.dataset is None:
+            raise ConfigurationError(f"data.dataset is needed for data.source={source.scheme}")
+        return
+    if source.root is None:
+        raise ConfigurationError(
+            f"data.root is needed here: add data.root={'FILE.tar' if package is None else 'FOLDER'}"
+        )
+    if not Path(source.root).exists():
+        siblings = [path.name for path in Path(source.root).absolute().parent.glob("*")]
+        hint = nearest_names(Path(source.root).name, siblings)
+        raise ConfigurationError(f"no tar file or folder at {source.root}; {hint}".removesuffix("; "))
+
+
+def load_reader(name: str, source: ReaderSource) -> Dataset:
+    """The images of one split, as timm's reader finds them.
+
+    Raises:
+        ConfigurationError: the reader cannot load them, or a class is unknown.
+        DataError: an image listed twice, or one without a label.
+    """
+    loaders = {"tar": _load_tar, "wds": _load_webdataset, "hfds": _load_hugging_face, "tfds": _load_tfds}
+    return loaders[source.scheme](name, source)
+
+
+def _reader(source: ReaderSource) -> Any:
+    """Timm's reader; whatever the libraries behind it raise becomes one clear line."""
+    try:
+        if source.scheme == "tar":
+            return ReaderImageInTar(source.root, cache_tarinfo=False)  # timm would cache the listing as a pickle
+        return create_reader(f"{source.scheme}/{source.dataset or ''}", root=source.root, split=source.split)
+    except Exception as error:
+        message = " ".join(str(error).split()) or type(error).__name__
+        where = f"root={source.root}, dataset={source.dataset}, split={source.split}"
+        raise ConfigurationError(f"timm's {source.scheme} reader cannot load {where}: {message}") from error
+
+
+def _load_tar(name: str, source: ReaderSource) -> Dataset:
+    """A tar of class folders, a tar of one tar a class, or a folder of tars; the innermost folder is the class."""
+    root, reader = Path(str(source.root)), _reader(source)
+    ranges: dict[str, FileRange] = {}
+    folders: list[str] = []
+    for (member, tar_name, inner), target in zip(reader.samples, reader.targets, strict=True):
+        parents = [part for part in (tar_name, inner and inner.name) if part]
+        image_id = posixpath.normpath(posixpath.join(*parents, member.name.lstrip("/")))
+        if posixpath.basename(image_id).startswith("."):
+            continue
+        if image_id in ranges:
+            raise DataError(f"{root} holds {image_id!r} twice")
+        offset = member.offset_data + (inner.offset_data if inner else 0)
+        ranges[image_id] = FileRange(root / tar_name if tar_name else root, offset, member.size)
+        folders.append(reader.class_idx_to_name[int(target)])
+    columns = class_columns(sorted(set(folders)), source.class_map, where=str(root))
+    return _ranged(name, ranges, [columns[folder] for folder in folders])
+
+
+def _load_webdataset(name: str, source: ReaderSource) -> Dataset:
+    """Local shards: ``<key>.jpg`` beside ``<key>.cls``, or the label field of ``<key>.json``."""
+    root, split = Path(str(source.root)), _reader(source).split_info
+    ranges: dict[str, FileRange] = {}
+    labels: list[int] = []
+    for shard_name in split.filenames:
+        shard = Path(posixpath.normpath(root / shard_name))
+        if not shard.is_relative_to(posixpath.normpath(root)):
+            raise ConfigurationError(f"{root}: the split names a shard outside the folder: {shard_name!r}")
+        for key, parts in _shard_samples(shard).items():
+            suffix = next((suffix for suffix in SHARD_IMAGES if suffix in parts), None)
+            if suffix is None:
+                raise DataError(f"{shard}: sample {key!r} has no image ({', '.join(SHARD_IMAGES)})")
+            ranges[f"{shard_name}/{key}.{suffix}"] = parts[suffix]
+            labels.append(_shard_label(shard, key, parts, split.alt_label))
+    return _ranged(name, ranges, labels)
+
+
+def _shard_samples(shard: Path) -> dict[str, dict[str, FileRange]]:
+    """Files of each sample by suffix; a file's key is its path up to the first dot of its name."""
+    samples: dict[str, dict[str, FileRange]] = {}
+    try:
+        with tarfile.open(shard, "r:") as tar:
+            for member in tar:
+                folder, file_name = posixpath.split(member.name)
+                key, dot, suffix = file_name.partition(".")
+                if member.isfile() and key and dot:
+                    where = FileRange(shard, member.offset_data, member.size)
+                    samples.setdefault(posixpath.join(folder, key), {})[suffix.lower()] = where
+    except (OSError, tarfile.TarError) as error:
+        raise DataError(f"cannot read the shard {shard}: {error}") from error
+    return samples
+
+
+def _shard_label(shard: Path, key: str, parts: Mapping[str, FileRange], field: str) -> int:
+    try:
+        text = ReadRange([parts["json" if field else "cls"]])(0)
+        return int(json.loads(text)[field] if field else text)
+    except (KeyError, ValueError, TypeError) as error:
+        wanted = f"the field {field!r} of a .json" if field else "a whole number in a .cls"
+        raise DataError(f"{shard}: sample {key!r} has no label: {wanted} file is wanted") from error
+
+
+@dataclass(frozen=True)
+class _ReadRow:
     reader: Any
 
     def __call__(self, position: int) -> bytes:
-        image, _ = self.reader[position]
-        content: bytes = image.read()
+        stream, *_ = self.reader[position]
+        with stream:
+            content: bytes = stream.read()
         return content
 
 
-@dataclass
-class _ReadStream:
-    """Positions of a reader that can only be iterated: asking in ascending order costs one pass."""
-
-    reader: Any
-    _stream: Iterator[tuple[Any, Any]] | None = field(default=None, repr=False)
-    _next: int = 0
-
-    def __call__(self, position: int) -> bytes:
-        if self._stream is None or position < self._next:
-            self._stream, self._next = iter(self.reader), 0
-        for image, _ in self._stream:
-            self._next += 1
-            if self._next > position:
-                return _encoded(image)
-        raise IndexError(position)
+def _load_hugging_face(name: str, source: ReaderSource) -> Dataset:
+    reader = _reader(source)
+    labels = _columns([int(label) for label in reader.dataset[reader.label_key]], reader.class_to_idx, source)
+    identity = f"hfds|{source.dataset}|{source.split}|{reader.dataset._fingerprint}|{labels}"
+    return Dataset(
+        name=name,
+        image_ids=_row_names(source.split, len(labels)),
+        labels=np.array(labels, dtype=np.int64),
+        read_bytes=_ReadRow(reader),
+        fingerprint=hashlib.blake2b(identity.encode(), digest_size=16).hexdigest(),
+    )
 
 
-def _encoded(image: Any) -> bytes:
-    if not isinstance(image, Image.Image):
-        return image.read()  # type: ignore[no-any-return]
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
+def _load_tfds(name: str, source: ReaderSource) -> Dataset:
+    """A prepared TFDS split, in its own order; TFDS only streams, so the encoded images are spooled to a file."""
+    reader = _reader(source)
+    import tensorflow_datasets as tfds  # type: ignore[import-not-found,unused-ignore]
+
+    undecoded = {reader.input_key: tfds.decode.SkipDecoding()}
+    rows = tfds.as_numpy(reader.builder.as_dataset(split=source.split, shuffle_files=False, decoders=undecoded))
+    ranges, targets = [], []
+    with tempfile.NamedTemporaryFile(prefix="snowwolf-tfds-", delete=False) as spool:
+        path = Path(spool.name)
+        atexit.register(path.unlink, missing_ok=True)
+        for row in rows:
+            ranges.append(FileRange(path, spool.tell(), spool.write(row[reader.input_key])))
+            targets.append(int(row[reader.target_key]))
+    labels = _columns(targets, reader.class_to_idx, source)
+    identity = f"tfds|{reader.builder.info.full_name}|{reader.builder.data_dir}|{source.split}|{labels}"
+    return Dataset(
+        name=name,
+        image_ids=_row_names(source.split, len(labels)),
+        labels=np.array(labels, dtype=np.int64),
+        read_bytes=ReadRange(ranges),
+        fingerprint=hashlib.blake2b(identity.encode(), digest_size=16).hexdigest(),
+    )
+
+
+def _columns(targets: Sequence[int], class_to_index: Mapping[str, int], source: ReaderSource) -> list[int]:
+    """Logit columns of a set's own class numbers: by class name where a class map is given, else the numbers."""
+    if source.class_map is None:
+        return list(targets)
+    if not class_to_index:
+        raise ConfigurationError(f"data.class_map needs class names, but {source.dataset!r} has only class numbers")
+    columns = class_columns(sorted(class_to_index), source.class_map, where=str(source.dataset))
+    by_index = {index: columns[class_name] for class_name, index in class_to_index.items()}
+    return [by_index[target] for target in targets]
+
+
+def _row_names(split: str, n: int) -> tuple[str, ...]:
+    return tuple(f"{split}/{row:08d}" for row in range(n))
+
+
+def _ranged(name: str, ranges: Mapping[str, FileRange], labels: Sequence[int]) -> Dataset:
+    read = ReadRange(list(ranges.values()))
+    return Dataset(
+        name=name,
+        image_ids=tuple(ranges),
+        labels=np.array(labels, dtype=np.int64),
+        read_bytes=read,
+        fingerprint=read.fingerprint(list(ranges), labels),
+    )

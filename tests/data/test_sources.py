@@ -105,8 +105,8 @@ def test_duplicates_raise():
         (DataConfig(source="samples", limit=0), "at least 1"),
         (DataConfig(source="samples", labels="imagenet_b"), "did you mean 'imagenet_"),
         (DataConfig(source="tar"), r"data\.root=FILE\.tar"),
-        (DataConfig(source="tar", root="/no/such.tar"), "no tar file"),
-        (DataConfig(source="wds"), "data.dataset is needed"),
+        (DataConfig(source="tar", root="/no/such.tar"), "no tar file or folder at /no/such.tar"),
+        (DataConfig(source="hfds", dataset=None), "data.dataset is needed|needs the package datasets"),
         (DataConfig(source="tfds", dataset="x"), "needs the package tensorflow_datasets"),
     ],
 )
