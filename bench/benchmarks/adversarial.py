@@ -1,7 +1,7 @@
 """What the attack benchmarks share: epsilons as fractions of 255, and outcomes from an attack's result."""
 
+import math
 from collections.abc import Sequence
-from fractions import Fraction
 
 from torch import nn
 
@@ -20,11 +20,11 @@ def parse_epsilon(value: str | float) -> float:
     """
     try:
         top, _, bottom = str(value).partition("/")
-        epsilon = float(Fraction(top.strip()) / Fraction(bottom.strip() or "1"))
+        epsilon = float(top) / float(bottom or 1)
     except (ValueError, ZeroDivisionError) as error:
         raise ConfigurationError(f"epsilon {value!r} is not a number or a fraction such as 4/255") from error
-    if epsilon < 0:
-        raise ConfigurationError(f"epsilon {value!r} is negative")
+    if not 0 <= epsilon < math.inf:
+        raise ConfigurationError(f"epsilon {value!r} is negative or not finite")
     return epsilon
 
 
