@@ -71,7 +71,7 @@ def test_epsilons_are_fractions_of_255_by_custom(text, value):
     assert parse_epsilon(text) == pytest.approx(value)
 
 
-@pytest.mark.parametrize("text", ["four", "1/0", "-1/255", "1/2/3"])
+@pytest.mark.parametrize("text", ["four", "1/0", "-1/255", "1/2/3", "nan", "inf"])
 def test_an_epsilon_that_is_none_is_refused(text):
     with pytest.raises(ConfigurationError, match="epsilon"):
         parse_epsilon(text)
