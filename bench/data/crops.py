@@ -8,11 +8,14 @@ import tempfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import PIL
 import torch
+import torchvision
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -23,6 +26,8 @@ from bench.errors import DataError
 
 CROPS, META = "crops.uint8", "meta.json"
 FORMAT = 1
+DECODERS = f"pillow {PIL.__version__}, torchvision {torchvision.__version__}"
+"""Decoding and resizing may round differently from version to version."""
 
 
 class Crops(Protocol):
@@ -73,6 +78,12 @@ class _Listing:
         return len(self.labels)
 
 
+@lru_cache(maxsize=16)
+def _mapped(path: Path, shape: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+    """The file's map, kept by this process and the workers it forks: stays readable when another evicts the file."""
+    return np.memmap(path, np.uint8, mode="r", shape=shape)
+
+
 @dataclass(frozen=True)
 class CachedCrops(_Listing):
     """Crops in a memory-mapped file."""
@@ -87,7 +98,7 @@ class CachedCrops(_Listing):
         Raises:
             DataError: a crop is not what was written.
         """
-        rows = np.memmap(self.folder / CROPS, np.uint8, mode="r", shape=self.shape)[list(positions)]
+        rows = _mapped(self.folder / CROPS, self.shape)[list(positions)]
         for position, row in zip(positions, rows, strict=True):
             if zlib.crc32(row.tobytes()) != self.checksums[position]:
                 raise DataError(
@@ -141,7 +152,8 @@ def open_crops(
     Raises:
         DataError: images that do not decode (``refuse``), or none that does.
     """
-    key = hashlib.blake2b(f"{FORMAT}|{dataset.fingerprint}|{recipe.key}".encode(), digest_size=16).hexdigest()
+    identity = f"{FORMAT}|{dataset.fingerprint}|{recipe.key}|{DECODERS}"
+    key = hashlib.blake2b(identity.encode(), digest_size=16).hexdigest()
     n_bytes = len(dataset) * 3 * recipe.height * recipe.width
     keep = n_bytes <= cache_gb * 1e9
     folder = cache_dir / (key if keep else f"{key}.checked")
@@ -161,6 +173,7 @@ def open_crops(
     size = (folder / CROPS).stat().st_size
     if size != int(np.prod(shape)):
         raise DataError(f"{folder} holds {size} bytes of crops, not {np.prod(shape)}: delete it and run again")
+    _mapped(folder / CROPS, shape)
     return CachedCrops(**listing, folder=folder, shape=shape, checksums=np.array(meta["checksums"], dtype=np.uint32))
 
 

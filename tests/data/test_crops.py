@@ -96,6 +96,13 @@ def test_the_least_recently_used_set_makes_room(image_folder, tmp_path):
     assert kept == {recipe.key for recipe in recipes[1:]}
 
 
+def test_crops_in_use_outlive_their_eviction_by_another(image_folder, tmp_path):
+    crops = open_folder(image_folder, tmp_path / "cache")
+    before = crops.read(range(8))
+    shutil.rmtree(tmp_path / "cache")
+    assert torch.equal(crops.read(range(8)), before)
+
+
 def test_a_damaged_crop_is_noticed(image_folder, tmp_path):
     crops = open_folder(image_folder, tmp_path / "cache")
     (stored,) = (tmp_path / "cache").rglob("crops.uint8")
