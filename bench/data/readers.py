@@ -11,7 +11,7 @@ import json
 import posixpath
 import tarfile
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -166,13 +166,7 @@ def _load_hugging_face(name: str, source: ReaderSource) -> Dataset:
     reader = _reader(source)
     labels = _columns([int(label) for label in reader.dataset[reader.label_key]], reader.class_to_idx, source)
     identity = f"hfds|{source.dataset}|{source.split}|{reader.dataset._fingerprint}|{labels}"
-    return Dataset(
-        name=name,
-        image_ids=_row_names(source.split, len(labels)),
-        labels=np.array(labels, dtype=np.int64),
-        read_bytes=_ReadRow(reader),
-        fingerprint=hashlib.blake2b(identity.encode(), digest_size=16).hexdigest(),
-    )
+    return _numbered(name, source.split, labels, _ReadRow(reader), identity)
 
 
 def _load_tfds(name: str, source: ReaderSource) -> Dataset:
@@ -191,13 +185,7 @@ def _load_tfds(name: str, source: ReaderSource) -> Dataset:
             targets.append(int(row[reader.target_key]))
     labels = _columns(targets, reader.class_to_idx, source)
     identity = f"tfds|{reader.builder.info.full_name}|{reader.builder.data_dir}|{source.split}|{labels}"
-    return Dataset(
-        name=name,
-        image_ids=_row_names(source.split, len(labels)),
-        labels=np.array(labels, dtype=np.int64),
-        read_bytes=ReadRange(ranges),
-        fingerprint=hashlib.blake2b(identity.encode(), digest_size=16).hexdigest(),
-    )
+    return _numbered(name, source.split, labels, ReadRange(ranges), identity)
 
 
 def _columns(targets: Sequence[int], class_to_index: Mapping[str, int], source: ReaderSource) -> list[int]:
@@ -211,8 +199,17 @@ def _columns(targets: Sequence[int], class_to_index: Mapping[str, int], source: 
     return [by_index[target] for target in targets]
 
 
-def _row_names(split: str, n: int) -> tuple[str, ...]:
-    return tuple(f"{split}/{row:08d}" for row in range(n))
+def _numbered(
+    name: str, split: str, labels: Sequence[int], read_bytes: Callable[[int], bytes], identity: str
+) -> Dataset:
+    """A dataset whose images have no names of their own but their rows."""
+    return Dataset(
+        name=name,
+        image_ids=tuple(f"{split}/{row:08d}" for row in range(len(labels))),
+        labels=np.array(labels, dtype=np.int64),
+        read_bytes=read_bytes,
+        fingerprint=hashlib.blake2b(identity.encode(), digest_size=16).hexdigest(),
+    )
 
 
 def _ranged(name: str, ranges: Mapping[str, FileRange], labels: Sequence[int]) -> Dataset:
