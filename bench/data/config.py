@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from bench.data.cifar10 import check_cifar10, load_cifar10
 from bench.data.dataset import Dataset, balanced_subset
 from bench.data.folder import check_folder, load_folder
 from bench.data.label_spaces import LABEL_SPACES
@@ -18,15 +19,15 @@ class DataConfig:
     name: str | None = None
     """What reports call the dataset; the last part of ``root`` when left out."""
     source: str = "folder"
-    """``folder``, ``samples``, or a timm reader: ``tar``, ``hfds``, ``wds``, ``tfds``."""
+    """``folder``, ``samples``, ``cifar10``, or a timm reader: ``tar``, ``hfds``, ``wds``, ``tfds``."""
     root: str | None = None
     """Folder of class folders, tar file, or the reader's data folder."""
     dataset: str | None = None
     """Name of the dataset for ``hfds`` and ``tfds``."""
     split: str = "validation"
-    """Split for ``hfds`` and ``tfds``; split or shard pattern (``val-{0000..0049}.tar``) for ``wds``."""
+    """Split for ``hfds``, ``tfds`` and ``cifar10``; split or shard pattern (``val-{0000..0049}.tar``) for ``wds``."""
     class_map: str | None = None
-    """CSV or JSON file: class folder -> logit column; not needed for wnid or index folders."""
+    """CSV or JSON file: class folder -> logit column; ``cifar10`` is built in. Needless for wnid or index folders."""
     labels: str | None = None
     """``imagenet_a`` or ``imagenet_r`` to restrict decisions to those 200 classes."""
     limit: int | None = None
@@ -55,6 +56,10 @@ SOURCES: Mapping[str, _Source] = {
     "folder": _Source(
         lambda config: load_folder(_name(config), str(config.root), config.class_map),
         lambda config: check_folder(config.root, config.class_map),
+    ),
+    "cifar10": _Source(
+        lambda config: load_cifar10(_name(config), str(config.root), config.split, config.class_map),
+        lambda config: check_cifar10(config.root, config.split, config.class_map),
     ),
     "samples": _Source(lambda config: load_samples(_name(config)), _no_check),
     **{

@@ -34,7 +34,7 @@ def check_folder(root: str | None, class_map: str | None) -> None:
         siblings = [entry.name for entry in parent.iterdir() if entry.is_dir()] if parent.is_dir() else []
         raise ConfigurationError(f"no folder at {path}; {nearest_names(path.name, siblings)}".removesuffix("; "))
     if class_map is not None:
-        read_class_map(Path(class_map))
+        read_class_map(class_map)
 
 
 def load_folder(name: str, root: str, class_map: str | None) -> Dataset:

@@ -42,20 +42,25 @@ LABEL_SPACES: Mapping[str, Callable[[], tuple[int, ...]]] = {
 }
 """Name -> the logit columns that decisions are restricted to (Hendrycks et al. 2021), from timm's index files."""
 
+CLASS_MAPS: Mapping[str, tuple[str, ...]] = {
+    "cifar10": ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+}
+"""Name of a built-in class map -> class names by logit column (Krizhevsky 2009)."""
+
 
 def class_columns(names: Sequence[str], class_map: str | None, *, where: str) -> dict[str, int]:
     """The logit column of each class name.
 
     Args:
         names: class folders: wnids, or indices, or anything that ``class_map`` lists.
-        class_map: CSV (name,column) or JSON (name -> column) file.
+        class_map: CSV (name,column) or JSON (name -> column) file, or the name of a built-in map.
         where: what holds the classes, for messages.
 
     Raises:
         ConfigurationError: a name whose class is unknown; the nearest known names are in the message.
     """
     if class_map is not None:
-        known = read_class_map(Path(class_map))
+        known = read_class_map(class_map)
         kind = f"class map {class_map}"
     elif all(name.isdecimal() for name in names):
         return _as_indices(names, where=where)
@@ -76,15 +81,18 @@ def _as_indices(names: Sequence[str], *, where: str) -> dict[str, int]:
     return columns
 
 
-def read_class_map(path: Path) -> dict[str, int]:
-    """Class name -> logit column, from a CSV without header (``name,column``) or a JSON object.
+def read_class_map(class_map: str) -> dict[str, int]:
+    """Class name -> logit column, built in, or from a CSV without header (``name,column``) or a JSON object.
 
     Raises:
         ConfigurationError: missing or malformed file.
     """
+    if class_map in CLASS_MAPS:
+        return {name: column for column, name in enumerate(CLASS_MAPS[class_map])}
+    path = Path(class_map)
     if not path.is_file():
         siblings = [file.name for file in path.parent.glob("*") if file.suffix in (".csv", ".json")]
-        raise ConfigurationError(f"no class map at {path}; {nearest_names(path.name, siblings)}".removesuffix("; "))
+        raise ConfigurationError(f"no class map at {path}; {nearest_names(path.name, [*siblings, *CLASS_MAPS])}")
     try:
         if path.suffix == ".json":
             return {str(name): int(column) for name, column in json.loads(path.read_text()).items()}

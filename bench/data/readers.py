@@ -48,7 +48,7 @@ class ReaderSource:
 def check_reader(source: ReaderSource) -> None:
     """Refuse a missing file, dataset name or package."""
     if source.class_map is not None:
-        read_class_map(Path(source.class_map))
+        read_class_map(source.class_map)
     package = PACKAGES.get(source.scheme)
     if package is not None and importlib.util.find_spec(package) is None:
         raise ConfigurationError(f"data.source={source.scheme} needs the package {package}: pip install {package}")
@@ -166,7 +166,7 @@ def _load_hugging_face(name: str, source: ReaderSource) -> Dataset:
     reader = _reader(source)
     labels = _columns([int(label) for label in reader.dataset[reader.label_key]], reader.class_to_idx, source)
     identity = f"hfds|{source.dataset}|{source.split}|{reader.dataset._fingerprint}|{labels}"
-    return _numbered(name, source.split, labels, _ReadRow(reader), identity)
+    return numbered_dataset(name, source.split, labels, _ReadRow(reader), identity)
 
 
 def _load_tfds(name: str, source: ReaderSource) -> Dataset:
@@ -185,7 +185,7 @@ def _load_tfds(name: str, source: ReaderSource) -> Dataset:
             targets.append(int(row[reader.target_key]))
     labels = _columns(targets, reader.class_to_idx, source)
     identity = f"tfds|{reader.builder.info.full_name}|{reader.builder.data_dir}|{source.split}|{labels}"
-    return _numbered(name, source.split, labels, ReadRange(ranges), identity)
+    return numbered_dataset(name, source.split, labels, ReadRange(ranges), identity)
 
 
 def _columns(targets: Sequence[int], class_to_index: Mapping[str, int], source: ReaderSource) -> list[int]:
@@ -199,7 +199,7 @@ def _columns(targets: Sequence[int], class_to_index: Mapping[str, int], source: 
     return [by_index[target] for target in targets]
 
 
-def _numbered(
+def numbered_dataset(
     name: str, split: str, labels: Sequence[int], read_bytes: Callable[[int], bytes], identity: str
 ) -> Dataset:
     """A dataset whose images have no names of their own but their rows."""

