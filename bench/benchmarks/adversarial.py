@@ -39,7 +39,8 @@ def attack_outcomes(
     """The decision on each image's adversarial.
 
     Returns:
-        Outcomes with ``distance`` (in the attack's norm), ``success``, ``queries`` and ``zero_gradient`` beside them.
+        Outcomes with ``distance`` (in the attack's norm), ``success``, ``queries``, ``zero_gradient`` and ``stage``
+        (what broke the image) beside them.
     """
     seeds = [derive_seed(seed, condition.key, str(image_id)) for image_id in batch.image_ids]
     result = run_attack(classifier, batch.pixels(), batch.labels, attack, condition.strength, seeds=seeds)
@@ -53,5 +54,6 @@ def attack_outcomes(
             "success": result.success,
             "queries": result.queries,
             "zero_gradient": result.zero_gradient,
+            "stage": result.stage,
         },
     )

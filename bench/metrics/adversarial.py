@@ -7,9 +7,6 @@ from bench.errors import DataError
 from bench.metrics.estimates import proportion
 from bench.records import Estimate
 
-IMAGENET_EPSILON = 4 / 255
-"""The Linf radius the field uses on ImageNet."""
-
 
 def robust_accuracy(correct_under_attack: NDArray[np.bool_]) -> Estimate:
     """Share of **all** images that stay correct: one that was wrong without an attack is not robust.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bench.corruptions import CORRUPTIONS, SEVERITIES
 from bench.corruptions.bar import BAR_CORRUPTIONS
 from bench.errors import DataError
-from bench.metrics.adversarial import IMAGENET_EPSILON, robust_accuracy
+from bench.metrics.adversarial import robust_accuracy
 from bench.metrics.corruption import (
     mean_corruption_accuracy,
     mean_corruption_error,
@@ -41,6 +41,8 @@ class Column:
     """Whether the value is a share of 1, to be shown in percent."""
     always: bool = True
     """Whether it stands on every leaderboard, or only where some classifier ran its benchmark."""
+    epsilon: bool = False
+    """Whether it is at the largest epsilon of an attack, which ``<benchmark>_epsilon`` then states."""
 
 
 def corruption_errors(subject: Subject) -> Mapping[tuple[str, int], NDArray[np.bool_]]:
@@ -62,17 +64,17 @@ def corruption_errors(subject: Subject) -> Mapping[tuple[str, int], NDArray[np.b
 
 
 def headline_epsilon(subject: Subject, attack: str) -> Condition:
-    """The largest radius up to 4/255 that the attack was run at, the same for all rows of a protocol.
+    """The largest radius that the attack was run at, the same for all rows of a protocol.
 
     Raises:
-        DataError: the attack was not run at any.
+        DataError: the attack was not run at any above 0.
     """
     if attack not in subject.benchmarks:
         raise DataError(f"{attack} was not run")
-    within = [item for item in subject.expected[attack] if 0 < item.strength <= IMAGENET_EPSILON * (1 + 1e-6)]
-    if not within:
-        raise DataError(f"{attack} was not run at an epsilon up to 4/255")
-    return max(within, key=lambda condition: condition.strength)
+    found = [item for item in subject.expected[attack] if item.strength > 0]
+    if not found:
+        raise DataError(f"{attack} was not run at an epsilon above 0")
+    return max(found, key=lambda condition: condition.strength)
 
 
 def _clean_accuracy(subject: Subject) -> Estimate:
@@ -106,6 +108,19 @@ def _robust(attack: str) -> Callable[[Subject], Estimate]:
     return compute
 
 
+def _attack_column(benchmark: str, title: str, *, always: bool = False) -> Column:
+    return Column(
+        f"{benchmark}_robust_accuracy",
+        f"{title} robust accuracy",
+        "Attacks",
+        "higher",
+        _robust(benchmark),
+        benchmark,
+        always=always,
+        epsilon=True,
+    )
+
+
 COLUMNS: tuple[Column, ...] = (
     Column("clean_accuracy", "Clean accuracy", "Clean", "higher", _clean_accuracy, "clean"),
     Column(
@@ -134,8 +149,9 @@ COLUMNS: tuple[Column, ...] = (
         lambda subject: mean_corruption_accuracy(corruption_errors(subject)),
         "corruption",
     ),
-    Column("fgsm_robust_accuracy", "FGSM robust accuracy", "Attacks", "higher", _robust("fgsm"), "fgsm"),
-    Column("pgd_robust_accuracy", "PGD robust accuracy", "Attacks", "higher", _robust("pgd"), "pgd"),
+    _attack_column("fgsm", "FGSM", always=True),
+    _attack_column("pgd", "PGD", always=True),
+    _attack_column("one_pixel", "One-pixel", always=True),
     Column(
         "mean_flip_probability", "Flip probability", "Stability", "lower", _flip_probability, "stability", always=False
     ),
@@ -153,6 +169,11 @@ COLUMNS: tuple[Column, ...] = (
 
 
 def columns_of(subjects: Sequence[Subject]) -> tuple[Column, ...]:
-    """The columns of a leaderboard of ``subjects``."""
+    """The columns of a leaderboard of ``subjects``: those above, and one for each further attack that was run."""
     run = {benchmark for subject in subjects for benchmark in subject.benchmarks}
-    return tuple(column for column in COLUMNS if column.always or column.benchmark in run)
+    declared = [column for column in COLUMNS if column.always or column.benchmark in run]
+    known = {column.benchmark for column in COLUMNS}
+    attacks = sorted({name for subject in subjects for name in subject.attacks} - known)
+    further = [_attack_column(name, name.replace("_", " ")) for name in attacks]
+    last = max(place for place, column in enumerate(declared) if column.epsilon) + 1
+    return (*declared[:last], *further, *declared[last:])

@@ -3,7 +3,7 @@
 import base64
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -16,8 +16,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from bench.reports.columns import Column
 from bench.reports.missing import missing_sentences
 from bench.reports.protocols import describe_variant, differences
-from bench.reports.subjects import Subject
-from bench.reports.tables import ATTACKS, Gap, Leaderboard, format_estimate
+from bench.reports.subjects import Subject, describe_epsilon
+from bench.reports.tables import Gap, Leaderboard, format_estimate
 
 VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 VEGA = "window.vegaEmbed = vegaEmbed;"
@@ -34,6 +34,8 @@ class Cell:
     """What it is sorted by."""
     interval: str = ""
     """Shown smaller, below."""
+    flag: str = ""
+    """Why it is not to be trusted, in words; empty where nothing speaks against it."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,12 @@ class Plot:
 
 
 def render_page(
-    name: str, board: Leaderboard, subjects: Sequence[Subject], missing: pd.DataFrame, plots: Sequence[Plot]
+    name: str,
+    board: Leaderboard,
+    subjects: Sequence[Subject],
+    missing: pd.DataFrame,
+    checks: pd.DataFrame,
+    plots: Sequence[Plot],
 ) -> str:
     """The page.
 
@@ -62,21 +69,29 @@ def render_page(
         board: its rows.
         subjects: who they are.
         missing: cells that their protocols call for and the store lacks.
+        checks: of ``self_check_table``.
         plots: in order.
     """
     environment = Environment(
         loader=PackageLoader("bench.reports", "templates"), autoescape=True, undefined=StrictUndefined
     )
     by_label = {subject.label: subject for subject in subjects}
+    flags = _flags(checks)
     return environment.get_template("leaderboard.html.j2").render(
         name=name,
         axes=_axes(board.columns),
         columns=board.columns,
-        rows=[(label, _cells(row, board.columns), by_label[str(label)]) for label, row in board.table.iterrows()],
+        rows=[
+            (label, _cells(row, board.columns, flags.get(str(label), {})), by_label[str(label)])
+            for label, row in board.table.iterrows()
+        ],
         widths=width_sentences(board.table),
         protocols=_protocols(subjects),
         mixed=differences(subjects),
-        attacks=_headlines(board.table),
+        attacks=_headlines(board),
+        checked=len(checks),
+        check_names=[str(name).replace("_", " ") for name in checks["check"].unique()],
+        flags=[(label, attack, message) for label, found in flags.items() for attack, message in found.items()],
         cautions=_cautions(subjects),
         missing=missing_sentences(missing),
         empty=_empty_figures(board.gaps),
@@ -98,21 +113,31 @@ def _axes(columns: Sequence[Column]) -> list[tuple[str, int]]:
     return [(name, sum(column.axis == name for column in columns)) for name in names]
 
 
-def _cells(row: "pd.Series[Any]", columns: Sequence[Column]) -> list[Cell]:
+def _flags(checks: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Label -> attack -> what its failed self-checks say."""
+    flags: dict[str, dict[str, str]] = {}
+    for row in checks[~checks["passed"].astype(bool)].to_dict("records"):
+        where = f"{row['condition']}: " if row["condition"] else ""
+        told = flags.setdefault(str(row["label"]), {}).setdefault(str(row["attack"]), "")
+        flags[str(row["label"])][str(row["attack"])] = f"{told}; {where}{row['message']}".removeprefix("; ")
+    return flags
+
+
+def _cells(row: "pd.Series[Any]", columns: Sequence[Column], flags: Mapping[str, str]) -> list[Cell]:
     return [
         Cell(f"{float(str(row['parameters'])) / 1e6:.2f}", str(row["parameters"])),
         Cell(f"{float(str(row['gmacs'])):.2f}", str(row["gmacs"])),
         Cell(str(row["n_images"]), str(row["n_images"])),
-        *(_estimate_cell(row, column) for column in columns),
+        *(_estimate_cell(row, column, flags.get(column.benchmark, "")) for column in columns),
     ]
 
 
-def _estimate_cell(row: "pd.Series[Any]", column: Column) -> Cell:
+def _estimate_cell(row: "pd.Series[Any]", column: Column, flag: str) -> Cell:
     value = float(str(row[column.name]))
     if math.isnan(value):
         return Cell(DASH, "1e9" if column.better == "lower" else "-1e9")
     text, _, interval = format_estimate(row, column.name, percent=column.percent).partition(" ")
-    return Cell(text, repr(value), interval)
+    return Cell(text, repr(value), interval, flag)
 
 
 def width_sentences(table: pd.DataFrame) -> list[str]:
@@ -147,14 +172,15 @@ def _protocols(subjects: Sequence[Subject]) -> list[tuple[str, str]]:
     return [(name, "; ".join(sorted(values))) for name, values in facts.items()]
 
 
-def _headlines(table: pd.DataFrame) -> list[str]:
+def _headlines(board: Leaderboard) -> list[str]:
     """At which epsilon each attack is summarised, in words."""
-    found = {attack: sorted(set(table[f"{attack}_epsilon"].dropna())) for attack in ATTACKS}
-    return [
-        f"{attack.upper()} at epsilon {' or '.join(f'{epsilon * 255:.4g}/255' for epsilon in epsilons)}"
-        for attack, epsilons in found.items()
-        if epsilons
-    ]
+    headlines = []
+    for column in board.columns:
+        if column.epsilon:
+            epsilons = sorted(set(board.table[f"{column.benchmark}_epsilon"].dropna()))
+            words = " or ".join(describe_epsilon(column.benchmark, epsilon) for epsilon in epsilons)
+            headlines += [f"{column.title.removesuffix(' robust accuracy')} at {words}"] if epsilons else []
+    return headlines
 
 
 def _cautions(subjects: Sequence[Subject]) -> list[str]:

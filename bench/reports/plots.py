@@ -22,28 +22,10 @@ def severity_plot(accuracies: pd.DataFrame) -> alt.TopLevelMixin:
     rows = pd.concat([origin, corrupted], ignore_index=True)
     base = alt.Chart(_slim(rows)).encode(
         x=alt.X("strength:Q", title="severity (0 = clean)", axis=alt.Axis(values=[0, 1, 2, 3, 4, 5], format="d")),
-        color=_classifier(rows),
-    )
-    return _bands(base, "accuracy").properties(width=150, height=120).facet(_panel("condition:N", names), columns=5)
-
-
-def epsilon_plot(accuracies: pd.DataFrame) -> alt.TopLevelMixin:
-    """Robust accuracy against epsilon, a panel an attack, a line a classifier, with intervals.
-
-    Args:
-        accuracies: rows of ``condition_accuracies`` for ``clean`` and attacks; clean is drawn as epsilon 0.
-    """
-    attacked = accuracies[~accuracies["benchmark"].isin(["clean", "corruption"])]
-    names = sorted(set(attacked["benchmark"]))
-    clean = accuracies[accuracies["benchmark"] == "clean"].drop(columns="benchmark")
-    origin = clean.merge(pd.DataFrame({"benchmark": names}), how="cross")
-    rows = pd.concat([origin, attacked], ignore_index=True)
-    rows = rows.assign(epsilon=rows["strength"] * 255)
-    base = alt.Chart(_slim(rows, "epsilon", "benchmark")).encode(
-        x=alt.X("epsilon:Q", title="epsilon (of 255, Linf)", axis=alt.Axis(tickCount=5)), color=_classifier(rows)
+        color=classifier_colour(rows),
     )
     return (
-        _bands(base, "robust accuracy").properties(width=330, height=240).facet(_panel("benchmark:N", names), columns=2)
+        accuracy_bands(base, "accuracy").properties(width=150, height=120).facet(panel("condition:N", names), columns=5)
     )
 
 
@@ -55,7 +37,7 @@ def clean_against_mce_plot(board: pd.DataFrame) -> alt.TopLevelMixin:
             *(f"{name}{end}" for name in ("clean_accuracy", "mean_corruption_error") for end in ("", "_low", "_high")),
         ]
     ].dropna()
-    base = alt.Chart(rows).encode(color=_classifier(rows))
+    base = alt.Chart(rows).encode(color=classifier_colour(rows))
     x = alt.X("clean_accuracy:Q", title="clean accuracy", axis=alt.Axis(format="%"), scale=alt.Scale(zero=False))
     y = alt.Y("mean_corruption_error:Q", title="mCE (lower is better)", scale=alt.Scale(zero=False))
     points = base.mark_point(filled=True, size=110, opacity=1).encode(
@@ -119,7 +101,7 @@ def family_plot(families: pd.DataFrame) -> alt.TopLevelMixin:
         families: rows of ``family_table``.
     """
     rows = families[["label", "family", *(f"mean_corruption_error{end}" for end in ("", "_low", "_high"))]].round(3)
-    base = alt.Chart(rows).encode(y=alt.Y("label:N", title=None), color=_classifier(rows))
+    base = alt.Chart(rows).encode(y=alt.Y("label:N", title=None), color=classifier_colour(rows))
     scale = alt.Scale(zero=False)
     rule = base.mark_rule(strokeWidth=2).encode(
         x=alt.X("mean_corruption_error_low:Q", title="mean CE (percent of AlexNet's)", scale=scale),
@@ -138,7 +120,8 @@ def family_plot(families: pd.DataFrame) -> alt.TopLevelMixin:
     return chart
 
 
-def _bands(base: alt.Chart, title: str) -> alt.LayerChart | alt.FacetChart:
+def accuracy_bands(base: alt.Chart, title: str) -> alt.LayerChart | alt.FacetChart:
+    """Lines of ``accuracy`` with their intervals as bands."""
     axis = alt.Axis(format="%", tickCount=4)
     scale = alt.Scale(domain=[0, 1])
     band = base.mark_area(opacity=0.12).encode(
@@ -156,7 +139,8 @@ def _bands(base: alt.Chart, title: str) -> alt.LayerChart | alt.FacetChart:
     return alt.layer(band, line)
 
 
-def _panel(field: str, names: list[str]) -> alt.Facet:
+def panel(field: str, names: list[str]) -> alt.Facet:
+    """One panel a name, in that order."""
     header = alt.Header(labelExpr="replace(datum.label, /_/g, ' ')", labelFontSize=12)
     return alt.Facet(field, title=None, sort=names, header=header)
 
@@ -167,7 +151,8 @@ def _slim(rows: pd.DataFrame, *more: str) -> pd.DataFrame:
     return rows[[name for name in kept if name in rows]].round(5)
 
 
-def _classifier(rows: pd.DataFrame) -> alt.Color:
+def classifier_colour(rows: pd.DataFrame) -> alt.Color:
+    """One colour a label, colour-blind safe up to eight."""
     labels = sorted(set(rows["label"]))
     legend = alt.Legend(symbolOpacity=1, symbolLimit=0, labelLimit=260)
     if len(labels) > len(PALETTE):

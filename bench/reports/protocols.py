@@ -1,10 +1,10 @@
 """Which rows may be ranked together: those that agree in dataset, seed, precision and every benchmark they share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bench.corruptions import CORRUPTIONS, SEVERITIES
-from bench.records import Condition
+from bench.records import Condition, Parameter
 from bench.reports.subjects import CLEAN, Subject, Variant
 
 TRACK = ("dataset", "dataset_digest", "n_images", "seed", "precision")
@@ -40,8 +40,15 @@ def differences(subjects: Sequence[Subject]) -> dict[str, list[str]]:
 
 def describe_variant(variant: Variant) -> str:
     """Version and parameters of a benchmark in words: ``version 1, steps 20``."""
-    words = [f"{name.replace('_', ' ')} {_short(value)}" for name, value in variant.parameters.items()]
-    return ", ".join([f"version {variant.version}", *words])
+    return ", ".join([f"version {variant.version}", *_words(variant.parameters)])
+
+
+def _words(parameters: Mapping[str, Parameter]) -> Iterator[str]:
+    for name, value in parameters.items():
+        if isinstance(value, Mapping):
+            yield from _words(value)
+        elif value is not False and value not in (None, ""):
+            yield f"{name.replace('_', ' ')} {_short(value)}"
 
 
 def _agree(one: Subject, other: Subject) -> bool:

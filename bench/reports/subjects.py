@@ -87,6 +87,11 @@ class Subject:
             raise DataError(f"{benchmark}, {words}: {cell.n_stored} of {cell.spec.n_images} images")
         return cell
 
+    @property
+    def attacks(self) -> Mapping[str, Variant]:
+        """The benchmarks that attack within a ball (``bench.benchmarks.attack``), by name."""
+        return {name: variant for name, variant in self.benchmarks.items() if "attack" in variant.parameters}
+
     def conditions(self, benchmark: str) -> list[Condition]:
         """Conditions of the benchmark that have a cell, by name and strength."""
         variant = self.benchmarks.get(benchmark)
@@ -119,14 +124,23 @@ def read_subjects(store: Store) -> list[Subject]:
 
 
 def describe_condition(benchmark: str, condition: Condition) -> str:
-    """A condition in words: ``snow severity 3``, ``epsilon 4/255``."""
+    """A condition in words: ``snow severity 3``, ``epsilon 4/255``, ``1 pixel``."""
     if condition == CLEAN:
         return "the clean images"
     if benchmark in ("corruption", "corruption_bar"):
         return f"{condition.name} severity {condition.strength:g}"
     if benchmark == "stability":
         return condition.name
-    return f"epsilon {condition.strength * 255:.4g}/255"
+    if benchmark == "transfer":
+        return f"surrogate {condition.name.partition('#')[0]}, {describe_epsilon('', condition.strength)}"
+    return describe_epsilon(condition.name, condition.strength)
+
+
+def describe_epsilon(attack: str, epsilon: float) -> str:
+    """``epsilon 4/255``, ``epsilon 0.5``, ``1 pixel``: fractions of 255 up to a quarter, as the field writes them."""
+    if attack == "one_pixel":
+        return f"{epsilon:g} pixel{'s' if epsilon != 1 else ''}"
+    return f"epsilon {epsilon * 255:.4g}/255" if epsilon <= 0.25 else f"epsilon {epsilon:g}"
 
 
 def _protocol(spec: RunSpec) -> tuple[object, ...]:

@@ -11,14 +11,12 @@ from numpy.typing import NDArray
 
 from bench.corruptions import FAMILIES, SEVERITIES
 from bench.errors import DataError
-from bench.metrics.adversarial import attack_success, robust_accuracy
 from bench.metrics.corruption import corruption_errors, family_corruption_errors, mean_accuracies
 from bench.metrics.estimates import proportion
 from bench.records import Estimate
 from bench.reports.columns import Column, columns_of, headline_epsilon
-from bench.reports.subjects import CLEAN, Subject
+from bench.reports.subjects import Subject
 
-ATTACKS = ("fgsm", "pgd")
 MISSING = Estimate(math.nan, math.nan, math.nan, 0)
 
 
@@ -75,8 +73,9 @@ def _row(subject: Subject, columns: Sequence[Column]) -> tuple[dict[str, object]
             estimate = MISSING
             gaps.append(Gap(subject.label, column.title, str(error)))
         row |= interval(column.name, estimate)
-    for attack in ATTACKS:
-        row[f"{attack}_epsilon"] = _epsilon(subject, attack)
+    for column in columns:
+        if column.epsilon:
+            row[f"{column.benchmark}_epsilon"] = _epsilon(subject, column.benchmark)
     row |= {
         "protocol": subject.protocol,
         "corruption_source": subject.parameter("corruption", "source"),
@@ -114,7 +113,7 @@ def condition_accuracies(subjects: Sequence[Subject], benchmarks: Sequence[str])
                 estimate = proportion(subject.correct(benchmark, condition)) if known else MISSING
                 rows.append(
                     {
-                        **_identity(subject),
+                        **identity(subject),
                         "benchmark": benchmark,
                         "condition": condition.name,
                         "strength": condition.strength,
@@ -122,37 +121,6 @@ def condition_accuracies(subjects: Sequence[Subject], benchmarks: Sequence[str])
                     }
                 )
     return pd.DataFrame(rows)
-
-
-def epsilon_table(subjects: Sequence[Subject]) -> pd.DataFrame:
-    """One row a subject, attack and epsilon: robust accuracy over all images, success over the correct ones."""
-    rows = []
-    for subject in subjects:
-        for attack in ATTACKS:
-            for condition in subject.conditions(attack):
-                if subject.complete(attack, condition):
-                    correct = subject.correct(attack, condition)
-                    success = _attack_success(subject, correct)
-                    rows.append(
-                        {
-                            **_identity(subject),
-                            "attack": attack,
-                            "epsilon": condition.strength,
-                            "epsilon_255": round(condition.strength * 255, 6),
-                            **interval("robust_accuracy", robust_accuracy(correct)),
-                            "n_images": len(correct),
-                            **interval("attack_success", success),
-                            "n_attacked": success.n,
-                        }
-                    )
-    return pd.DataFrame(rows)
-
-
-def _attack_success(subject: Subject, correct: NDArray[np.bool_]) -> Estimate:
-    try:
-        return attack_success(subject.correct("clean", CLEAN), correct)
-    except DataError:
-        return MISSING  # without clean outcomes, or a correct one among them, nothing is known to attack
 
 
 def corruption_table(subjects: Sequence[Subject]) -> pd.DataFrame:
@@ -172,7 +140,7 @@ def family_table(subjects: Sequence[Subject]) -> pd.DataFrame:
         }
         estimates = family_corruption_errors(errors, list(whole.values()))
         rows += [
-            {**_identity(subject), "family": family, **interval("mean_corruption_error", estimate)}
+            {**identity(subject), "family": family, **interval("mean_corruption_error", estimate)}
             for family, estimate in zip(whole, estimates, strict=True)
         ]
     return pd.DataFrame(rows)
@@ -196,7 +164,7 @@ def _corruption_rows(subject: Subject) -> list[dict[str, object]]:
     rows = []
     for family, corruption in [(family, name) for family, names in FAMILIES.items() for name in names if name in found]:
         row: dict[str, object] = {
-            **_identity(subject),
+            **identity(subject),
             "source": subject.parameter("corruption", "source"),
             "definition": subject.parameter("corruption", "definition"),
             "family": family,
@@ -211,7 +179,8 @@ def _corruption_rows(subject: Subject) -> list[dict[str, object]]:
     return rows
 
 
-def _identity(subject: Subject) -> dict[str, object]:
+def identity(subject: Subject) -> dict[str, object]:
+    """The columns that say whose row it is."""
     return {
         "label": subject.label,
         "protocol": subject.protocol,

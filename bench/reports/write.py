@@ -4,23 +4,30 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.reports.attack_plots import attack_plots
+from bench.reports.attacks import (
+    distance_table,
+    epsilon_table,
+    query_table,
+    robust_accuracy_curves,
+    stage_table,
+    transfer_table,
+)
 from bench.reports.missing import missing_cells
 from bench.reports.page import Plot, render_page
 from bench.reports.plots import (
     clean_against_mce_plot,
     corruption_heat_map,
-    epsilon_plot,
     family_plot,
     severity_plot,
 )
 from bench.reports.protocols import with_protocols
+from bench.reports.self_checks import self_check_table
 from bench.reports.subjects import read_subjects
 from bench.reports.tables import (
-    ATTACKS,
     Leaderboard,
     condition_accuracies,
     corruption_table,
-    epsilon_table,
     family_table,
     leaderboard,
     to_markdown,
@@ -29,7 +36,7 @@ from bench.results import Store
 
 
 def write_report(store: Store, out_dir: Path) -> list[Path]:
-    """Write ``leaderboard.{csv,md,html}``, ``corruptions.csv``, ``families.csv``, ``epsilons.csv`` and ``missing.csv``.
+    """Write ``leaderboard.{csv,md,html}``, a CSV file for each of its tables, and ``missing.csv``.
 
     Args:
         store: read, never written.
@@ -43,19 +50,30 @@ def write_report(store: Store, out_dir: Path) -> list[Path]:
     """
     subjects = with_protocols(read_subjects(store))
     board = leaderboard(subjects)
-    accuracies = condition_accuracies(subjects, ["clean", "corruption", *ATTACKS])
+    accuracies = condition_accuracies(subjects, ["clean", "corruption"])
     corruptions = corruption_table(subjects)
     families = family_table(subjects)
     missing = missing_cells(subjects)
     out_dir.mkdir(parents=True, exist_ok=True)
-    plots = _plots(board, accuracies, corruptions, families)
+    attacks = {
+        "epsilons.csv": epsilon_table(subjects),
+        "distances.csv": distance_table(subjects),
+        "queries.csv": query_table(subjects),
+        "transfer.csv": transfer_table(subjects),
+        "stages.csv": stage_table(subjects),
+    }
+    checks = self_check_table(subjects)
+    plots = _plots(board, accuracies, corruptions, families) + attack_plots(
+        robust_accuracy_curves(subjects), attacks["distances.csv"], attacks["queries.csv"], attacks["transfer.csv"]
+    )
     texts = {
         "leaderboard.csv": board.table.to_csv(index=False),
         "leaderboard.md": to_markdown(board),
-        "leaderboard.html": render_page(out_dir.name, board, subjects, missing, plots),
+        "leaderboard.html": render_page(out_dir.name, board, subjects, missing, checks, plots),
         "corruptions.csv": corruptions.to_csv(index=False),
         "families.csv": families.to_csv(index=False),
-        "epsilons.csv": epsilon_table(subjects).to_csv(index=False),
+        **{name: table.to_csv(index=False) for name, table in attacks.items() if len(table) or name == "epsilons.csv"},
+        "self_checks.csv": checks.to_csv(index=False),
         "missing.csv": missing.to_csv(index=False),
     }
     for name, text in texts.items():
@@ -80,7 +98,4 @@ def _plots(
     if len(families):
         note = "Mean corruption error of each family; bars are 95 % intervals. Left is better."
         plots.append(Plot("Corruption families", note, family_plot(families)))
-    if known & set(ATTACKS):
-        note = "Bands are exact 95 % intervals over all images. Epsilon 0 is the clean image."
-        plots.append(Plot("Robust accuracy against epsilon", note, epsilon_plot(accuracies)))
     return plots

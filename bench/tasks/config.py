@@ -95,7 +95,9 @@ def build_benchmark(name: str, node: DictConfig) -> Benchmark:
 
 
 def _plain(value: Any) -> Any:
-    return tuple(OmegaConf.to_object(value)) if OmegaConf.is_list(value) else value  # type: ignore[arg-type]
+    if OmegaConf.is_list(value):
+        return tuple(OmegaConf.to_object(value))  # type: ignore[arg-type]
+    return OmegaConf.to_container(value) if OmegaConf.is_dict(value) else value
 
 
 def _typed(node: DictConfig, where: str) -> Any:

@@ -13,13 +13,22 @@ from bench.attacks.self_checks import (
 )
 from bench.benchmarks import Batch
 from bench.benchmarks.adversarial import parse_epsilon
+from bench.benchmarks.attack import Attack
 from bench.benchmarks.clean import Clean
-from bench.benchmarks.fgsm import FGSM
-from bench.benchmarks.pgd import PGD
 from bench.data import DataConfig, load_dataset, open_crops
 from bench.errors import ConfigurationError
 from bench.models import ModelConfig, load_classifier
 from bench.models.fast import prepare_fast
+
+
+def fgsm(epsilons):
+    return Attack(attack="fgsm", epsilons=epsilons, options={}, norm=None, restarts=1, target="")
+
+
+def pgd(epsilons, steps, relative_step_size):
+    options = {"steps": steps, "rel_stepsize": relative_step_size}
+    return Attack(attack="pgd_linf", epsilons=epsilons, options=options, norm=None, restarts=1, target="")
+
 
 EPSILONS = ("0", "0.25/255", "1/255", "4/255")
 
@@ -41,7 +50,7 @@ def attacked(tmp_path_factory):
 
 @pytest.mark.parametrize(
     "benchmark",
-    [FGSM(epsilons=EPSILONS), PGD(epsilons=EPSILONS, steps=5, relative_step_size=0.25)],
+    [fgsm(EPSILONS), pgd(EPSILONS, 5, 0.25)],
     ids=["fgsm", "pgd"],
 )
 def test_no_alarm_goes_off(attacked, benchmark):
@@ -49,7 +58,7 @@ def test_no_alarm_goes_off(attacked, benchmark):
     clean = attacked(Clean())[0.0]
     checks = [check_epsilon_zero(clean.correct, outcomes[0.0].correct)]
     checks += [check_in_ball(found.extra["distance"], epsilon, 1e-6) for epsilon, found in outcomes.items()]
-    slack = 0.1 if benchmark.name == "fgsm" else 0.0  # one step too long may miss what a shorter one hits
+    slack = 0.1 if benchmark.attack == "fgsm" else 0.0  # one step too long may miss what a shorter one hits
     checks.append(check_monotone_in_epsilon({e: found.correct for e, found in outcomes.items()}, slack=slack))
     shares = outcomes[4 / 255].extra["zero_gradient"]
     checks.append(check_zero_gradients(shares[~np.isnan(shares)]))
@@ -58,10 +67,7 @@ def test_no_alarm_goes_off(attacked, benchmark):
 
 
 def test_more_steps_do_not_raise_robust_accuracy(attacked):
-    correct = {
-        steps: attacked(PGD(epsilons=("0.5/255",), steps=steps, relative_step_size=0.25))[0.5 / 255].correct
-        for steps in (1, 4, 12)
-    }
+    correct = {steps: attacked(pgd(("0.5/255",), steps, 0.25))[0.5 / 255].correct for steps in (1, 4, 12)}
     check = check_monotone_in_steps(correct)
     assert check.passed, check.message
 

@@ -15,6 +15,7 @@ from bench.results import Store
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 N = 12
+PARAMETERS = {"attack": "fgsm", "norm": "linf", "minimal_norm": False, "target": "", "options": {}}
 
 
 @pytest.fixture
@@ -27,9 +28,24 @@ def page(tmp_path, make_spec, provenance):
         plan += [("corruption", Condition(name, level), 10 - level) for name in CORRUPTIONS for level in range(1, 6)]
         plan += [(attack, Condition(attack, e / 255), 8 - e) for attack in ("fgsm", "pgd") for e in (1, 4)]
         for benchmark, condition, n_correct in plan:
-            spec = make_spec(classifier=classifier, n_images=N, benchmark=benchmark, condition=condition)
-            predictions = np.where(labels < n_correct, labels, labels + 1)
-            store.write_part(spec, Outcomes(ids, labels, predictions, np.full(N, 0.5, np.float32)), 0, provenance)
+            is_attack = benchmark in ("fgsm", "pgd")
+            spec = make_spec(
+                classifier=classifier,
+                n_images=N,
+                benchmark=benchmark,
+                condition=condition,
+                parameters=PARAMETERS if is_attack else {},
+            )
+            fell = labels >= n_correct
+            columns = {
+                "distance": np.full(N, condition.strength),
+                "success": fell,
+                "queries": np.ones(N, dtype=np.int64),
+                "zero_gradient": np.ones(N, dtype=np.float32),  # raises a flag
+                "stage": np.where(fell, "attack", ""),
+            }
+            outcomes = Outcomes(ids, labels, labels + fell, np.full(N, 0.5, np.float32), columns if is_attack else {})
+            store.write_part(spec, outcomes, 0, provenance)
     write_report(store, tmp_path / "report")
     return tmp_path / "report" / "leaderboard.html"
 

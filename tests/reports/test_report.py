@@ -29,14 +29,30 @@ REQUIRED = [
     "mean_corruption_accuracy",
     "fgsm_robust_accuracy",
     "pgd_robust_accuracy",
+    "one_pixel_robust_accuracy",
 ]
+ATTACKS = {
+    "fgsm": {"attack": "fgsm", "norm": "linf", "minimal_norm": False, "target": "", "options": {}},
+    "pgd": {"attack": "pgd_linf", "norm": "linf", "minimal_norm": False, "target": "", "options": {"steps": 20}},
+    "one_pixel": {"attack": "one_pixel", "norm": "pixels", "minimal_norm": False, "target": "", "options": {}},
+}
 
 
-def outcomes(n_correct):
+def outcomes(n_correct, epsilon=None):
     labels = np.arange(N) % 7
     predictions = np.where(np.arange(N) < n_correct, labels, labels + 1)
     ids = np.array([f"image_{i}" for i in range(N)])
-    return Outcomes(ids, labels, predictions, np.full(N, 0.5, dtype=np.float32))
+    extra = {}
+    if epsilon is not None:
+        fell = np.arange(N) >= n_correct
+        extra = {
+            "distance": np.full(N, epsilon),
+            "success": fell,
+            "queries": np.full(N, 21),
+            "zero_gradient": np.zeros(N, dtype=np.float32),
+            "stage": np.where(fell, "attack", ""),
+        }
+    return Outcomes(ids, labels, predictions, np.full(N, 0.5, dtype=np.float32), extra)
 
 
 @pytest.fixture
@@ -47,8 +63,11 @@ def fill(make_spec, provenance):
         plan = [("clean", Condition("clean"), n_clean)]
         plan += [("corruption", Condition(name, s), 30 - 4 * s) for name in CORRUPTIONS for s in range(1, 6)]
         plan += [(a, Condition(a, e / 255), 20 - 4 * e) for a in ("fgsm", "pgd") for e in (1, 2, 4)]
+        plan += [("one_pixel", Condition("one_pixel", 1), 30)]
         for benchmark, condition, n_correct in plan:
-            parameters = {"source": "batched", "definition": "imagenet_c"} if benchmark == "corruption" else {}
+            parameters = ATTACKS.get(benchmark, {})
+            if benchmark == "corruption":
+                parameters = {"source": "batched", "definition": "imagenet_c"}
             spec = make_spec(
                 classifier=classifier,
                 n_images=N,
@@ -58,7 +77,8 @@ def fill(make_spec, provenance):
                 **changes,
             )
             if condition.key not in skip:
-                store.write_part(spec, outcomes(n_correct), 0, provenance)
+                epsilon = condition.strength if benchmark in ATTACKS else None
+                store.write_part(spec, outcomes(n_correct, epsilon), 0, provenance)
 
     return write
 
@@ -96,10 +116,12 @@ def test_the_csv_begins_as_promised_with_intervals_beside_every_estimate(tmp_pat
         "epsilons.csv",
         "families.csv",
         "missing.csv",
+        "queries.csv",
+        "self_checks.csv",
     }
     assert pd.read_csv(folder / "missing.csv").empty
     assert len(pd.read_csv(folder / "corruptions.csv")) == 3 * 15
-    assert len(pd.read_csv(folder / "epsilons.csv")) == 3 * 2 * 3
+    assert len(pd.read_csv(folder / "epsilons.csv")) == 3 * 7
 
 
 def test_what_is_missing_is_a_gap_in_words_never_a_zero(tmp_path, fill, report):
@@ -141,7 +163,8 @@ def test_a_failure_that_no_column_shows_is_named_too(tmp_path, fill, report, mak
     store = Store(str(tmp_path / "store"))
     fill(store, "sound")
     fill(store, "broken", skip=(Condition("pgd", 1 / 255).key,))
-    spec = make_spec(classifier="broken", n_images=N, benchmark="pgd", condition=Condition("pgd", 1 / 255))
+    condition = Condition("pgd", 1 / 255)
+    spec = make_spec(classifier="broken", n_images=N, benchmark="pgd", condition=condition, parameters=ATTACKS["pgd"])
     store.write_failure(spec, [f"image_{i}" for i in range(N)], 0, provenance, error="OutOfMemory: no", traceback="")
     table, folder = report(store)
     assert table["notes"].isna().all()
@@ -182,16 +205,16 @@ def test_attacks_of_different_strength_are_marked(tmp_path, fill, report, make_s
     store = Store(str(tmp_path / "store"))
     fill(store, "one")
     fill(store, "two", skip=[Condition("pgd", e / 255).key for e in (1, 2, 4)])
+    weaker = {**ATTACKS["pgd"], "options": {"steps": 7}}
     for epsilon in (1, 2, 4):
         condition = Condition("pgd", epsilon / 255)
-        spec = make_spec(
-            classifier="two", n_images=N, benchmark="pgd", condition=condition, parameters={"rel_stepsize": 0.25}
-        )
-        store.write_part(spec, outcomes(2), 0, provenance)
+        spec = make_spec(classifier="two", n_images=N, benchmark="pgd", condition=condition, parameters=weaker)
+        store.write_part(spec, outcomes(2, condition.strength), 0, provenance)
     table, folder = report(store)
     assert table.set_index("classifier")["protocol"].to_dict() == {"one": "A", "two": "B"}
     page = (folder / "leaderboard.html").read_text()
-    assert "The rows differ in pgd (version 1; version 1, rel stepsize 0.25)" in page
+    words = "version 1, attack pgd_linf, norm linf, steps"
+    assert f"The rows differ in pgd ({words} 20; {words} 7)" in page
     assert page.count("protocol B</span>") == 1
 
 

@@ -32,7 +32,7 @@ def _schemas():
         (["task=reprot"], "unknown task 'reprot': did you mean 'report'"),
         (["data.limt=3"], "unknown key 'data.limt': did you mean 'data.limit'"),
         (["modle=lite0"], "unknown key 'modle': did you mean 'model'"),
-        (["benchmarks.pgd.stps=3"], "unknown key 'benchmarks.pgd.stps': did you mean 'benchmarks.pgd.steps'"),
+        (["benchmarks.pgd.restart=3"], "unknown key 'benchmarks.pgd.restart': did you mean 'benchmarks.pgd.restarts'"),
         (["runtime.batch_size=many"], "runtime.batch_size"),
         (["runtime.device=cuda:77"], "runtime.device=cuda:77 is not usable here"),
         (["benchmarks.corruption.source=magic"], "unknown corruption source 'magic'"),

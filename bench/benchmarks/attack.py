@@ -1,0 +1,72 @@
+"""Any attack as a benchmark: FGSM, PGD, one-pixel, AutoAttack, ... differ only in their yaml."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from bench.attacks import AttackSpec
+from bench.attacks.budget import expected_passes
+from bench.benchmarks.adversarial import attack_outcomes, epsilon_conditions
+from bench.benchmarks.base import Batch, Benchmark
+from bench.records import Condition, Outcomes, Parameter
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attack(Benchmark):
+    """An attack of ``bench.attacks`` within balls of given sizes.
+
+    Args:
+        attack: short name (``pgd_linf``), one of our own (``one_pixel``), or foolbox's class name.
+        epsilons: radii in [0,1] pixel units of the attack's norm, fractions such as ``4/255`` welcome; of one-pixel,
+            how many pixels may change. An attack that seeks the smallest perturbation runs once, within the largest:
+            its distances answer for every smaller one.
+        options: keyword arguments of the attack, such as ``steps``.
+        norm: for attacks that leave it open (AutoAttack: ``linf`` or ``l2``); null for the attack's own.
+        restarts: independent runs, each on what survived the ones before.
+        target: ``random``, ``next`` or ``least_likely`` class to reach; empty for an untargeted attack.
+    """
+
+    attack: str
+    epsilons: tuple[Any, ...]
+    options: dict[str, Any]
+    norm: str | None
+    restarts: int
+    target: str
+
+    name = "attack"
+    version = "1"
+    strength_unit = "epsilon"
+    condition_fields = ("epsilons",)
+
+    def __post_init__(self) -> None:
+        self.conditions()
+
+    @property
+    def spec(self) -> AttackSpec:
+        """The attack, checked.
+
+        Raises:
+            ConfigurationError: an unknown attack, option, norm or target, with the nearest valid names.
+        """
+        return AttackSpec(self.attack, self.options, norm=self.norm, restarts=self.restarts, target=self.target)
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """One condition an epsilon; of a minimal-norm attack the largest alone."""
+        conditions = epsilon_conditions(self.attack, self.epsilons)
+        return (max(conditions, key=lambda item: item.strength),) if self.spec.minimal_norm else conditions
+
+    def parameters(self) -> Mapping[str, Parameter]:
+        """The fields, with the norm spelt out and whether distances are minimal, which is how reports read them."""
+        spec = self.spec
+        return {**super().parameters(), "norm": spec.epsilon_norm, "minimal_norm": spec.minimal_norm}
+
+    @property
+    def passes(self) -> int:
+        """Of an image that withstands the attack."""
+        return expected_passes(self.spec)
+
+    def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
+        """The attack on every image that is classified correctly."""
+        return attack_outcomes(classifier, batch, self.spec, condition, seed=seed)

@@ -1,0 +1,123 @@
+"""Transfer attack (Papernot et al. 2016): adversarial images of surrogates, shown to the classifier."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from bench.attacks import AttackSpec, run_attack
+from bench.attacks.budget import expected_passes
+from bench.attacks.transfer import evaluate_transfer
+from bench.benchmarks.adversarial import parse_epsilon
+from bench.benchmarks.base import Batch, Benchmark
+from bench.errors import ConfigurationError
+from bench.models import Classifier, ModelConfig, check_model, load_classifier
+from bench.models.fast import prepare_fast
+from bench.records import Condition, Outcomes
+from bench.seeding import derive_seed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer(Benchmark):
+    """Each surrogate is attacked on the classifier's own crops, and its images are shown to the classifier.
+
+    A surrogate of another input size sees the crops resized, differentiably: the perturbation is bounded where the
+    classifier sees it. The surrogate's best tries count too where it withstood the attack.
+
+    Args:
+        surrogates: names that ``model.name`` takes.
+        epsilons: radii in [0,1] pixel units of the attack's norm.
+        attack: name of a gradient attack.
+        options: keyword arguments of the attack, such as ``steps``.
+    """
+
+    surrogates: tuple[str, ...]
+    epsilons: tuple[Any, ...]
+    attack: str
+    options: dict[str, Any]
+
+    name = "transfer"
+    version = "1"
+    strength_unit = "epsilon"
+    condition_fields = ("surrogates", "epsilons", "attack")
+
+    @property
+    def spec(self) -> AttackSpec:
+        """The attack on a surrogate. It does not stop at the first success: an image that barely fools a surrogate
+        fools nobody else.
+        """
+        return AttackSpec(self.attack, self.options, active_set=False)
+
+    def check(self) -> None:
+        """Refuse unknown surrogates, attacks and epsilons."""
+        if not self.surrogates:
+            raise ConfigurationError("transfer.surrogates is empty: name at least one model")
+        for name in self.surrogates:
+            check_model(ModelConfig(name=name))
+        if self.spec.minimal_norm:
+            raise ConfigurationError(f"transfer needs an attack within a ball, and {self.attack!r} seeks the smallest")
+        for epsilon in self.epsilons:
+            parse_epsilon(epsilon)
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """One a surrogate and epsilon; the name holds the surrogate's weights, which the outcomes depend on."""
+        names = [f"{name}#{_surrogate(name).weights_digest}" for name in self.surrogates]
+        return tuple(Condition(name, parse_epsilon(epsilon)) for name in names for epsilon in self.epsilons)
+
+    def parameters(self) -> dict[str, Any]:
+        """The attack on the surrogate."""
+        return {"surrogate_attack": self.attack, "options": self.options}
+
+    @property
+    def passes(self) -> int:
+        """The attack on the surrogate, and two looks by the classifier."""
+        return expected_passes(self.spec) + 2
+
+    def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
+        """The classifier's decision on what was made against the surrogate.
+
+        Returns:
+            Outcomes with ``crafted`` (the surrogate fell) beside them.
+        """
+        name = condition.name.partition("#")[0]
+        surrogate = _on_device(name, str(batch.images.device))
+        images = batch.pixels()
+        seeds = [derive_seed(seed, condition.key, str(image_id)) for image_id in batch.image_ids]
+        attacked = run_attack(surrogate, images, batch.labels, self.spec, condition.strength, seeds=seeds)
+        shown = evaluate_transfer(classifier, images, batch.labels, attacked)
+        return Outcomes(
+            image_id=batch.image_ids,
+            label=batch.labels.cpu().numpy(),
+            prediction=shown.prediction,
+            confidence=shown.confidence,
+            extra={"crafted": shown.crafted, "clean_prediction": shown.clean_prediction},
+        )
+
+
+class _Resized(nn.Module):
+    """A classifier that takes images of any size."""
+
+    def __init__(self, classifier: nn.Module, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.size = size
+
+    def forward(self, images: Tensor) -> Tensor:
+        if images.shape[-2:] != self.size:
+            images = interpolate(images, self.size, mode="bilinear", align_corners=False, antialias=True)
+        logits: Tensor = self.classifier(images)
+        return logits
+
+
+@cache
+def _surrogate(name: str) -> Classifier:
+    return load_classifier(ModelConfig(name=name))
+
+
+@cache
+def _on_device(name: str, device: str) -> nn.Module:
+    surrogate = _surrogate(name)
+    return _Resized(prepare_fast(surrogate), surrogate.input_size).to(torch.device(device)).eval()
