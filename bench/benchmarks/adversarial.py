@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from bench.attacks import AttackSpec, run_attack
+from bench.attacks import AttackResult, AttackSpec, run_attack
 from bench.benchmarks.base import Batch
 from bench.errors import ConfigurationError
 from bench.records import Condition, Outcomes
@@ -33,6 +33,14 @@ def epsilon_conditions(name: str, epsilons: Sequence[str | float]) -> tuple[Cond
     return tuple(Condition(name, parse_epsilon(epsilon)) for epsilon in epsilons)
 
 
+def attack_batch(
+    classifier: nn.Module, batch: Batch, attack: AttackSpec, condition: Condition, *, seed: int
+) -> AttackResult:
+    """The attack on each image, with the seeds that its outcomes in the store come from."""
+    seeds = [derive_seed(seed, condition.key, str(image_id)) for image_id in batch.image_ids]
+    return run_attack(classifier, batch.pixels(), batch.labels, attack, condition.strength, seeds=seeds)
+
+
 def attack_outcomes(
     classifier: nn.Module, batch: Batch, attack: AttackSpec, condition: Condition, *, seed: int
 ) -> Outcomes:
@@ -42,8 +50,7 @@ def attack_outcomes(
         Outcomes with ``distance`` (in the attack's norm), ``success``, ``queries``, ``zero_gradient`` and ``stage``
         (what broke the image) beside them.
     """
-    seeds = [derive_seed(seed, condition.key, str(image_id)) for image_id in batch.image_ids]
-    result = run_attack(classifier, batch.pixels(), batch.labels, attack, condition.strength, seeds=seeds)
+    result = attack_batch(classifier, batch, attack, condition, seed=seed)
     return Outcomes(
         image_id=batch.image_ids,
         label=batch.labels.cpu().numpy(),

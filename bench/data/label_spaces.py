@@ -23,6 +23,16 @@ def imagenet_name(column: int) -> str:
     return str(_imagenet_info().index_to_description(column))
 
 
+def class_names(n_classes: int, class_map: str | None) -> list[str]:
+    """Human names of ``n_classes`` logit columns: of the class map, of ImageNet where there are 1,000, else numbers."""
+    if class_map is not None:
+        by_column = {column: name for name, column in read_class_map(class_map).items()}
+        return [by_column.get(column, str(column)) for column in range(n_classes)]
+    if n_classes == len(imagenet_wnids()):
+        return [imagenet_name(column) for column in range(n_classes)]
+    return [str(column) for column in range(n_classes)]
+
+
 @cache
 def _imagenet_info() -> ImageNetInfo:
     return ImageNetInfo()

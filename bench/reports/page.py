@@ -61,6 +61,7 @@ def render_page(
     missing: pd.DataFrame,
     checks: pd.DataFrame,
     plots: Sequence[Plot],
+    galleries: Sequence[tuple[str, str]] = (),
 ) -> str:
     """The page.
 
@@ -71,6 +72,7 @@ def render_page(
         missing: cells that their protocols call for and the store lacks.
         checks: of ``self_check_table``.
         plots: in order.
+        galleries: label and data URI of pictures.
     """
     environment = Environment(
         loader=PackageLoader("bench.reports", "templates"), autoescape=True, undefined=StrictUndefined
@@ -97,6 +99,7 @@ def render_page(
         empty=_empty_figures(board.gaps),
         subjects=sorted(subjects, key=lambda subject: subject.label),
         plots=plots,
+        galleries=galleries,
         style=(files("bench.reports") / "templates" / "leaderboard.css").read_text(),
         script=(files("bench.reports") / "templates" / "leaderboard.js").read_text(),
         table_style=(files("itables") / "html" / "dt_bundle.css").read_text(),

@@ -13,6 +13,7 @@ from bench.reports.attacks import (
     stage_table,
     transfer_table,
 )
+from bench.reports.gallery import read_galleries
 from bench.reports.missing import missing_cells
 from bench.reports.page import Plot, render_page
 from bench.reports.plots import (
@@ -55,6 +56,7 @@ def write_report(store: Store, out_dir: Path) -> list[Path]:
     families = family_table(subjects)
     missing = missing_cells(subjects)
     out_dir.mkdir(parents=True, exist_ok=True)
+    galleries = read_galleries(out_dir, subjects)
     attacks = {
         "epsilons.csv": epsilon_table(subjects),
         "distances.csv": distance_table(subjects),
@@ -69,7 +71,7 @@ def write_report(store: Store, out_dir: Path) -> list[Path]:
     texts = {
         "leaderboard.csv": board.table.to_csv(index=False),
         "leaderboard.md": to_markdown(board),
-        "leaderboard.html": render_page(out_dir.name, board, subjects, missing, checks, plots),
+        "leaderboard.html": render_page(out_dir.name, board, subjects, missing, checks, plots, galleries),
         "corruptions.csv": corruptions.to_csv(index=False),
         "families.csv": families.to_csv(index=False),
         **{name: table.to_csv(index=False) for name, table in attacks.items() if len(table) or name == "epsilons.csv"},

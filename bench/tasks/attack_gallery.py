@@ -1,0 +1,150 @@
+"""``task=attack_gallery``: what each attack of the suite does to some images, as a picture to look at."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from omegaconf import DictConfig
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor, nn
+
+from bench.attacks import AttackResult
+from bench.benchmarks import Batch
+from bench.benchmarks.adversarial import attack_batch
+from bench.benchmarks.attack import Attack
+from bench.data.label_spaces import class_names
+from bench.errors import ConfigurationError
+from bench.models import load_classifier
+from bench.models.fast import prepare_fast
+from bench.reports.gallery import gallery_path
+from bench.reports.subjects import describe_condition
+from bench.tasks.config import Settings, read_settings
+from bench.tasks.evaluate import check as check_evaluation
+from bench.tasks.images import open_images
+from bench.tasks.progress import SweepProgress
+
+logger = logging.getLogger(__name__)
+SIDE, GAP, TOP, LINES = 150, 8, 30, 34
+AMPLIFICATION = 10
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """One attack on the images of a gallery."""
+
+    title: str
+    """Attack and epsilon in words."""
+    result: AttackResult
+    """What it did."""
+
+
+def check(config: DictConfig) -> None:
+    """Refuse what ``task=evaluate`` refuses, and a suite without an attack."""
+    check_evaluation(config)
+    settings = read_settings(config)
+    if not _attacks(settings):
+        raise ConfigurationError(f"none of {', '.join(settings.benchmarks)} is an attack: choose another suite")
+    if int(config.images) < 1:
+        raise ConfigurationError(f"images={config.images}: a gallery shows at least one")
+
+
+def run(config: DictConfig) -> None:
+    """Write the gallery of the classifier to ``reports/<name>/galleries/``, where the next report finds it."""
+    settings = read_settings(config)
+    device = settings.runtime.torch_device()
+    classifier = load_classifier(settings.model)
+    crops = open_images(settings.data, classifier.crop, settings.runtime)
+    network = prepare_fast(classifier).to(device) if settings.runtime.fast else classifier.to(device)
+    rows, names = _first_correct(network, crops.read(range(min(len(crops), 256))).to(device), crops.labels, config)
+    batch = Batch(crops.read(rows).to(device), torch.as_tensor(crops.labels[rows]).to(device), crops.image_ids[rows])
+    attacked = []
+    plan = _attacks(settings)
+    work = sum(attack.passes for attack in plan.values())
+    with SweepProgress(f"attacking {len(rows)} images of {crops.name}", len(plan) * len(rows), work) as progress:
+        for name, attack in plan.items():
+            condition = max(attack.conditions(), key=lambda item: item.strength)
+            result = attack_batch(network, batch, attack.spec, condition, seed=settings.seed)
+            attacked.append(Attacked(f"{name}, {describe_condition(name, condition)}", result))
+            progress.advance(len(rows), name, attack.passes)
+    out = gallery_path(
+        Path(str(config.reports)) / str(config.name), classifier.weights_digest, crops.digest, defense=""
+    )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    draw_gallery(batch, attacked, names).save(out, optimize=True)
+    logger.info("wrote %s", out)
+
+
+def _attacks(settings: Settings) -> Mapping[str, Attack]:
+    built = {name: benchmark for name, (benchmark, _) in settings.benchmarks.items()}
+    return {name: benchmark for name, benchmark in built.items() if isinstance(benchmark, Attack)}
+
+
+def _first_correct(
+    network: nn.Module, images: Tensor, labels: NDArray[np.int64], config: DictConfig
+) -> tuple[list[int], list[str]]:
+    """The first images that the classifier gets right, and the names of its classes."""
+    with torch.no_grad():
+        logits = torch.cat([network(part.float() / 255) for part in torch.split(images, 16)]).cpu()
+    correct = np.flatnonzero(logits.argmax(dim=1).numpy() == labels[: len(logits)])
+    if not len(correct):
+        raise ConfigurationError("the classifier gets none of the first images right, so there is nothing to attack")
+    return correct[: int(config.images)].tolist(), class_names(logits.shape[1], config.data.get("class_map"))
+
+
+def draw_gallery(batch: Batch, attacked: Sequence[Attacked], names: Sequence[str]) -> Image.Image:
+    """A row an image: clean, then for each attack its perturbation (times 10, around grey) and the adversarial image.
+
+    Args:
+        batch: the clean images.
+        attacked: what each attack did to them.
+        names: of the classes.
+    """
+    step = SIDE + GAP
+    size = (GAP + step * (1 + 2 * len(attacked)), TOP + (SIDE + LINES + GAP) * len(batch))
+    sheet = Image.new("RGB", size, "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=13)
+    pen.text((GAP, 6), "clean", fill="black", font=font)
+    for column, shown in enumerate(attacked):
+        pen.text(
+            (GAP + step * (1 + 2 * column), 6), f"{shown.title}: perturbation x 10, image", fill="black", font=font
+        )
+    clean = batch.pixels()
+    for row in range(len(batch)):
+        top = TOP + (SIDE + LINES + GAP) * row
+        sheet.paste(_thumbnail(clean[row]), (GAP, top))
+        pen.text((GAP, top + SIDE + 2), _short(names[int(batch.labels[row])]), fill="black", font=font)
+        for column, shown in enumerate(attacked):
+            left = GAP + step * (1 + 2 * column)
+            image = shown.result.adversarials[row]
+            sheet.paste(_thumbnail(0.5 + AMPLIFICATION * (image - clean[row])), (left, top))
+            sheet.paste(_thumbnail(image), (left + step, top))
+            fell = bool(shown.result.success[row])
+            words = f"{_short(names[int(shown.result.prediction[row])])}\n{shown.result.confidence[row]:.0%}"
+            colour = "#B03000" if fell else "#006040"
+            pen.text((left + step, top + SIDE + 2), words, fill=colour, font=font)
+            pen.text((left, top + SIDE + 2), _size(shown, row, fell=fell), fill=colour, font=font)
+    return sheet
+
+
+def _size(shown: Attacked, row: int, *, fell: bool) -> str:
+    """``fooled, 1.00 of epsilon``."""
+    verdict = "fooled" if fell else "withstood"
+    distance = float(shown.result.distance[row])
+    return f"{verdict}\n{distance / shown.result.epsilon:.2f} of epsilon" if np.isfinite(distance) else verdict
+
+
+def _thumbnail(picture: Tensor) -> Image.Image:
+    """``(3,H,W)`` float in [0,1], clipped, at the gallery's size; small images are enlarged without smoothing."""
+    values = (picture.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+    image = Image.fromarray(values)
+    smooth = Image.Resampling.NEAREST if image.width < SIDE else Image.Resampling.LANCZOS
+    return image.resize((SIDE, SIDE), smooth)
+
+
+def _short(name: str) -> str:
+    head = name.partition(",")[0]
+    return head if len(head) <= 20 else f"{head[:19]}…"
