@@ -140,7 +140,7 @@ def describe_epsilon(attack: str, epsilon: float) -> str:
     """``epsilon 4/255``, ``epsilon 0.5``, ``1 pixel``: fractions of 255 up to a quarter, as the field writes them."""
     if attack == "one_pixel":
         return f"{epsilon:g} pixel{'s' if epsilon != 1 else ''}"
-    return f"epsilon {epsilon * 255:.4g}/255" if epsilon <= 0.25 else f"epsilon {epsilon:g}"
+    return f"epsilon {epsilon * 255:.4g}/255" if 0 < epsilon <= 0.25 else f"epsilon {epsilon:g}"
 
 
 def _protocol(spec: RunSpec) -> tuple[object, ...]:

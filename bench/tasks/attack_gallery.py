@@ -17,7 +17,7 @@ from bench.benchmarks import Batch
 from bench.benchmarks.adversarial import attack_batch
 from bench.benchmarks.attack import Attack
 from bench.data.label_spaces import class_names
-from bench.errors import ConfigurationError
+from bench.errors import ConfigurationError, DataError
 from bench.models import load_classifier
 from bench.models.fast import prepare_fast
 from bench.reports.gallery import gallery_path
@@ -30,6 +30,8 @@ from bench.tasks.progress import SweepProgress
 logger = logging.getLogger(__name__)
 SIDE, GAP, TOP, LINES = 150, 8, 30, 34
 AMPLIFICATION = 10
+FIRST = 256
+"""Images among which correctly classified ones are looked for."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,9 @@ def run(config: DictConfig) -> None:
     classifier = load_classifier(settings.model)
     crops = open_images(settings.data, classifier.crop, settings.runtime)
     network = prepare_fast(classifier).to(device) if settings.runtime.fast else classifier.to(device)
-    rows, names = _first_correct(network, crops.read(range(min(len(crops), 256))).to(device), crops.labels, config)
+    logits = _logits(network, crops.read(range(min(len(crops), FIRST))).to(device))
+    rows = _first_correct(logits, crops.labels, int(config.images))
+    names = class_names(logits.shape[1], settings.data.class_map)
     batch = Batch(crops.read(rows).to(device), torch.as_tensor(crops.labels[rows]).to(device), crops.image_ids[rows])
     attacked = []
     plan = _attacks(settings)
@@ -74,7 +78,7 @@ def run(config: DictConfig) -> None:
         Path(str(config.reports)) / str(config.name), classifier.weights_digest, crops.digest, defense=""
     )
     out.parent.mkdir(parents=True, exist_ok=True)
-    draw_gallery(batch, attacked, names).save(out, optimize=True)
+    draw_gallery(batch, logits[rows].softmax(dim=1).amax(dim=1).tolist(), attacked, names).save(out, optimize=True)
     logger.info("wrote %s", out)
 
 
@@ -83,23 +87,27 @@ def _attacks(settings: Settings) -> Mapping[str, Attack]:
     return {name: benchmark for name, benchmark in built.items() if isinstance(benchmark, Attack)}
 
 
-def _first_correct(
-    network: nn.Module, images: Tensor, labels: NDArray[np.int64], config: DictConfig
-) -> tuple[list[int], list[str]]:
-    """The first images that the classifier gets right, and the names of its classes."""
-    with torch.no_grad():
-        logits = torch.cat([network(part.float() / 255) for part in torch.split(images, 16)]).cpu()
+@torch.no_grad()
+def _logits(network: nn.Module, images: Tensor) -> Tensor:
+    return torch.cat([network(part.float() / 255) for part in torch.split(images, 16)]).cpu()
+
+
+def _first_correct(logits: Tensor, labels: NDArray[np.int64], n_images: int) -> list[int]:
+    """Positions of the first images that the classifier gets right."""
     correct = np.flatnonzero(logits.argmax(dim=1).numpy() == labels[: len(logits)])
     if not len(correct):
-        raise ConfigurationError("the classifier gets none of the first images right, so there is nothing to attack")
-    return correct[: int(config.images)].tolist(), class_names(logits.shape[1], config.data.get("class_map"))
+        raise DataError(f"none of the first {len(logits)} images is classified correctly: there is nothing to attack")
+    return [int(row) for row in correct[:n_images]]
 
 
-def draw_gallery(batch: Batch, attacked: Sequence[Attacked], names: Sequence[str]) -> Image.Image:
+def draw_gallery(
+    batch: Batch, confidence: Sequence[float], attacked: Sequence[Attacked], names: Sequence[str]
+) -> Image.Image:
     """A row an image: clean, then for each attack its perturbation (times 10, around grey) and the adversarial image.
 
     Args:
-        batch: the clean images.
+        batch: the clean images, all classified correctly.
+        confidence: softmax probability of each clean image's class.
         attacked: what each attack did to them.
         names: of the classes.
     """
@@ -116,7 +124,8 @@ def draw_gallery(batch: Batch, attacked: Sequence[Attacked], names: Sequence[str
     for row in range(len(batch)):
         top = TOP + (SIDE + LINES + GAP) * row
         sheet.paste(_thumbnail(clean[row]), (GAP, top))
-        pen.text((GAP, top + SIDE + 2), _short(names[int(batch.labels[row])]), fill="black", font=font)
+        words = f"{_short(names[int(batch.labels[row])])}\n{confidence[row]:.0%}"
+        pen.text((GAP, top + SIDE + 2), words, fill="black", font=font)
         for column, shown in enumerate(attacked):
             left = GAP + step * (1 + 2 * column)
             image = shown.result.adversarials[row]
