@@ -1,6 +1,7 @@
 """A classifier behind a defense, and the gradient that attacks on it are given."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -93,7 +94,7 @@ class DefendedClassifier(nn.Module):
         return self.crop.height, self.crop.width
 
 
-def restrict(classifier: nn.Module, class_ids: list[int]) -> nn.Module:
+def restrict(classifier: nn.Module, class_ids: Sequence[int]) -> nn.Module:
     """The classifier with some of its classes only; behind a defense, so that votes are cast among these classes.
 
     Args:

@@ -33,7 +33,7 @@ class Defense(ABC):
     name: ClassVar[str]
     """The name in ``DEFENSES`` and of its yaml."""
     straight_through: ClassVar[bool] = False
-    """Whether the adaptive gradient takes the transformation for the identity; else its own gradient is exact."""
+    """Whether the adaptive gradient takes the transformation for the identity; else its own gradient is of use."""
 
     def __post_init__(self) -> None:
         if self.gradient not in GRADIENTS:
@@ -169,7 +169,7 @@ class GaussianSmoothing(Defense):
     def transform(self, images: Tensor, seeds: Sequence[int]) -> Tensor:
         """Blur each channel."""
         del seeds
-        radius = max(1, int(4 * self.sigma + 0.5))
+        radius = int(4 * self.sigma + 0.5)
         blurred: Tensor = gaussian_blur(images, [2 * radius + 1] * 2, [self.sigma] * 2)
         return blurred
 
@@ -178,7 +178,7 @@ class GaussianSmoothing(Defense):
 class MedianSmoothing(Defense):
     """Sliding median (feature squeezing, Xu et al. 2018, arXiv:1704.01155), as ``scipy.ndimage.median_filter`` does it.
 
-    Its own gradient is right but sparse, since each window passes one pixel on; the adaptive one goes straight through.
+    Each window passes the gradient on to the pixel it takes; attacks do better with that than straight through.
 
     Args:
         size: side of the square window in pixels, at least 2; an even window reaches one pixel further to the top left,
@@ -188,7 +188,6 @@ class MedianSmoothing(Defense):
     size: int = 3
 
     name = "median_smoothing"
-    straight_through = True
 
     def check(self) -> None:
         """A window of one pixel does nothing."""
