@@ -94,6 +94,11 @@ class DefendedClassifier(nn.Module):
         return self.crop.height, self.crop.width
 
 
+def defend(classifier: nn.Module, defense: Defense | None) -> nn.Module:
+    """The classifier behind ``defense``; itself where there is none."""
+    return classifier if defense is None else DefendedClassifier(classifier, defense)
+
+
 def restrict(classifier: nn.Module, class_ids: Sequence[int]) -> nn.Module:
     """The classifier with some of its classes only; behind a defense, so that votes are cast among these classes.
 

@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from bench.benchmarks import Benchmark
 from bench.data import Crops, check_data
 from bench.errors import ConfigurationError, DataError
-from bench.models import Classifier, DefendedClassifier, check_model, load_classifier
+from bench.models import Classifier, check_model, defend, load_classifier
 from bench.models.fast import prepare_fast
 from bench.records import Provenance
 from bench.results import Store
@@ -128,9 +128,7 @@ def _compute(
 ) -> dict[str, str]:
     """Run ``units`` and store each as it is done; the failed cells with their errors."""
     failed: dict[str, str] = {}
-    network = prepare_fast(classifier) if settings.runtime.fast else classifier
-    if settings.defense is not None:
-        network = DefendedClassifier(network, settings.defense)
+    network = defend(prepare_fast(classifier) if settings.runtime.fast else classifier, settings.defense)
 
     images = sum(len(unit) for unit in units)
     passes = sum(len(unit) * unit.cell.benchmark.passes for unit in units)
