@@ -37,6 +37,11 @@ class Settings:
     seed: int
     """The sweep's seed."""
 
+    @property
+    def defense_identity(self) -> str:
+        """Name and parameters of the defense, as cells are identified by them; empty for none."""
+        return "" if self.defense is None else self.defense.describe()
+
 
 def register_schemas() -> None:
     """Make the structured configs known to Hydra, so that it checks keys and types while composing."""

@@ -91,8 +91,7 @@ def _evaluate(settings: Settings) -> JobSummary:
     classifier = load_classifier(settings.model)
     suite = _open_suite(settings, classifier)
     store = Store(settings.store)
-    defense = settings.defense.describe() if settings.defense else ""
-    cells = plan_cells(classifier, suite, seed=settings.seed, defense=defense)
+    cells = plan_cells(classifier, suite, seed=settings.seed, defense=settings.defense_identity)
     units = plan_units(cells, store, chunk=settings.runtime.chunk)
     open_cells = {unit.cell.spec.cell_id for unit in units}
     n_stored = len(cells) - len(open_cells)
