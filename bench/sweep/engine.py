@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from bench.benchmarks import Batch
 from bench.errors import ConfigurationError
-from bench.models import LabelSubset
+from bench.models import restrict
 from bench.records import Outcomes
 from bench.sweep.memory import keep_freed_memory
 from bench.sweep.plan import WorkUnit
@@ -214,7 +214,7 @@ class _Runner:
         batch = Batch(
             images.to(self.device, non_blocking=True), torch.as_tensor(labels).to(self.device), crops.image_ids[rows]
         )
-        classifier = self.classifier if class_ids is None else LabelSubset(self.classifier, class_ids).to(self.device)
+        classifier = self.classifier if class_ids is None else restrict(self.classifier, class_ids).to(self.device)
         outcomes = Outcomes.concatenate(list(self._pieces(unit, classifier, batch)))
         return outcomes if class_ids is None else _in_classifier_columns(outcomes, np.asarray(class_ids))
 

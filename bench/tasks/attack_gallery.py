@@ -18,7 +18,7 @@ from bench.benchmarks.adversarial import attack_batch
 from bench.benchmarks.attack import Attack
 from bench.data.label_spaces import class_names
 from bench.errors import ConfigurationError, DataError
-from bench.models import load_classifier
+from bench.models import defend, load_classifier
 from bench.models.fast import prepare_fast
 from bench.reports.gallery import gallery_path
 from bench.reports.subjects import describe_condition
@@ -60,7 +60,8 @@ def run(config: DictConfig) -> None:
     device = settings.runtime.torch_device()
     classifier = load_classifier(settings.model)
     crops = open_images(settings.data, classifier.crop, settings.runtime)
-    network = prepare_fast(classifier).to(device) if settings.runtime.fast else classifier.to(device)
+    plain = prepare_fast(classifier).to(device) if settings.runtime.fast else classifier.to(device)
+    network = defend(plain, settings.defense)
     logits = _logits(network, crops.read(range(min(len(crops), FIRST))).to(device))
     rows = _first_correct(logits, crops.labels, int(config.images))
     names = class_names(logits.shape[1], settings.data.class_map)
@@ -74,9 +75,8 @@ def run(config: DictConfig) -> None:
             result = attack_batch(network, batch, attack.spec, condition, seed=settings.seed)
             attacked.append(Attacked(f"{name}, {describe_condition(name, condition)}", result))
             progress.advance(len(rows), name, attack.passes)
-    out = gallery_path(
-        Path(str(config.reports)) / str(config.name), classifier.weights_digest, crops.digest, defense=""
-    )
+    report = Path(str(config.reports)) / str(config.name)
+    out = gallery_path(report, classifier.weights_digest, crops.digest, defense=settings.defense_identity)
     out.parent.mkdir(parents=True, exist_ok=True)
     draw_gallery(batch, logits[rows].softmax(dim=1).amax(dim=1).tolist(), attacked, names).save(out, optimize=True)
     logger.info("wrote %s", out)

@@ -98,7 +98,7 @@ def _compose(overrides: list[str]) -> DictConfig:
     except MissingConfigException as error:
         raise ConfigurationError(_missing_choice(error)) from error
     except (ConfigCompositionException, OmegaConfBaseException) as error:
-        raise ConfigurationError(_bad_override(error)) from error
+        raise ConfigurationError(_bad_override(error, overrides)) from error
     except HydraException as error:
         raise ConfigurationError(_one_line(error)) from error
 
@@ -109,19 +109,20 @@ def _missing_choice(error: MissingConfigException) -> str:
     return f"unknown {group} {choice!r}: {nearest_names(choice, options)}" if group else _one_line(error)
 
 
-def _bad_override(error: BaseException) -> str:
+def _bad_override(error: BaseException, overrides: list[str]) -> str:
     """The message for an unknown key or a wrong type, with the keys that are most like it."""
     cause = error.__cause__ or error
     key = re.match(r"Could not override '([^']+)'", str(error))
     if key is None:
         return _one_line(error)
     if "not in struct" in str(cause) or "not in" in str(cause):
-        return f"unknown key {key[1]!r}: {nearest_names(key[1], _known_keys())}"
+        return f"unknown key {key[1]!r}: {nearest_names(key[1], _known_keys(overrides))}"
     return f"{key[1]}: {str(cause).splitlines()[0]}"
 
 
-def _known_keys() -> list[str]:
+def _known_keys(overrides: list[str]) -> list[str]:
     keys: list[str] = []
+    groups = [path.name for path in CONF.iterdir() if path.is_dir()]
 
     def collect(node: DictConfig, prefix: str) -> None:
         for key in map(str, node):
@@ -130,8 +131,9 @@ def _known_keys() -> list[str]:
             if isinstance(child, DictConfig):
                 collect(child, f"{prefix}{key}.")
 
-    collect(hydra.compose("config"), "")
-    return [*keys, *(path.name for path in CONF.iterdir() if path.is_dir())]
+    chosen = [override for override in overrides if override.partition("=")[0] in groups]
+    collect(hydra.compose("config", overrides=chosen), "")
+    return [*keys, *groups]
 
 
 def _one_line(error: BaseException) -> str:

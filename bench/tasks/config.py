@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from hydra.core.config_store import ConfigStore
 from hydra.utils import get_class
@@ -12,8 +12,10 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from bench.benchmarks import Benchmark
 from bench.data import DataConfig
 from bench.errors import ConfigurationError, nearest_names
-from bench.models import ModelConfig
+from bench.models import DEFENSES, Defense, ModelConfig
 from bench.sweep import RuntimeConfig
+
+_Filled = TypeVar("_Filled", Benchmark, Defense)
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class Settings:
 
     model: ModelConfig
     """The classifier."""
+    defense: Defense | None
+    """What stands in front of it."""
     data: DataConfig
     """The images, unless a benchmark brings its own."""
     benchmarks: Mapping[str, tuple[Benchmark, DataConfig]]
@@ -32,6 +36,11 @@ class Settings:
     """Where results go."""
     seed: int
     """The sweep's seed."""
+
+    @property
+    def defense_identity(self) -> str:
+        """Name and parameters of the defense, as cells are identified by them; empty for none."""
+        return "" if self.defense is None else self.defense.describe()
 
 
 def register_schemas() -> None:
@@ -55,6 +64,7 @@ def read_settings(config: DictConfig) -> Settings:
         suite[name] = (build_benchmark(name, node), data if own is None else _typed(own, f"{name}.data"))
     return Settings(
         model=_typed(config.model, "model"),
+        defense=build_defense(config.defense),
         data=data,
         benchmarks=suite,
         runtime=_typed(config.runtime, "runtime"),
@@ -82,15 +92,30 @@ def build_benchmark(name: str, node: DictConfig) -> Benchmark:
     cls = get_class(target)
     if not issubclass(cls, Benchmark):
         raise ConfigurationError(f"benchmark {name!r}: {target} is not a bench.benchmarks.Benchmark")
+    return _filled(cls, values, f"benchmark {name!r}")
+
+
+def build_defense(node: DictConfig) -> Defense | None:
+    """The defense a yaml describes (``name`` and the fields of its class); none for the name ``none``."""
+    values: dict[str, Any] = {str(key): value for key, value in node.items() if key != "name"}
+    if node.name == "none":
+        return None
+    if node.name not in DEFENSES:
+        raise ConfigurationError(f"unknown defense {node.name!r}: {nearest_names(node.name, ['none', *DEFENSES])}")
+    return _filled(DEFENSES[node.name], values, f"defense {node.name!r}")
+
+
+def _filled(cls: type[_Filled], values: Mapping[str, Any], what: str) -> _Filled:
+    """A dataclass from a yaml's values, every key and type checked."""
     schema = OmegaConf.structured(cls)
     OmegaConf.set_readonly(schema, value=False)
     for key in values.keys() - schema.keys():
-        raise ConfigurationError(f"benchmark {name!r} has no parameter {key!r}: {nearest_names(key, schema.keys())}")
+        raise ConfigurationError(f"{what} has no parameter {key!r}: {nearest_names(key, schema.keys())}")
     try:
         merged = OmegaConf.merge(schema, values)
         typed = {key: _plain(merged[key]) for key in schema}
     except OmegaConfBaseException as error:
-        raise ConfigurationError(f"benchmark {name!r}: {str(error).splitlines()[0]}") from error
+        raise ConfigurationError(f"{what}: {str(error).splitlines()[0]}") from error
     return cls(**typed)
 
 

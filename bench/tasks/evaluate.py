@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from bench.benchmarks import Benchmark
 from bench.data import Crops, check_data
 from bench.errors import ConfigurationError, DataError
-from bench.models import Classifier, check_model, load_classifier
+from bench.models import Classifier, check_model, defend, load_classifier
 from bench.models.fast import prepare_fast
 from bench.records import Provenance
 from bench.results import Store
@@ -91,7 +91,7 @@ def _evaluate(settings: Settings) -> JobSummary:
     classifier = load_classifier(settings.model)
     suite = _open_suite(settings, classifier)
     store = Store(settings.store)
-    cells = plan_cells(classifier, suite, seed=settings.seed)
+    cells = plan_cells(classifier, suite, seed=settings.seed, defense=settings.defense_identity)
     units = plan_units(cells, store, chunk=settings.runtime.chunk)
     open_cells = {unit.cell.spec.cell_id for unit in units}
     n_stored = len(cells) - len(open_cells)
@@ -127,7 +127,7 @@ def _compute(
 ) -> dict[str, str]:
     """Run ``units`` and store each as it is done; the failed cells with their errors."""
     failed: dict[str, str] = {}
-    network = prepare_fast(classifier) if settings.runtime.fast else classifier
+    network = defend(prepare_fast(classifier) if settings.runtime.fast else classifier, settings.defense)
 
     images = sum(len(unit) for unit in units)
     passes = sum(len(unit) * unit.cell.benchmark.passes for unit in units)

@@ -19,7 +19,7 @@ def run(config: DictConfig) -> None:
     """Print it."""
     console = Console()
     conf = Path(__file__).resolve().parents[2] / "conf"
-    for group in ("model", "data", "benchmark", "suite", "task"):
+    for group in ("model", "defense", "data", "benchmark", "suite", "task"):
         names = sorted(path.stem for path in (conf / group).glob("*.yaml"))
         console.print(f"{group:10} {', '.join(names)}", highlight=False)
     console.print(

@@ -29,6 +29,10 @@ def _schemas():
         (["data=smples"], "unknown data 'smples': did you mean 'samples'"),
         (["suite=quickstrat"], "unknown suite 'quickstrat': did you mean 'quickstart'"),
         (["benchmark=corruptoin"], "unknown benchmark 'corruptoin': did you mean 'corruption'"),
+        (["defense=jpg"], "unknown defense 'jpg': did you mean 'jpeg'"),
+        (["defense=jpeg", "defense.gradient=adaptiv"], "unknown gradient 'adaptiv': did you mean 'adaptive'"),
+        (["defense=jpeg", "defense.quality=0"], "defense jpeg: quality is 1 to 100, not 0"),
+        (["defense=jpeg", "defense.qualty=5"], "unknown key 'defense.qualty': did you mean 'defense.quality'"),
         (["task=reprot"], "unknown task 'reprot': did you mean 'report'"),
         (["data.limt=3"], "unknown key 'data.limt': did you mean 'data.limit'"),
         (["modle=lite0"], "unknown key 'modle': did you mean 'model'"),
@@ -66,7 +70,7 @@ def test_a_sweep_is_expanded_as_hydra_does():
     ]
 
 
-@pytest.mark.parametrize("group", ["model", "data", "benchmark", "suite", "runtime", "task"])
+@pytest.mark.parametrize("group", ["model", "defense", "data", "benchmark", "suite", "runtime", "task"])
 def test_every_yaml_composes(group):
     import hydra
 
