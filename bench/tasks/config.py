@@ -14,6 +14,7 @@ from bench.data import DataConfig
 from bench.errors import ConfigurationError, nearest_names
 from bench.models import ModelConfig
 from bench.sweep import RuntimeConfig
+from bench.training import Recipe
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ def register_schemas() -> None:
     store.store(group="model", name="schema", node=ModelConfig)
     store.store(group="data", name="schema", node=DataConfig)
     store.store(group="runtime", name="schema", node=RuntimeConfig)
+    store.store(group="recipe", name="schema", node=Recipe)
 
 
 def read_settings(config: DictConfig) -> Settings:
@@ -61,6 +63,12 @@ def read_settings(config: DictConfig) -> Settings:
         store=str(config.store),
         seed=int(config.seed),
     )
+
+
+def read_recipe(config: DictConfig) -> Recipe:
+    """The recipe of ``task=harden``."""
+    recipe: Recipe = _typed(config.recipe, "recipe")
+    return recipe
 
 
 def chosen_benchmarks(config: DictConfig) -> dict[str, DictConfig]:
