@@ -118,13 +118,13 @@ def _refuse_another(folder: Path, found: Mapping[str, Any], wanted: Mapping[str,
         raise ConfigurationError(f"{folder} holds another training: {named}; choose another out=FOLDER")
 
 
-def save_weights(path: Path, network: nn.Module, metadata: Mapping[str, str]) -> None:
-    """Write the plain state dict as safetensors, fit for ``model.checkpoint``."""
+def save_weights(path: Path, network: nn.Module, origin: Mapping[str, Any]) -> None:
+    """Write the plain state dict as safetensors, fit for ``model.checkpoint``; ``origin`` goes into its header."""
     tensors = {
         name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, value in network.state_dict().items()
     }
-    write_atomically(path, save(tensors, dict(metadata)))
+    write_atomically(path, save(tensors, {"training": json.dumps(origin)}))
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -155,8 +155,7 @@ class Training:
         best = self.state.best_epoch
         if best == 0 or record.holdout.score > history[best - 1].holdout.score:
             best = record.epoch
-            metadata = {**{key: str(value) for key, value in self.identity.items()}, "epoch": str(best)}
-            save_weights(self.weights, self.classifier.network, metadata)
+            save_weights(self.weights, self.classifier.network, {**self.identity, "epoch": best})
         self.state = TrainingState(
             identity=self.identity,
             history=history,
