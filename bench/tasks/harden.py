@@ -9,7 +9,6 @@ from omegaconf import DictConfig
 from bench.data import check_data, load_dataset
 from bench.errors import ConfigurationError
 from bench.models import Classifier, ModelConfig, check_model, load_classifier
-from bench.models.packaged import PACKAGED
 from bench.sweep.memory import keep_freed_memory
 from bench.tasks.config import Settings, read_recipe, read_settings
 from bench.tasks.images import open_images
@@ -83,6 +82,5 @@ def _describe(record: EpochRecord, recipe: Recipe) -> str:
 
 def _overrides(model: ModelConfig, recipe: Recipe, weights: Path) -> str:
     """What makes the harness load the trained weights."""
-    name = PACKAGED[model.name].architecture if model.name in PACKAGED else model.name
     classes = recipe.new_head or model.num_classes
-    return f"model.name={name} model.checkpoint={weights}" + (f" model.num_classes={classes}" if classes else "")
+    return f"model.name={model.name} model.checkpoint={weights}" + (f" model.num_classes={classes}" if classes else "")
