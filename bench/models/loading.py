@@ -122,11 +122,10 @@ def _load_network(config: ModelConfig) -> nn.Module:
                 f"could not make {config.name!r}: {type(error).__name__}: {_first_line(error)}"
                 + ("; without a model hub give model.checkpoint=FILE" if wants_hub else "")
             ) from error
-    checkpoint = Path(config.checkpoint) if config.checkpoint else None
-    if checkpoint is None and packaged and config.weights == "pretrained":
-        checkpoint = packaged.path()
-    if checkpoint is not None:
-        _load_checkpoint(network, checkpoint, remap=packaged is not None)
+    if config.checkpoint is not None:
+        _load_checkpoint(network, Path(config.checkpoint), remap=False)
+    elif packaged and config.weights == "pretrained":
+        _load_checkpoint(network, packaged.path(), remap=True)
     return network.eval()
 
 

@@ -14,6 +14,7 @@ from bench.data import DataConfig
 from bench.errors import ConfigurationError, nearest_names
 from bench.models import DEFENSES, Defense, ModelConfig
 from bench.sweep import RuntimeConfig
+from bench.training import Recipe
 
 _Filled = TypeVar("_Filled", Benchmark, Defense)
 
@@ -49,6 +50,7 @@ def register_schemas() -> None:
     store.store(group="model", name="schema", node=ModelConfig)
     store.store(group="data", name="schema", node=DataConfig)
     store.store(group="runtime", name="schema", node=RuntimeConfig)
+    store.store(group="recipe", name="schema", node=Recipe)
 
 
 def read_settings(config: DictConfig) -> Settings:
@@ -71,6 +73,12 @@ def read_settings(config: DictConfig) -> Settings:
         store=str(config.store),
         seed=int(config.seed),
     )
+
+
+def read_recipe(config: DictConfig) -> Recipe:
+    """The recipe of ``task=harden``."""
+    recipe: Recipe = _typed(config.recipe, "recipe")
+    return recipe
 
 
 def chosen_benchmarks(config: DictConfig) -> dict[str, DictConfig]:

@@ -72,6 +72,13 @@ def test_a_local_checkpoint_is_loaded(tmp_path, suffix):
     assert classifier.name == "resnet18+mine"
 
 
+def test_a_packaged_model_takes_a_checkpoint_of_its_own(tmp_path):
+    network = timm.create_model("tf_efficientnet_lite0", num_classes=3)
+    save_file(network.state_dict(), tmp_path / "mine.safetensors")
+    config = ModelConfig(name="lite0", checkpoint=str(tmp_path / "mine.safetensors"), num_classes=3)
+    assert load_classifier(config).weights_digest == state_digest(network)
+
+
 class Bomb:
     def __reduce__(self):
         return (Path.touch, (Path("/tmp/snowwolf-was-here"),))

@@ -1,0 +1,8 @@
+"""Training and adversarial training: recipes, a resumable loop, and a watch on catastrophic overfitting."""
+
+from bench.training.checkpoint import EpochRecord
+from bench.training.recipe import Recipe, check_recipe
+from bench.training.start import check_classes, with_new_head
+from bench.training.train import Training
+
+__all__ = ["EpochRecord", "Recipe", "Training", "check_classes", "check_recipe", "with_new_head"]

@@ -1,0 +1,141 @@
+"""The state a training run goes on from, and its weights: each file appears whole, or stays as it was."""
+
+import io
+import json
+import os
+import pickle
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from bench.errors import ConfigurationError, DataError
+from bench.training.holdout import HoldoutAccuracy
+
+STATE, LOG = "state.pt", "log.jsonl"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One line of the log."""
+
+    epoch: int
+    """Counted from 1."""
+    loss: float
+    """Mean cross-entropy on what was trained on."""
+    train_accuracy: float
+    """In [0,1], on what was trained on: the perturbed images in adversarial training."""
+    holdout: HoldoutAccuracy
+    """On the images held out."""
+    seconds: float
+    """Wall time of the epoch, judging included."""
+
+    def to_json(self) -> str:
+        """One line, the accuracies on the images held out flattened to ``holdout_*``."""
+        values = asdict(self)
+        held_out = {f"holdout_{key}": value for key, value in values.pop("holdout").items()}
+        return json.dumps({**values, **held_out}, allow_nan=False)
+
+    @staticmethod
+    def from_json(line: str) -> "EpochRecord":
+        """Read what ``to_json`` wrote."""
+        values = json.loads(line)
+        held_out = {key: values.pop(f"holdout_{key}") for key in ("clean", "own_attack", "pgd")}
+        return EpochRecord(**values, holdout=HoldoutAccuracy(**held_out))
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """Everything the next epoch depends on; draws are functions of seed and epoch, so no generator is kept."""
+
+    identity: Mapping[str, Any]
+    """The run: recipe, start, images, seed."""
+    history: tuple[EpochRecord, ...]
+    """The epochs done; the position in the schedule is their number."""
+    best_epoch: int
+    """The epoch whose weights are kept."""
+    stopped: str
+    """Why training ended before its last epoch; empty when it did not."""
+    network: Mapping[str, Tensor]
+    """State dict of the network."""
+    optimizer: Mapping[str, Any]
+    """State dict of the optimiser."""
+
+
+def save_state(folder: Path, state: TrainingState) -> None:
+    """Write the state, then the log it holds."""
+    log = [record.to_json() for record in state.history]
+    buffer = io.BytesIO()
+    torch.save(
+        {
+            "format": FORMAT,
+            "identity": json.dumps(state.identity),
+            "history": log,
+            "best_epoch": state.best_epoch,
+            "stopped": state.stopped,
+            "network": dict(state.network),
+            "optimizer": dict(state.optimizer),
+        },
+        buffer,
+    )
+    write_atomically(folder / STATE, buffer.getvalue())
+    write_atomically(folder / LOG, "".join(f"{line}\n" for line in log).encode())
+
+
+def load_state(folder: Path, identity: Mapping[str, Any]) -> TrainingState | None:
+    """The state that an earlier run of the same training left in ``folder``; None where there is none.
+
+    Raises:
+        ConfigurationError: the folder holds another training; the message names what differs.
+        DataError: the file is not one that this module wrote.
+    """
+    path = folder / STATE
+    if not path.exists():
+        return None
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        if content["format"] != FORMAT:
+            raise ValueError(f"format {content['format']}, not {FORMAT}")
+        found = json.loads(content["identity"])
+        history = tuple(EpochRecord.from_json(line) for line in content["history"])
+        rest = {key: content[key] for key in ("best_epoch", "stopped", "network", "optimizer")}
+    except (RuntimeError, KeyError, ValueError, TypeError, EOFError, pickle.UnpicklingError) as error:
+        raise DataError(f"{path} is not a training state that can be read: choose another out=FOLDER") from error
+    _refuse_another(folder, found, json.loads(json.dumps(identity)))
+    return TrainingState(identity=identity, history=history, **rest)
+
+
+def _refuse_another(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    differing = sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key))
+    if differing:
+        named = ", ".join(f"{key} was {found.get(key)} and is now {wanted.get(key)}" for key in differing[:3])
+        raise ConfigurationError(f"{folder} holds another training: {named}; choose another out=FOLDER")
+
+
+def save_weights(path: Path, network: nn.Module, origin: Mapping[str, Any]) -> None:
+    """Write the plain state dict as safetensors, fit for ``model.checkpoint``; ``origin`` goes into its header."""
+    tensors = {
+        name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, value in network.state_dict().items()
+    }
+    write_atomically(path, save(tensors, {"training": json.dumps(origin)}))
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace ``path`` by ``content``: a reader, or a run after a power cut, sees the old file or the new one."""
+    handle, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
