@@ -24,7 +24,8 @@ class Layout:
             return features
         if self.kind == "NHWC":
             return features.permute(0, 3, 1, 2)
-        return features[:, self.prefix :].unflatten(1, (self.height, self.width)).permute(0, 3, 1, 2)
+        grid = features[:, self.prefix :].reshape(len(features), self.height, self.width, -1)
+        return grid.permute(0, 3, 1, 2)
 
 
 def read_layout(

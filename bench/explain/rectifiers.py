@@ -93,7 +93,7 @@ def _is_rectifier(node: Node) -> bool:
 
 
 def _refuse_opaque(nodes: list[Node], classifier: nn.Module, rule: Rule) -> None:
-    opaque = {node.name() for node in nodes if isinstance(node, BackwardCFunction)}
+    opaque = {_name(node) for node in nodes if isinstance(node, BackwardCFunction)}
     if any(_is_written_out(node) for node in nodes):
         opaque.add("an activation of the form x * gate(x) written as a product")
     if opaque:
@@ -144,7 +144,11 @@ def _graph(start: Node) -> Iterator[Node]:
 
 
 def _kind(node: Node) -> str:
-    return re.sub(r"Backward\d*$", "", node.name())
+    return re.sub(r"Backward\d*$", "", _name(node))
+
+
+def _name(node: Node) -> str:
+    return str(node.name())
 
 
 def _title(classifier: nn.Module) -> str:
