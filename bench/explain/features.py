@@ -26,6 +26,8 @@ class FeatureLayer:
     """Path of the module inside the classifier, as in ``named_modules()``."""
     method: str
     """``forward`` or ``forward_features``: whose output it is."""
+    position: int
+    """Which of several outputs; 0 for a single one."""
     layout: Layout
     """Of the output, for the image size it was found with."""
 
@@ -39,8 +41,8 @@ class SpatialFeatures(NamedTuple):
     """``(B,C,h,w)`` float32."""
 
 
-Tap = Callable[[Tensor], Tensor | None]
-"""Sees an output as it is made; may put another tensor in its place."""
+Tap = Callable[[int, Tensor], Tensor]
+"""Sees each tensor of an output, by position, as it is made; what it returns takes the tensor's place."""
 
 # What was found is kept for as long as the classifier lives; the entries go with it.
 _FOUND: WeakKeyDictionary[nn.Module, dict[tuple[int, int], FeatureLayer]] = WeakKeyDictionary()
@@ -82,7 +84,9 @@ def spatial_features(classifier: nn.Module, images: Tensor, targets: Tensor) -> 
     layer = last_feature_layer(classifier, images[:1])
     leaves: list[Tensor] = []
 
-    def cut(output: Tensor) -> Tensor:
+    def cut(position: int, output: Tensor) -> Tensor:
+        if position != layer.position:
+            return output
         leaves.append(output.detach().requires_grad_())
         return leaves[-1].clone()  # what follows may write into it
 
@@ -103,13 +107,20 @@ def _find(classifier: nn.Module, image: Tensor) -> FeatureLayer:
     # Random weights of both signs, so that no class, and no sum over classes that cancels, decides.
     weights = torch.randn(logits.shape[1], generator=torch.Generator().manual_seed(0))
     score = (logits * weights.to(logits)).sum()
-    for name, method, output in reversed(outputs):
+    parts_of_no_map: tuple[str, ...] = ()
+    for name, method, position, output in reversed(outputs):
+        if name.startswith(parts_of_no_map):
+            continue
         layout = read_layout(output.shape, size, prefixes=prefixes, channels=getattr(root, "num_features", None))
-        if layout is None or not output.requires_grad:
+        if layout is None:
+            if not isinstance(classifier.get_submodule(name), nn.Sequential) and method == "forward":
+                parts_of_no_map += (name + ".",)  # one branch of a block says little about the whole
+            continue
+        if not output.requires_grad:
             continue
         (gradient,) = torch.autograd.grad(score, output, retain_graph=True, allow_unused=True)
         if gradient is not None and bool(layout.as_map(gradient).any()):
-            return FeatureLayer(name, method, layout)
+            return FeatureLayer(name, method, position, layout)
     raise ConfigurationError(
         f"no spatial feature map in {type(root).__name__} has a gradient from the logits at {size[0]} x {size[1]}"
         " pixels: its last layer is all zeros, or the image is too small; use saliency or occlusion"
@@ -128,17 +139,25 @@ def _network(classifier: nn.Module) -> tuple[str, nn.Module]:
     return ".".join(path), network
 
 
-def _outputs(
-    classifier: nn.Module, root_name: str, root: nn.Module, image: Tensor
-) -> tuple[Tensor, list[tuple[str, str, Tensor]]]:
-    """Logits of the image, and ``(module, method, output)`` of every block in the order they were made.
+_Output = tuple[str, str, int, Tensor]
 
-    What comes after ``forward_features`` is the head, and is left out.
+
+def _outputs(classifier: nn.Module, root_name: str, root: nn.Module, image: Tensor) -> tuple[Tensor, list[_Output]]:
+    """Logits of the image, and ``(module, method, position, tensor)`` of every block's outputs in order.
+
+    What comes after ``forward_features`` is the head, and is left out; so is a tensor that a block only hands on.
     """
-    outputs: list[tuple[str, str, Tensor]] = []
+    outputs: list[_Output] = []
+    seen: set[int] = set()
 
     def note(name: str, method: str) -> Tap:
-        return lambda output: outputs.append((name, method, output))
+        def tap(position: int, output: Tensor) -> Tensor:
+            if method == "forward_features" or id(output) not in seen:
+                outputs.append((name, method, position, output))
+                seen.add(id(output))
+            return output
+
+        return tap
 
     with ExitStack() as stack:
         for name, module in _blocks(root_name, root):
@@ -146,8 +165,8 @@ def _outputs(
         if hasattr(root, "forward_features"):
             stack.enter_context(_tapped(root, "forward_features", note(root_name, "forward_features")))
         logits: Tensor = classifier(image.detach().requires_grad_())
-    ends = [position for position, (_, method, _) in enumerate(outputs) if method == "forward_features"]
-    return logits, outputs[: ends[-1] + 1] if ends else outputs
+    ends = [count for count, (_, method, _, _) in enumerate(outputs, start=1) if method == "forward_features"]
+    return logits, outputs[: ends[-1]] if ends else outputs
 
 
 def _blocks(root_name: str, root: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -161,14 +180,15 @@ def _blocks(root_name: str, root: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 @contextmanager
 def _tapped(module: nn.Module, method: str, tap: Tap) -> Iterator[None]:
-    """Show ``tap`` the first tensor of each output while the context lasts."""
+    """Let ``tap`` see, and replace, the tensors of each output while the context lasts."""
 
     def through(output: Any) -> Any:
         if isinstance(output, Tensor):
-            replacement = tap(output)
-            return output if replacement is None else replacement
-        if isinstance(output, tuple) and output and isinstance(output[0], Tensor):
-            return type(output)((through(output[0]), *output[1:]))
+            return tap(0, output)
+        if type(output) in (tuple, list):
+            return type(output)(
+                tap(position, item) if isinstance(item, Tensor) else item for position, item in enumerate(output)
+            )
         return output
 
     if method == "forward":
