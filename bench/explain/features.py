@@ -44,6 +44,9 @@ class SpatialFeatures(NamedTuple):
 Tap = Callable[[int, Tensor], Tensor]
 """Sees each tensor of an output, by position, as it is made; what it returns takes the tensor's place."""
 
+_Output = tuple[str, str, int, Tensor]
+"""Module, method, position and the tensor."""
+
 # What was found is kept for as long as the classifier lives; the entries go with it.
 _FOUND: WeakKeyDictionary[nn.Module, dict[tuple[int, int], FeatureLayer]] = WeakKeyDictionary()
 
@@ -82,6 +85,15 @@ def spatial_features(classifier: nn.Module, images: Tensor, targets: Tensor) -> 
         targets: ``(B,)`` class of each image.
     """
     layer = last_feature_layer(classifier, images[:1])
+    logits, features = _cut_at(classifier, layer, images)
+    scores = logits.gather(1, targets[:, None].to(logits.device))
+    (gradient,) = torch.autograd.grad(scores.sum(), features)
+    as_map = layer.layout.as_map
+    return SpatialFeatures(as_map(features.detach()).float(), as_map(gradient).float())
+
+
+def _cut_at(classifier: nn.Module, layer: FeatureLayer, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits of ``images``, and the layer's output as the leaf their graph starts from."""
     leaves: list[Tensor] = []
 
     def cut(position: int, output: Tensor) -> Tensor:
@@ -90,12 +102,9 @@ def spatial_features(classifier: nn.Module, images: Tensor, targets: Tensor) -> 
         leaves.append(output.detach().requires_grad_())
         return leaves[-1].clone()  # what follows may write into it
 
-    module = classifier.get_submodule(layer.module)
-    with _tapped(module, layer.method, cut):
-        scores = class_scores(classifier, images, targets)
-    (gradient,) = torch.autograd.grad(scores.sum(), leaves[-1])
-    as_map = layer.layout.as_map
-    return SpatialFeatures(as_map(leaves[-1].detach()).float(), as_map(gradient).float())
+    with _tapped(classifier.get_submodule(layer.module), layer.method, cut):
+        logits: Tensor = classifier(images)
+    return logits, leaves[-1]
 
 
 def _find(classifier: nn.Module, image: Tensor) -> FeatureLayer:
@@ -107,23 +116,34 @@ def _find(classifier: nn.Module, image: Tensor) -> FeatureLayer:
     # Random weights of both signs, so that no class, and no sum over classes that cancels, decides.
     weights = torch.randn(logits.shape[1], generator=torch.Generator().manual_seed(0))
     score = (logits * weights.to(logits)).sum()
-    parts_of_no_map: tuple[str, ...] = ()
-    for name, method, position, output in reversed(outputs):
-        if name.startswith(parts_of_no_map):
-            continue
-        layout = read_layout(output.shape, size, prefixes=prefixes, channels=getattr(root, "num_features", None))
-        if layout is None:
-            if not isinstance(classifier.get_submodule(name), nn.Sequential) and method == "forward":
-                parts_of_no_map += (name + ".",)  # one branch of a block says little about the whole
-            continue
-        if not output.requires_grad:
+    layouts = [
+        read_layout(output.shape, size, prefixes=prefixes, channels=getattr(root, "num_features", None))
+        if len(output) == len(image)  # else parts of the image, or pixels of a patch, lie in the batch
+        else None
+        for *_, output in outputs
+    ]
+    partial = _parts_of_no_map(classifier, outputs, layouts)
+    for (name, method, position, output), layout in reversed(list(zip(outputs, layouts, strict=True))):
+        if layout is None or not output.requires_grad or name.startswith(partial):
             continue
         (gradient,) = torch.autograd.grad(score, output, retain_graph=True, allow_unused=True)
-        if gradient is not None and bool(layout.as_map(gradient).any()):
-            return FeatureLayer(name, method, position, layout)
+        if gradient is None or not bool(layout.as_map(gradient).any()):
+            continue
+        layer = FeatureLayer(name, method, position, layout)
+        if _cut_at(classifier, layer, image)[0].requires_grad:  # else the block used the tensor before handing it out
+            return layer
     raise ConfigurationError(
         f"no spatial feature map in {type(root).__name__} has a gradient from the logits at {size[0]} x {size[1]}"
         " pixels: its last layer is all zeros, or the image is too small; use saliency or occlusion"
+    )
+
+
+def _parts_of_no_map(classifier: nn.Module, outputs: list[_Output], layouts: list[Layout | None]) -> tuple[str, ...]:
+    """Path prefixes inside blocks whose outputs are no maps: one branch of a block says little about the whole."""
+    blocks = {name for name, method, _, _ in outputs if method == "forward"}
+    blocks -= {name for (name, *_), layout in zip(outputs, layouts, strict=True) if layout}
+    return tuple(
+        f"{name}." for name in blocks if not isinstance(classifier.get_submodule(name), nn.Sequential | nn.ModuleList)
     )
 
 
@@ -137,9 +157,6 @@ def _network(classifier: nn.Module) -> tuple[str, nn.Module]:
         path.append(children[0][0])
         network = children[0][1]
     return ".".join(path), network
-
-
-_Output = tuple[str, str, int, Tensor]
 
 
 def _outputs(classifier: nn.Module, root_name: str, root: nn.Module, image: Tensor) -> tuple[Tensor, list[_Output]]:
