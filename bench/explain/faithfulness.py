@@ -2,13 +2,15 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
+import torch.nn.functional as F
+from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
-from torchvision.transforms.functional import gaussian_blur
 
 from bench.errors import ConfigurationError
 
-BLUR_KERNEL, BLUR_SIGMA = 11, 5.0
+BLUR_SIDE, BLUR_SIGMA = 11, 5.0
 """Of the image that insertion starts from; in pixels. The authors' own: https://github.com/eclique/RISE."""
 
 
@@ -47,13 +49,25 @@ def deletion(
     return _walk(classifier, images, blank, targets, maps, steps)
 
 
-def insertion(classifier: nn.Module, images: Tensor, targets: Tensor, maps: Tensor, *, steps: int = 224) -> Curves:
+def insertion(
+    classifier: nn.Module, images: Tensor, targets: Tensor, maps: Tensor, *, steps: int = 224, baseline: Tensor | float
+) -> Curves:
     """Probability of the target class as a blurred image gets its pixels back; a large area is good.
 
-    Arguments, result and errors are those of ``deletion``; the path starts from the image after a Gaussian blur.
+    Arguments, result and errors are those of ``deletion``; ``baseline`` is what lies around the image when it is
+    blurred.
     """
-    blurred = gaussian_blur(images, kernel_size=[BLUR_KERNEL] * 2, sigma=[BLUR_SIGMA] * 2)
-    return _walk(classifier, blurred, images, targets, maps, steps)
+    around = torch.as_tensor(baseline, dtype=images.dtype, device=images.device).expand_as(images)
+    return _walk(classifier, around + _blur(images - around), images, targets, maps, steps)
+
+
+def _blur(images: Tensor) -> Tensor:
+    """The authors' blur: a Gaussian folded back into its window, and zeros around the image."""
+    spot = np.zeros((BLUR_SIDE, BLUR_SIDE))
+    spot[BLUR_SIDE // 2, BLUR_SIDE // 2] = 1
+    kernel = torch.from_numpy(gaussian_filter(spot, BLUR_SIGMA)).to(images)
+    channels = images.shape[1]
+    return F.conv2d(images, kernel.expand(channels, 1, -1, -1), padding=BLUR_SIDE // 2, groups=channels)
 
 
 @torch.no_grad()

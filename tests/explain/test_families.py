@@ -9,19 +9,67 @@ from bench.explain.features import last_feature_layer, spatial_features
 
 SIDE = 128
 
-ANY_SIZE = """
-    cpubone_nano cs3darknet_focus_s csatv2 cspnext_tiny densenet121 dla46x_c dpn48b edgenext_xx_small
-    efficientvim_m1 efficientvit_b0 ese_vovnet19b_slim_dw fasternet_t0 fastvit_t8 ghostnet_050 hgnetv2_b0
-    hrnet_w18_small iformer_t inception_next_atto lcnetv2_small legacy_seresnet18 mobilenetv3_small_050
-    poolformerv2_s12 pvt_v2_b0 regnetx_002 resnest14d resnetv2_18 rexnet_100 shvit_s1 skresnet18 starnet_s050
-    test_convnext test_efficientnet test_mambaout test_nfnet test_resnet
-""".split()
-BUILT_FOR_A_SIZE = """
-    convit_tiny deit_tiny_patch16_224 efficientvit_m0 gcvit_xxtiny gmlp_ti16_224 levit_128s mixer_s32_224
-    mobilevit_xxs pit_ti_224 repvit_m1 sequencer2d_s swiftformer_xs swin_tiny_patch4_window7_224 test_byobnet
-    test_coatnet test_vit test_vit_relpos tnt_s_legacy_patch16_224 visformer_tiny vit_tiny_patch16_dinov3_qkvb
-    vit_tiny_r_s16_p8_224 xcit_nano_12_p8_224
-""".split()
+ANY_SIZE = [
+    "cpubone_nano",
+    "cs3darknet_focus_s",
+    "csatv2",
+    "cspnext_tiny",
+    "densenet121",
+    "dla46x_c",
+    "dpn48b",
+    "edgenext_xx_small",
+    "efficientvim_m1",
+    "efficientvit_b0",
+    "ese_vovnet19b_slim_dw",
+    "fasternet_t0",
+    "fastvit_t8",
+    "ghostnet_050",
+    "hgnetv2_b0",
+    "hrnet_w18_small",
+    "iformer_t",
+    "inception_next_atto",
+    "lcnetv2_small",
+    "legacy_seresnet18",
+    "mobilenetv3_small_050",
+    "poolformerv2_s12",
+    "pvt_v2_b0",
+    "regnetx_002",
+    "resnest14d",
+    "resnetv2_18",
+    "rexnet_100",
+    "shvit_s1",
+    "skresnet18",
+    "starnet_s050",
+    "test_convnext",
+    "test_efficientnet",
+    "test_mambaout",
+    "test_nfnet",
+    "test_resnet",
+]
+BUILT_FOR_A_SIZE = [
+    "convit_tiny",
+    "deit_tiny_patch16_224",
+    "efficientvit_m0",
+    "gcvit_xxtiny",
+    "gmlp_ti16_224",
+    "levit_128s",
+    "mixer_s32_224",
+    "mobilevit_xxs",
+    "pit_ti_224",
+    "repvit_m1",
+    "sequencer2d_s",
+    "swiftformer_xs",
+    "swin_tiny_patch4_window7_224",
+    "test_byobnet",
+    "test_coatnet",
+    "test_vit",
+    "test_vit_relpos",
+    "tnt_s_legacy_patch16_224",
+    "visformer_tiny",
+    "vit_tiny_patch16_dinov3_qkvb",
+    "vit_tiny_r_s16_p8_224",
+    "xcit_nano_12_p8_224",
+]
 
 
 def test_there_are_at_least_forty_families():
