@@ -129,6 +129,24 @@ def check_zero_gradients(zero_share: NDArray[np.floating], *, limit: float = 0.5
     )
 
 
+def check_adaptive_gradient(naive_correct: Flags, adaptive_correct: Flags, *, slack: float = 0.0) -> SelfCheck:
+    """A defense withstands an attack that sees through it as well as one that does not (Athalye et al. 2018).
+
+    Args:
+        naive_correct: ``(N,)`` correct under an attack by the defense's own gradient.
+        adaptive_correct: ``(N,)`` correct under the same attack with a straight-through (BPDA) or averaged (EOT) one.
+        slack: difference in accuracy that is tolerated.
+    """
+    _same_length(naive_correct, adaptive_correct)
+    naive, adaptive = float(naive_correct.mean()), float(adaptive_correct.mean())
+    figures = (
+        f"{_percent(naive)} withstand the attack by the defense's own gradient, {_percent(adaptive)} an adaptive one"
+    )
+    if adaptive >= naive - slack:
+        return SelfCheck("adaptive_gradient", True, figures)
+    return SelfCheck("adaptive_gradient", False, f"{figures}: the difference is gradient masking, not robustness")
+
+
 def check_noise_control(attack_correct: Flags, noise_correct: Flags) -> SelfCheck:
     """The attack does more than random noise of the same size.
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from bench.attacks.result import rounding_allowance
 from bench.attacks.self_checks import (
     SelfCheck,
+    check_adaptive_gradient,
     check_black_box,
     check_epsilon_zero,
     check_in_ball,
@@ -20,7 +22,7 @@ from bench.attacks.self_checks import (
     check_zero_gradients,
 )
 from bench.records import Condition
-from bench.reports.subjects import CLEAN, Subject, Variant, describe_condition
+from bench.reports.subjects import CLEAN, Subject, Variant, describe_condition, protocol_of
 
 COLUMNS = ["label", "classifier", "attack", "condition", "strength", "check", "passed", "message"]
 BLACK_BOX = ("square", "hop_skip_jump", "boundary")
@@ -46,6 +48,8 @@ class Finding(NamedTuple):
 
 def self_check_table(subjects: Sequence[Subject]) -> pd.DataFrame:
     """One row a subject, attack, condition and check; ``strength`` is NaN where a check is over all epsilons."""
+    found_by_subject = [(subject, found) for subject in subjects for check in _CHECKS for found in check(subject)]
+    found_by_subject += [pair for subject in subjects for pair in _adaptive_gradient(subject, subjects)]
     rows = [
         {
             "label": subject.label,
@@ -57,9 +61,7 @@ def self_check_table(subjects: Sequence[Subject]) -> pd.DataFrame:
             "passed": found.check.passed,
             "message": found.check.message,
         }
-        for subject in subjects
-        for compute in _CHECKS
-        for found in compute(subject)
+        for subject, found in found_by_subject
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -175,6 +177,25 @@ def _noise_control(subject: Subject) -> Iterator[Finding]:
             condition = _complete(subject, attack)[epsilon]
             noise = controls[variant.parameters["norm"], epsilon]
             yield Finding(attack, condition, check_noise_control(subject.correct(attack, condition), noise))
+
+
+def _adaptive_gradient(naive: Subject, subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Finding]]:
+    """A defended classifier attacked by the defense's own gradient, against the same one attacked adaptively."""
+    if "gradient=naive" not in naive.spec.defense:
+        return
+    wanted = replace(naive.spec, defense=naive.spec.defense.replace("gradient=naive", "gradient=adaptive"))
+    for adaptive in subjects:
+        if protocol_of(adaptive.spec) != protocol_of(wanted):
+            continue
+        for attack, variant in naive.attacks.items():
+            other = adaptive.attacks.get(attack)
+            if other is None or (other.version, other.parameters) != (variant.version, variant.parameters):
+                continue
+            shared = _complete(naive, attack).keys() & _complete(adaptive, attack).keys()
+            for epsilon in sorted(shared - {0.0}):
+                condition = _complete(naive, attack)[epsilon]
+                both = naive.correct(attack, condition), adaptive.correct(attack, condition)
+                yield naive, Finding(attack, condition, check_adaptive_gradient(*both, slack=SLACK))
 
 
 _CHECKS: Sequence[Callable[[Subject], Iterator[Finding]]] = (

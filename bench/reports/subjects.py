@@ -119,7 +119,7 @@ def read_subjects(store: Store) -> list[Subject]:
         raise DataError(f"the store {store.root} is empty: run a sweep first, e.g. python run.py")
     groups: dict[tuple[object, ...], list[StoredCell]] = {}
     for cell in cells:
-        groups.setdefault(_protocol(cell.spec), []).append(cell)
+        groups.setdefault(protocol_of(cell.spec), []).append(cell)
     return _with_labels([_subject(group, store) for group in groups.values()])
 
 
@@ -143,7 +143,8 @@ def describe_epsilon(attack: str, epsilon: float) -> str:
     return f"epsilon {epsilon * 255:.4g}/255" if 0 < epsilon <= 0.25 else f"epsilon {epsilon:g}"
 
 
-def _protocol(spec: RunSpec) -> tuple[object, ...]:
+def protocol_of(spec: RunSpec) -> tuple[object, ...]:
+    """What all cells of one row of the leaderboard share."""
     return (
         spec.classifier,
         spec.weights_digest,
@@ -178,8 +179,8 @@ def _with_labels(subjects: list[Subject]) -> list[Subject]:
     def unique(labels: list[str]) -> bool:
         return len(set(labels)) == len(labels)
 
-    labels = [subject.spec.classifier for subject in subjects]
-    for part in ("dataset", "defense", "crop", "precision", "weights_digest", "dataset_digest", "seed"):
+    labels = [" · ".join(filter(None, (subject.spec.classifier, subject.spec.defense))) for subject in subjects]
+    for part in ("dataset", "crop", "precision", "weights_digest", "dataset_digest", "seed"):
         if unique(labels):
             break
         values = [str(getattr(subject.spec, part)) for subject in subjects]

@@ -1,0 +1,199 @@
+"""What a report says of an adversarial evaluation: planted faults are flagged, tables are as worked by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.records import Condition, Outcomes
+from bench.reports.attacks import (
+    distance_table,
+    epsilon_table,
+    query_table,
+    robust_accuracy_curves,
+    stage_table,
+    transfer_table,
+)
+from bench.reports.protocols import with_protocols
+from bench.reports.self_checks import self_check_table
+from bench.reports.subjects import read_subjects
+from bench.reports.write import write_report
+from bench.results import Store
+
+N = 10
+
+
+def parameters(attack, *, norm="linf", minimal_norm=False, target="", **options):
+    return {"attack": attack, "norm": norm, "minimal_norm": minimal_norm, "target": target, "options": options}
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(str(tmp_path / "store"))
+
+
+@pytest.fixture
+def put(store, make_spec, provenance):
+    """Store one cell of ten images of which the first ``n_correct`` are right."""
+
+    def write(benchmark, strength, n_correct, params=None, *, condition=None, started=None, defense="", **columns):
+        labels = np.zeros(N, dtype=np.int64)
+        fell = np.arange(N) >= n_correct
+        extra = {}
+        if params is not None:
+            extra = {
+                "distance": np.full(N, float(strength)),
+                "success": fell,
+                "queries": np.full(N, 5),
+                "zero_gradient": np.zeros(N, dtype=np.float32),
+                "stage": np.where(fell, benchmark, ""),
+            }
+        spec = make_spec(
+            n_images=N,
+            benchmark=benchmark,
+            condition=condition or Condition(benchmark, strength),
+            parameters=params or {},
+            defense=defense,
+        )
+        ids = np.array([f"image_{i}" for i in range(N)])
+        outcomes = Outcomes(ids, labels, labels + fell, np.full(N, 0.5, np.float32), {**extra, **columns})
+        store.write_part(spec, outcomes, 0, provenance)
+
+    return write
+
+
+def subjects(store):
+    return with_protocols(read_subjects(store))
+
+
+def failed(store):
+    checks = self_check_table(subjects(store))
+    return set(checks.loc[~checks["passed"].astype(bool), "check"])
+
+
+def test_a_sound_run_raises_no_flag(store, put):
+    put("clean", 0, 9)
+    for attack, counts in {"pgd": (9, 4, 1), "noise": (9, 9, 8)}.items():
+        for epsilon, n_correct in zip((0, 1 / 255, 4 / 255), counts, strict=True):
+            put(attack, epsilon, n_correct, parameters({"pgd": "pgd_linf", "noise": "noise_linf"}[attack]))
+    put("square", 4 / 255, 3, parameters("square"))
+    checks = self_check_table(subjects(store))
+    assert checks["passed"].all(), checks["message"].tolist()
+    assert set(checks["check"]) == {
+        "epsilon_zero", "in_ball", "monotone_in_epsilon", "black_box", "zero_gradients", "noise_control"
+    }  # fmt: skip
+
+
+def test_an_attack_path_that_shows_other_images_is_flagged(store, put):
+    put("clean", 0, 9)
+    put("fgsm", 0, 7, parameters("fgsm"))
+    assert failed(store) == {"epsilon_zero"}
+
+
+def test_a_perturbation_outside_its_ball_is_flagged(store, put):
+    put("pgd", 4 / 255, 1, parameters("pgd_linf"), distance=np.full(N, 5 / 255))
+    assert failed(store) == {"in_ball"}
+
+
+def test_robust_accuracy_that_rises_with_epsilon_is_flagged_but_for_one_step(store, put):
+    for attack in ("pgd_linf", "fgsm"):
+        put(attack, 1 / 255, 2, parameters(attack))
+        put(attack, 4 / 255, 6, parameters(attack))
+    checks = self_check_table(subjects(store))
+    assert checks.loc[~checks["passed"].astype(bool), "attack"].tolist() == ["pgd_linf"]
+
+
+def test_more_steps_that_help_the_classifier_are_flagged(store, put):
+    put("pgd", 4 / 255, 2, parameters("pgd_linf", steps=10))
+    put("pgd", 4 / 255, 6, parameters("pgd_linf", steps=40))
+    assert failed(store) == {"monotone_in_steps"}
+
+
+def test_a_black_box_that_beats_the_gradient_is_flagged(store, put):
+    put("pgd", 4 / 255, 6, parameters("pgd_linf"))
+    put("square", 4 / 255, 2, parameters("square"))
+    assert failed(store) == {"black_box"}
+
+
+def test_vanished_gradients_are_flagged(store, put):
+    put("pgd", 4 / 255, 6, parameters("pgd_linf"), zero_gradient=np.ones(N, dtype=np.float32))
+    assert failed(store) == {"zero_gradients"}
+
+
+def test_an_attack_no_stronger_than_noise_is_flagged(store, put):
+    put("pgd", 4 / 255, 8, parameters("pgd_linf"))
+    put("noise", 4 / 255, 7, parameters("noise_linf"))
+    assert failed(store) == {"noise_control"}
+
+
+def test_a_defense_that_only_hides_its_gradient_is_flagged_beside_its_adaptive_figure(store, put, tmp_path):
+    for gradient, n_correct in {"naive": 8, "adaptive": 2}.items():
+        defense = f"jpeg(quality=75, gradient={gradient})"
+        put("clean", 0, 9, defense=defense)
+        put("pgd", 4 / 255, n_correct, parameters("pgd_linf"), defense=defense)
+    checks = self_check_table(subjects(store)).set_index("check").loc["adaptive_gradient"]
+    assert not checks["passed"]
+    assert "80.0 %" in checks["message"]
+    assert "20.0 %" in checks["message"]
+    assert "gradient=naive" in checks["label"]
+    write_report(store, tmp_path / "report")
+    page = (tmp_path / "report" / "leaderboard.html").read_text()
+    assert "gradient masking, not robustness" in page
+    assert "gradient=adaptive" in page
+    assert 'class="flag"' in page
+
+
+def test_smallest_perturbations_by_hand(store, put):
+    distance = np.array([0.0, 0.1, 0.3, 0.6, np.inf, 2.0, 0.9, 0.95, 0.2, 0.25])
+    put("clean", 0, 9)
+    put("ddn", 1.0, 1, parameters("ddn", norm="l2", minimal_norm=True), distance=distance)
+    table = distance_table(subjects(store))
+    assert table["n_attacked"].unique().tolist() == [9], "the image that was wrong without an attack is left out"
+    assert table["share"].sum() == pytest.approx(7 / 9)
+    assert table["beyond"].unique() == pytest.approx([2 / 9])
+    curve = robust_accuracy_curves(subjects(store)).set_index("strength")["accuracy"]
+    assert curve[0.0] == 0.9
+    assert curve[0.5] == pytest.approx(5 / N), "0.6, inf, 2.0, 0.9 and 0.95 lie beyond 0.5"
+    assert curve[1.0] == pytest.approx(2 / N)
+
+
+def test_query_curve_by_hand(store, put):
+    stage = np.array(["clean", "square", "square", "", *["square"] * 6])
+    columns = {"queries": np.array([0, 1, 10, 100, *[50] * 6]), "success": stage != "", "stage": stage}
+    put("square", 4 / 255, 1, parameters("square"), **columns)
+    curve = query_table(subjects(store)).set_index("queries")["success"]
+    assert curve[1] == pytest.approx(1 / 9)
+    assert curve[curve.index < 10].iloc[-1] == pytest.approx(1 / 9)
+    assert curve[(curve.index >= 10) & (curve.index < 50)].unique() == pytest.approx([2 / 9])
+    assert curve[100] == pytest.approx(8 / 9), "one image withstood all 100"
+    assert (curve.diff().dropna() >= 0).all()
+
+
+def test_epsilons_stages_and_transfer_by_hand(store, put):
+    put("clean", 0, 8)
+    stage = np.array([*["apgd-ce"] * 4, *["square"] * 2, *["clean"] * 2, "", ""])
+    put("autoattack", 0.5, 2, parameters("autoattack", norm="l2"), stage=stage)
+    put("transfer", 4 / 255, 6, condition=Condition("lite0#abc", 4 / 255))
+    row = epsilon_table(subjects(store)).iloc[0]
+    assert (row["norm"], row["epsilon"], row["robust_accuracy"]) == ("l2", 0.5, 0.2)
+    assert row["attack_success"] == pytest.approx(6 / 8)
+    stages = stage_table(subjects(store)).set_index("stage")["images"].to_dict()
+    assert stages == {"apgd-ce": 4, "square": 2, "clean": 2, "withstood": 2}
+    row = transfer_table(subjects(store)).iloc[0]
+    assert (row["surrogate"], row["robust_accuracy"]) == ("lite0", 0.6)
+    assert row["transfer_success"] == pytest.approx(2 / 8)
+
+
+def test_the_page_of_every_kind_of_attack(store, put, tmp_path):
+    put("clean", 0, 9)
+    put("pgd", 4 / 255, 1, parameters("pgd_linf"))
+    put("one_pixel", 1, 8, parameters("one_pixel", norm="pixels"))
+    put("ddn", 1.0, 1, parameters("ddn", norm="l2", minimal_norm=True), distance=np.linspace(0.1, 1, N))
+    put("transfer", 4 / 255, 6, condition=Condition("lite0#abc", 4 / 255))
+    write_report(store, tmp_path / "report")
+    page = (tmp_path / "report" / "leaderboard.html").read_text()
+    for heading in ("Robust accuracy against epsilon", "Smallest perturbations (L2)", "Success against queries"):
+        assert heading in page
+    assert "Transfer attacks" in page
+    assert "One-pixel at 1 pixel" in page
+    assert "ddn robust accuracy" in page
+    assert pd.read_csv(tmp_path / "report" / "leaderboard.csv")["one_pixel_epsilon"].tolist() == [1.0]
