@@ -93,7 +93,7 @@ def decision_makers(store: Store, subjects: Sequence[Subject]) -> list[DecisionM
             if cell_id not in seen:
                 seen.add(cell_id)
                 makers.append(DecisionMaker(subject.label, CLASSIFIER, subject.outcomes(BENCHMARK, CONDITION)))
-    return sorted(makers, key=lambda maker: KINDS.index(maker.kind))
+    return sorted(makers, key=lambda maker: (KINDS.index(maker.kind), maker.label))
 
 
 def decision_tables(makers: Sequence[DecisionMaker]) -> DecisionTables | None:

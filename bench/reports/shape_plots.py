@@ -6,7 +6,7 @@ import pandas as pd
 from bench.data.categories import CATEGORIES
 from bench.reports.page import Plot
 from bench.reports.plots import PALETTE
-from bench.reports.shape_bias import HUMAN, DecisionTables, consistency_sentences
+from bench.reports.shape_bias import CLASSIFIER, HUMAN, NETWORK, DecisionTables, consistency_sentences
 
 HUMAN_COLOUR = "#A51E37"
 """The red of the published plots."""
@@ -94,7 +94,7 @@ def against_plot(board: pd.DataFrame, column: str) -> alt.TopLevelMixin:
     """
     names = [f"{name}{end}" for name in (column, "shape_bias") for end in ("", "_low", "_high")]
     rows = board.reset_index()[["label", *names]].dropna().round(5)
-    colour, shape = _decision_makers(rows.rename(columns={"label": "decision_maker"}).assign(kind=""), "label")
+    colour, shape = _decision_makers(rows.rename(columns={"label": "decision_maker"}).assign(kind=CLASSIFIER), "label")
     share = column == "clean_accuracy"
     axis = alt.Axis(format="%") if share else alt.Axis()
     title = "clean accuracy" if share else "mCE (lower is better)"
@@ -151,10 +151,10 @@ def consistency_plot(pairs: pd.DataFrame) -> alt.TopLevelMixin:
 
 def _decision_makers(rows: pd.DataFrame, field: str = "decision_maker") -> tuple[alt.Color, alt.Shape]:
     """Colour and marker of each: humans are red circles, everyone else has a colour and a marker of their own."""
-    names = rows["decision_maker"].tolist()
-    humans = [kind == HUMAN for kind in rows["kind"]]
-    others = iter(range(len(names)))
-    places = [None if human else next(others) for human in humans]
+    names, kinds = rows["decision_maker"].tolist(), dict(zip(rows["decision_maker"], rows["kind"], strict=True))
+    # classifiers by name, as in the other plots, so that each has one colour throughout; networks after them
+    others = sorted((name for name in names if kinds[name] != HUMAN), key=lambda name: (kinds[name] == NETWORK, name))
+    places = [others.index(name) if name in others else None for name in names]
     colours = [HUMAN_COLOUR if place is None else PALETTE[place % len(PALETTE)] for place in places]
     shapes = ["circle" if place is None else SHAPES[place % len(SHAPES)] for place in places]
     title = "decision maker" if field == "decision_maker" else "classifier"
