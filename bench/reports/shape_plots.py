@@ -20,6 +20,7 @@ def cue_conflict_plots(tables: DecisionTables | None, board: pd.DataFrame) -> li
     note = (
         "Markers are one category of shape each; lines are pooled over all conflicting images. Left is shape, right is"
         " texture. A classifier sees its own normalisation."
+        f" Images whose cues agree are left out: {_left_out(tables.shape_bias)}."
     )
     plots = [Plot("Shape bias by category", note, category_plot(tables.shape_bias))]
     for column, title in (("clean_accuracy", "clean accuracy"), ("mean_corruption_error", "mCE")):
@@ -29,7 +30,15 @@ def cue_conflict_plots(tables: DecisionTables | None, board: pd.DataFrame) -> li
         note = "Cohen's kappa of being right (the shape is right): 1 = the same errors, 0 = as independent ones."
         note = " ".join([note, *consistency_sentences(tables.error_consistency)])
         plots.append(Plot("Error consistency", note, consistency_plot(tables.error_consistency)))
+        note = "One point a pair. On the line, they agree in being right or wrong as often as independent ones would."
+        plots.append(Plot("Observed against expected consistency", note, observed_plot(tables.error_consistency)))
     return plots
+
+
+def _left_out(shape_bias: pd.DataFrame) -> str:
+    """``80 of 1280``, once for each set of images."""
+    sets = shape_bias[["n", "n_conflict"]].dropna().astype(int).drop_duplicates().to_numpy().tolist()
+    return ", ".join(f"{n - n_conflict} of {n}" for n, n_conflict in sets)
 
 
 def category_plot(shape_bias: pd.DataFrame) -> alt.TopLevelMixin:
@@ -146,6 +155,35 @@ def consistency_plot(pairs: pd.DataFrame) -> alt.TopLevelMixin:
     )
     side = alt.Step(44)
     chart: alt.LayerChart = (cells + text).properties(width=max(44 * len(order), 180), height=side)
+    return chart
+
+
+def observed_plot(pairs: pd.DataFrame) -> alt.TopLevelMixin:
+    """Observed against expected consistency of each pair (Geirhos et al. 2020, figure 1).
+
+    Args:
+        pairs: ``DecisionTables.error_consistency``.
+    """
+    rows = pairs[["first", "second", "observed", "expected", "kappa"]].dropna().round(4)
+    kinds = (pairs["first_kind"] + " and " + pairs["second_kind"]).loc[rows.index]
+    scale = alt.Scale(domain=[0, 1])
+    points = (
+        alt.Chart(rows.assign(pair=kinds))
+        .mark_point(filled=True, size=90, opacity=0.9)
+        .encode(
+            x=alt.X("expected:Q", title="expected consistency", scale=scale, axis=alt.Axis(format="%")),
+            y=alt.Y("observed:Q", title="observed consistency", scale=scale, axis=alt.Axis(format="%")),
+            color=alt.Color("pair:N", title=None, scale=alt.Scale(range=PALETTE), legend=alt.Legend(symbolOpacity=1)),
+            tooltip=[
+                alt.Tooltip("first:N"),
+                alt.Tooltip("second:N"),
+                *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("observed", "expected", "kappa")),
+            ],
+        )
+    )
+    chance = pd.DataFrame({"expected": [0, 1], "observed": [0, 1]})
+    line = alt.Chart(chance).mark_line(strokeDash=[4, 4], color="#888").encode(x="expected:Q", y="observed:Q")
+    chart: alt.LayerChart = (line + points).properties(width=400, height=360)
     return chart
 
 

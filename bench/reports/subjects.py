@@ -191,7 +191,11 @@ def _subject(cells: Sequence[StoredCell], guests: Sequence[StoredCell], store: S
     for (benchmark, version, _), held in variants.items():
         variant = Variant(version, _variant_parameters(next(iter(held.values())).spec), held)
         by_benchmark.setdefault(benchmark, []).append(variant)
-    ranked = {name: sorted(held, key=lambda variant: variant.rank) for name, held in by_benchmark.items()}
+    # what was run on the row's own images stands before a guest of the same name
+    ranked = {
+        name: sorted(held, key=lambda variant: ("categories" not in variant.parameters, *variant.rank))
+        for name, held in by_benchmark.items()
+    }
     newest = {name: held[-1] for name, held in ranked.items()}
     older = [(name, variant) for name, held in ranked.items() for variant in held[:-1]]
     last = max(cells, key=lambda cell: cell.provenance.started)

@@ -13,7 +13,7 @@ from bench.records import Condition, Outcomes
 from bench.reports import write_report
 from bench.reports.protocols import with_protocols
 from bench.reports.shape_bias import consistency_sentences, decision_makers, decision_tables
-from bench.reports.shape_plots import category_plot, consistency_plot
+from bench.reports.shape_plots import category_plot, consistency_plot, observed_plot
 from bench.reports.subjects import read_subjects
 from bench.results import Store
 
@@ -180,10 +180,31 @@ def test_the_plots_show_every_decision_maker(store, decide, clean, tmp_path):
     }
     lines = {row["decision_maker"]: row["bias"] for row in rows if "category" not in row}
     assert lines == {"subject-01": 1, HOSTILE: 0.5}
+    points = [row for rows in observed_plot(tables.error_consistency).to_dict()["datasets"].values() for row in rows]
+    [pair] = [row for row in points if "pair" in row]
+    # right: 0 1 1 0 0 1 and 1 1 1 0 1 1
+    assert pair["pair"] == "human and classifier"
+    assert pair["observed"] == pytest.approx(4 / 6, abs=1e-4)
+    assert pair["expected"] == pytest.approx(1 / 2 * 5 / 6 + 1 / 2 * 1 / 6, abs=1e-4)
     matrix = json.dumps(consistency_plot(tables.error_consistency).to_dict())
     assert matrix.count('"first": "subject-01"') == 1
     write_report(store, tmp_path / "report")
-    assert HOSTILE not in (tmp_path / "report" / "leaderboard.html").read_text()
+    page = (tmp_path / "report" / "leaderboard.html").read_text()
+    assert HOSTILE not in page
+    assert "Images whose cues agree are left out: 1 of 6." in page
+
+
+def test_a_guest_does_not_take_the_place_of_what_was_run_on_the_rows_own_images(
+    store, make_spec, make_outcomes, provenance
+):
+    condition = Condition("low_pass", 3)
+    changes = {"classifier": "net", "benchmark": "parametric", "condition": condition}
+    store.write_part(make_spec(**changes), make_outcomes(0, 10), 0, provenance)
+    guest = make_spec(**changes, parameters={"categories": "imagenet"}, dataset="edges")
+    store.write_part(guest, make_outcomes(0, 10, seed=1), 0, replace(provenance, started="2026-02-01T00:00:00+00:00"))
+    [subject] = read_subjects(store)
+    assert subject.correct("parametric", condition).all()
+    assert [variant.parameters["dataset"] for _, variant in subject.older] == ["edges"]
 
 
 def test_sister_sets_say_what_was_decided_among(store, make_spec, make_outcomes, provenance, clean, tmp_path):
@@ -197,7 +218,7 @@ def test_sister_sets_say_what_was_decided_among(store, make_spec, make_outcomes,
     )
     low_pass = make_spec(classifier="net", benchmark="parametric", condition=Condition("low_pass", 3))
     for spec, seed in ((edges, 0), (low_pass, 1)):
-        store.write_part(spec, make_outcomes(0, 10, seed=seed), 0, replace(provenance))
+        store.write_part(spec, make_outcomes(0, 10, seed=seed), 0, provenance)
     write_report(store, tmp_path / "report")
     table = pd.read_csv(tmp_path / "report" / "sister_sets.csv")
     found = table[["benchmark", "dataset", "decision", "condition", "strength", "accuracy"]].to_numpy().tolist()
