@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+import timm
 import torch
 from PIL import Image
 
@@ -14,6 +15,7 @@ from bench.benchmarks.sixteen_way import SixteenWay, category_scores, judge_cate
 from bench.data import CropRecipe
 from bench.data.categories import CATEGORIES, CategoryMap, imagenet_categories
 from bench.errors import DataError
+from bench.models import ModelConfig, load_classifier
 
 
 def batch(*image_ids, labels):
@@ -130,3 +132,29 @@ def test_the_identity_holds_what_the_map_says_and_not_where_it_lies(toy_map, tmp
     copy.write_text("cat,0\ndog,1\ntruck,2\n")
     assert CueConflict(class_map=toy_map).parameters() == CueConflict(class_map=str(copy)).parameters()
     assert CueConflict().parameters() == {"categories": "imagenet"}
+
+
+@pytest.mark.shared_data
+def test_decisions_of_a_real_network_equal_a_plain_pipeline(shared_data):
+    """lite0 by hand: PIL, timm and NumPy, and nothing of ours but the loaded network."""
+    classifier = load_classifier(ModelConfig(name="lite0"))
+    published = json.loads((shared_data / "sixteen_categories.json").read_text())["categories"]
+    config = timm.data.resolve_model_data_config(classifier.network)
+    mean, std = (np.array(config[name], dtype=np.float32) for name in ("mean", "std"))
+    files = sorted((shared_data / "cue_conflict").rglob("*.png"))[::29]
+    pixels = np.stack([np.asarray(Image.open(file).convert("RGB")) for file in files])
+    with torch.no_grad():
+        inputs = torch.from_numpy((pixels.astype(np.float32) / 255 - mean) / std).permute(0, 3, 1, 2)
+        probabilities = classifier.network(inputs).double().softmax(dim=1).numpy()
+    means = np.stack([probabilities[:, columns].mean(axis=1) for columns in published.values()], axis=1)
+    by_hand = [list(published)[place] for place in means.argmax(axis=1)]
+
+    benchmark = CueConflict()
+    recipe = benchmark.recipe(classifier.crop)
+    shown = Batch(
+        torch.from_numpy(np.stack([recipe(Image.open(file)) for file in files])),
+        torch.tensor([CATEGORIES.index(file.parent.name) for file in files]),
+        np.array([f"{file.parent.name}/{file.name}" for file in files]),
+    )
+    outcomes = benchmark.run(classifier, shown, benchmark.conditions()[0], seed=0)
+    assert outcomes.extra["decision"].tolist() == by_hand
