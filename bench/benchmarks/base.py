@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bench.data import Crops
+from bench.data import CropRecipe, Crops
 from bench.errors import DataError
 from bench.records import Condition, Outcomes, Parameter
 
@@ -81,6 +81,15 @@ class Benchmark(ABC):
             condition: one of ``conditions()``.
             seed: the sweep's seed.
         """
+
+    @property
+    def label_space(self) -> str:
+        """What its images must be labelled with: ``classes`` (logit columns), or the 16 ``categories``."""
+        return "classes"
+
+    def recipe(self, crop: CropRecipe) -> CropRecipe:
+        """How its images are resized and cropped: the classifier's own way, unless a protocol says otherwise."""
+        return crop
 
     def check(self) -> None:  # noqa: B027  # a hook that most benchmarks leave empty
         """Refuse, before any work, what cannot be run: missing folders, say."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from bench.data.categories import CATEGORY_NUMBERS
 from bench.data.cifar10 import check_cifar10, load_cifar10
 from bench.data.dataset import Dataset, balanced_subset
 from bench.data.folder import check_folder, load_folder
@@ -19,7 +20,8 @@ class DataConfig:
     name: str | None = None
     """What reports call the dataset; the last part of ``root`` when left out."""
     source: str = "folder"
-    """``folder``, ``samples``, ``cifar10``, or a timm reader: ``tar``, ``hfds``, ``wds``, ``tfds``."""
+    """``folder``, ``categories`` (16 folders named after the categories of Geirhos et al.), ``samples``,
+    ``cifar10``, or a timm reader: ``tar``, ``hfds``, ``wds``, ``tfds``."""
     root: str | None = None
     """Folder of class folders, tar file, or the reader's data folder."""
     dataset: str | None = None
@@ -52,6 +54,15 @@ def _no_check(config: DataConfig) -> None:
     del config
 
 
+def _check_categories(config: DataConfig) -> None:
+    if config.class_map is not None:
+        raise ConfigurationError(
+            "data.class_map means nothing to data.source=categories: the benchmark's own class_map says which classes"
+            " make up a category"
+        )
+    check_folder(config.root, None)
+
+
 SOURCES: Mapping[str, _Source] = {
     "folder": _Source(
         lambda config: load_folder(_name(config), str(config.root), config.class_map),
@@ -60,6 +71,10 @@ SOURCES: Mapping[str, _Source] = {
     "cifar10": _Source(
         lambda config: load_cifar10(_name(config), str(config.root), config.split, config.class_map),
         lambda config: check_cifar10(config.root, config.split, config.class_map),
+    ),
+    "categories": _Source(
+        lambda config: load_folder(_name(config), str(config.root), None, categories=CATEGORY_NUMBERS),
+        _check_categories,
     ),
     "samples": _Source(lambda config: load_samples(_name(config)), _no_check),
     **{

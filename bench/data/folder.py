@@ -2,13 +2,14 @@
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from bench.data.dataset import Dataset
-from bench.data.label_spaces import class_columns, read_class_map
+from bench.data.label_spaces import class_columns, look_up_classes, read_class_map
 from bench.errors import ConfigurationError, DataError, nearest_names
 
 
@@ -37,8 +38,14 @@ def check_folder(root: str | None, class_map: str | None) -> None:
         read_class_map(class_map)
 
 
-def load_folder(name: str, root: str, class_map: str | None) -> Dataset:
+def load_folder(name: str, root: str, class_map: str | None, *, categories: Mapping[str, int] | None = None) -> Dataset:
     """The images of ``root/<class>/**``, by class name and path; hidden files are left out.
+
+    Args:
+        name: of the dataset.
+        root: holds a folder a class.
+        class_map: file with the logit column of each class folder.
+        categories: the label of each folder, where the folders are categories and not classes of a label space.
 
     Raises:
         ConfigurationError: a class folder whose class is unknown.
@@ -47,7 +54,10 @@ def load_folder(name: str, root: str, class_map: str | None) -> Dataset:
     folders = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith("."))
     if not folders:
         raise DataError(f"{root} has no class folders: expected {root}/<class>/<image>")
-    columns = class_columns(folders, class_map, where=root)
+    if categories is None:
+        columns = class_columns(folders, class_map, where=root)
+    else:
+        columns = look_up_classes(folders, categories, where=root, kind="the 16 categories")
     digest = hashlib.blake2b(digest_size=16)
     paths: list[str] = []
     labels: list[int] = []

@@ -77,10 +77,22 @@ def class_columns(names: Sequence[str], class_map: str | None, *, where: str) ->
     else:
         known = {wnid: column for column, wnid in enumerate(imagenet_wnids())}
         kind = "ImageNet's wnids"
+    hint = None if class_map else "give data.class_map=FILE for other names"
+    return look_up_classes(names, known, where=where, kind=kind, hint=hint)
+
+
+def look_up_classes(
+    names: Sequence[str], known: Mapping[str, int], *, where: str, kind: str, hint: str | None = None
+) -> dict[str, int]:
+    """The number of each class name in ``known``, which messages call ``kind``.
+
+    Raises:
+        ConfigurationError: a name that is not there, with ``hint`` or the nearest names.
+    """
     for name in names:
         if name not in known:
-            hint = f"; {nearest_names(name, known)}" if class_map else "; give data.class_map=FILE for other names"
-            raise ConfigurationError(f"class {name!r} of {where} is not among {kind}{hint}")
+            advice = nearest_names(name, known) if hint is None else hint
+            raise ConfigurationError(f"class {name!r} of {where} is not among {kind}; {advice}")
     return {name: known[name] for name in names}
 
 

@@ -68,8 +68,7 @@ def bootstrap_columns(values: NDArray[np.float64], *, seed: int = 0, resamples: 
     n = len(values)
     if n == 1:
         return [Estimate(float(value), float("nan"), float("nan"), 1) for value in values[0]]
-    tail = _expanded_tail(n)
-    low, high = np.quantile(resampled, [tail, 1 - tail], axis=0)
+    low, high = expanded_interval(resampled, n)
     columns = zip(values.mean(axis=0), low, high, strict=True)
     return [Estimate(float(value), float(lower), float(upper), n) for value, lower, upper in columns]
 
@@ -94,6 +93,21 @@ def bootstrap_means(values: NDArray[np.float64], *, seed: int = 0, resamples: in
     counts = _counts(n, seed, resamples)
     blocks = [counts[start : start + BLOCK].astype(np.float64) @ values for start in range(0, resamples, BLOCK)]
     return np.concatenate(blocks) / n
+
+
+def expanded_interval(resampled: NDArray[np.float64], n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Ends of the expanded percentile interval (Hesterberg 2015) of resampled statistics.
+
+    Args:
+        resampled: ``(R, ...)`` the statistic of each resample.
+        n: images, at least 2.
+
+    Returns:
+        Low and high ends, ``(...)`` each.
+    """
+    tail = _expanded_tail(n)
+    low, high = np.quantile(resampled, [tail, 1 - tail], axis=0)
+    return low, high
 
 
 @lru_cache(maxsize=2)

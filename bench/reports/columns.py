@@ -16,8 +16,10 @@ from bench.metrics.corruption import (
     relative_mean_corruption_error,
 )
 from bench.metrics.estimates import bootstrap_mean, proportion
+from bench.metrics.shape_bias import cue_accuracy, shape_bias
 from bench.metrics.stability import mean_flip_probability
 from bench.records import Condition, Estimate
+from bench.reports.shape_bias import cue_trials
 from bench.reports.subjects import CLEAN, Subject, describe_condition
 
 
@@ -162,6 +164,24 @@ COLUMNS: tuple[Column, ...] = (
         "higher",
         _corruption_bar_accuracy,
         "corruption_bar",
+        always=False,
+    ),
+    Column(
+        "shape_bias",
+        "Shape bias",
+        "Cue conflict",
+        "higher",
+        lambda subject: shape_bias(cue_trials(subject)),
+        "cue_conflict",
+        always=False,
+    ),
+    Column(
+        "cue_accuracy",
+        "Cue accuracy",
+        "Cue conflict",
+        "higher",
+        lambda subject: cue_accuracy(cue_trials(subject)),
+        "cue_conflict",
         always=False,
     ),
 )

@@ -109,18 +109,22 @@ class Subject:
 
 
 def read_subjects(store: Store) -> list[Subject]:
-    """Every classifier and protocol in the store.
+    """Every classifier and protocol in the store; decision makers that were imported are no classifiers.
+
+    Outcomes on images of the 16 categories come from a dataset of their own: they join every other row of the same
+    classifier, and make one where there is none.
 
     Raises:
-        DataError: the store is empty.
+        DataError: the store is empty, or holds nothing that was run.
     """
-    cells = store.cells()
+    cells = [cell for cell in store.cells() if "decision_maker" not in cell.spec.parameters]
     if not cells:
         raise DataError(f"the store {store.root} is empty: run a sweep first, e.g. python run.py")
-    groups: dict[tuple[object, ...], list[StoredCell]] = {}
-    for cell in cells:
-        groups.setdefault(protocol_of(cell.spec), []).append(cell)
-    return _with_labels([_subject(group, store) for group in groups.values()])
+    homes, guests = _grouped(cells, guests=False), _grouped(cells, guests=True)
+    subjects = [_subject(group, _guests_of(group[0].spec, guests), store) for group in homes.values()]
+    housed = {_identity(group[0].spec) for group in homes.values()}
+    alone = [group for group in guests.values() if _identity(group[0].spec) not in housed]
+    return _with_labels([*subjects, *(_subject(group, [], store) for group in alone)])
 
 
 def describe_condition(benchmark: str, condition: Condition) -> str:
@@ -129,7 +133,9 @@ def describe_condition(benchmark: str, condition: Condition) -> str:
         return "the clean images"
     if benchmark in ("corruption", "corruption_bar"):
         return f"{condition.name} severity {condition.strength:g}"
-    if benchmark == "stability":
+    if benchmark == "parametric":
+        return f"{condition.name} {condition.strength:g}"
+    if benchmark == "stability" or condition.name in ("cue_conflict", "sixteen_way"):
         return condition.name
     if benchmark == "transfer":
         return f"surrogate {condition.name.partition('#')[0]}, {describe_epsilon('', condition.strength)}"
@@ -157,20 +163,54 @@ def protocol_of(spec: RunSpec) -> tuple[object, ...]:
     )
 
 
-def _subject(cells: list[StoredCell], store: Store) -> Subject:
-    variants: dict[tuple[str, str, str], dict[Condition, StoredCell]] = {}
+def _identity(spec: RunSpec) -> tuple[object, ...]:
+    return spec.classifier, spec.weights_digest, spec.defense, spec.precision, spec.seed
+
+
+def _is_guest(spec: RunSpec) -> bool:
+    return "categories" in spec.parameters
+
+
+def _grouped(cells: Sequence[StoredCell], *, guests: bool) -> dict[tuple[object, ...], list[StoredCell]]:
+    groups: dict[tuple[object, ...], list[StoredCell]] = {}
     for cell in cells:
+        if _is_guest(cell.spec) == guests:
+            groups.setdefault(protocol_of(cell.spec), []).append(cell)
+    return groups
+
+
+def _guests_of(home: RunSpec, guests: Mapping[tuple[object, ...], Sequence[StoredCell]]) -> list[StoredCell]:
+    return [cell for group in guests.values() for cell in group if _identity(cell.spec) == _identity(home)]
+
+
+def _subject(cells: Sequence[StoredCell], guests: Sequence[StoredCell], store: Store) -> Subject:
+    variants: dict[tuple[str, str, str], dict[Condition, StoredCell]] = {}
+    for cell in (*cells, *guests):
         parameters = replace(cell.spec, condition=Condition(""), benchmark="").to_json()
         variants.setdefault((cell.spec.benchmark, cell.spec.version, parameters), {})[cell.spec.condition] = cell
     by_benchmark: dict[str, list[Variant]] = {}
     for (benchmark, version, _), held in variants.items():
-        variant = Variant(version, next(iter(held.values())).spec.parameters, held)
+        variant = Variant(version, _variant_parameters(next(iter(held.values())).spec), held)
         by_benchmark.setdefault(benchmark, []).append(variant)
-    ranked = {name: sorted(held, key=lambda variant: variant.rank) for name, held in by_benchmark.items()}
+    # what was run on the row's own images stands before a guest of the same name
+    ranked = {
+        name: sorted(held, key=lambda variant: ("categories" not in variant.parameters, *variant.rank))
+        for name, held in by_benchmark.items()
+    }
     newest = {name: held[-1] for name, held in ranked.items()}
     older = [(name, variant) for name, held in ranked.items() for variant in held[:-1]]
     last = max(cells, key=lambda cell: cell.provenance.started)
     return Subject(last.spec, last.provenance, newest, older, store)
+
+
+def _variant_parameters(spec: RunSpec) -> Mapping[str, Parameter]:
+    """A guest's dataset is not the row's, so it is told with the parameters."""
+    own: dict[str, Parameter] = {
+        "dataset": spec.dataset,
+        "images": spec.n_images,
+        "dataset_digest": spec.dataset_digest,
+    }
+    return {**spec.parameters, **own} if _is_guest(spec) else spec.parameters
 
 
 def _with_labels(subjects: list[Subject]) -> list[Subject]:

@@ -24,6 +24,9 @@ from bench.reports.plots import (
 )
 from bench.reports.protocols import with_protocols
 from bench.reports.self_checks import self_check_table
+from bench.reports.shape_bias import decision_makers, decision_tables
+from bench.reports.shape_plots import cue_conflict_plots
+from bench.reports.sister_sets import sister_set_plots, sister_set_table
 from bench.reports.subjects import read_subjects
 from bench.reports.tables import (
     Leaderboard,
@@ -38,6 +41,9 @@ from bench.results import Store
 
 def write_report(store: Store, out_dir: Path) -> list[Path]:
     """Write ``leaderboard.{csv,md,html}``, a CSV file for each of its tables, and ``missing.csv``.
+
+    Where cue-conflict images were decided on, ``shape_bias.csv`` and ``error_consistency.csv`` come too, and
+    ``sister_sets.csv`` where category folders or parametric manipulations were.
 
     Args:
         store: read, never written.
@@ -68,6 +74,10 @@ def write_report(store: Store, out_dir: Path) -> list[Path]:
     plots = _plots(board, accuracies, corruptions, families) + attack_plots(
         robust_accuracy_curves(subjects), attacks["distances.csv"], attacks["queries.csv"], attacks["transfer.csv"]
     )
+    decisions = decision_tables(decision_makers(store, subjects))
+    plots += cue_conflict_plots(decisions, board.table)
+    sisters = sister_set_table(subjects)
+    plots += sister_set_plots(sisters)
     texts = {
         "leaderboard.csv": board.table.to_csv(index=False),
         "leaderboard.md": to_markdown(board),
@@ -78,6 +88,11 @@ def write_report(store: Store, out_dir: Path) -> list[Path]:
         "self_checks.csv": checks.to_csv(index=False),
         "missing.csv": missing.to_csv(index=False),
     }
+    if len(sisters):
+        texts["sister_sets.csv"] = sisters.to_csv(index=False)
+    if decisions is not None:
+        texts["shape_bias.csv"] = decisions.shape_bias.to_csv(index=False)
+        texts["error_consistency.csv"] = decisions.error_consistency.to_csv(index=False)
     for name, text in texts.items():
         (out_dir / name).write_text(text)
     return [out_dir / name for name in texts]

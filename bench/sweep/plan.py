@@ -46,7 +46,7 @@ def plan_cells(
             RunSpec(
                 classifier=classifier.name,
                 weights_digest=classifier.weights_digest,
-                crop=classifier.crop.key,
+                crop=benchmark.recipe(classifier.crop).key,
                 defense=defense,
                 dataset=crops.name,
                 dataset_digest=crops.digest,

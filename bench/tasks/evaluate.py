@@ -13,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from bench.benchmarks import Benchmark
-from bench.data import Crops, check_data
+from bench.data import Crops, DataConfig, check_data
 from bench.errors import ConfigurationError, DataError
 from bench.models import Classifier, check_model, defend, load_classifier
 from bench.models.fast import prepare_fast
@@ -58,9 +58,24 @@ def check(config: DictConfig) -> None:
     settings.runtime.torch_device()
     if settings.runtime.chunk < 1 or (settings.runtime.batch_size or 1) < 1:
         raise ConfigurationError("runtime.chunk and runtime.batch_size are at least 1")
-    for benchmark, data in settings.benchmarks.values():
+    for name, (benchmark, data) in settings.benchmarks.items():
         benchmark.check()
+        _check_images(config, name, settings, data)
+        if benchmark.label_space != ("categories" if data.source == "categories" else "classes"):
+            raise ConfigurationError(
+                f"benchmark {name!r} needs images labelled with {benchmark.label_space}, and data.source={data.source}"
+                " labels them otherwise: data.source=categories reads folders of the 16 categories"
+            )
+
+
+def _check_images(config: DictConfig, name: str, settings: Settings, data: DataConfig) -> None:
+    try:
         check_data(data)
+    except ConfigurationError as error:
+        if data is settings.data:
+            raise
+        own = "benchmark" if config.get("benchmark") is not None else f"benchmarks.{name}"
+        raise ConfigurationError(f"{name} has images of its own, set with {own}.data: {error}") from error
 
 
 def run(config: DictConfig) -> None:
@@ -115,9 +130,10 @@ def _open_suite(settings: Settings, classifier: Classifier) -> dict[str, tuple[B
     opened: dict[str, Crops] = {}
     suite = {}
     for name, (benchmark, data) in settings.benchmarks.items():
-        key = json.dumps(asdict(data), sort_keys=True)
+        recipe = benchmark.recipe(classifier.crop)
+        key = json.dumps([asdict(data), recipe.key], sort_keys=True)
         if key not in opened:
-            opened[key] = open_images(data, classifier.crop, settings.runtime)
+            opened[key] = open_images(data, recipe, settings.runtime)
         suite[name] = (benchmark, opened[key])
     return suite
 

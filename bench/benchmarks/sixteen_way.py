@@ -1,0 +1,129 @@
+"""Decisions among the 16 categories of Geirhos et al. (2018, 2019), and accuracy on folder sets that are named so."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from bench.benchmarks.base import Batch, Benchmark, judge
+from bench.data import CropRecipe
+from bench.data.categories import CATEGORIES, CATEGORY_NUMBERS, CategoryMap, imagenet_categories, read_category_map
+from bench.errors import DataError
+from bench.records import Condition, Outcomes, Parameter
+
+
+def category_scores(logits: Tensor, categories: CategoryMap) -> Tensor:
+    """Log of each category's **mean** softmax probability over its classes.
+
+    Not their sum or maximum: a category of many classes would win by their number (Geirhos et al. 2019; either moves
+    a network's shape bias by points). Logarithms keep what would underflow as a probability; the order is the same.
+
+    Args:
+        logits: ``(B,K)`` before softmax.
+        categories: the ``C`` categories' columns.
+
+    Returns:
+        ``(B,C)``, in the order of ``categories.columns``.
+
+    Raises:
+        DataError: the classifier's label space is another one than the map's.
+    """
+    n_classes, highest = logits.shape[1], max(max(columns) for columns in categories.columns.values())
+    if highest >= n_classes or n_classes != (categories.n_classes or n_classes):
+        wanted = categories.n_classes or f"more than {highest}"
+        raise DataError(
+            f"the classifier has {n_classes} classes, and the map to the 16 categories is for {wanted}: give the"
+            " benchmark a class_map=FILE for its label space"
+        )
+    log_probabilities = logits.float().log_softmax(dim=1)
+    scores = [
+        log_probabilities[:, list(columns)].logsumexp(dim=1) - np.log(len(columns))
+        for columns in categories.columns.values()
+    ]
+    return torch.stack(scores, dim=1)
+
+
+def judge_categories(
+    logits: Tensor, batch: Batch, categories: CategoryMap, extra: Mapping[str, NDArray[Any]] | None = None
+) -> Outcomes:
+    """Outcomes among the categories: label and prediction are places in ``CATEGORIES``.
+
+    The confidence is the decision's share of the categories' mean probabilities. The decision's name stands in the
+    column ``decision``.
+
+    Raises:
+        DataError: labels that are no categories, or a category that the label space does not have.
+        NonFiniteLogitsError: a logit is NaN or infinite.
+    """
+    numbers = np.array([CATEGORY_NUMBERS[category] for category in categories.columns])
+    places = {int(number): place for place, number in enumerate(numbers)}
+    for image_id, label in zip(batch.image_ids, batch.labels.tolist(), strict=True):
+        if label not in places:
+            known = label in range(len(CATEGORIES))
+            why = f"the class map has no {CATEGORIES[label]!r}" if known else "its label is none of the 16 categories"
+            raise DataError(f"{image_id} cannot be decided on: {why}")
+    inner = torch.tensor([places[label] for label in batch.labels.tolist()])
+    judged = judge(category_scores(logits, categories), replace(batch, labels=inner))
+    prediction = numbers[judged.prediction]
+    decision = np.array(CATEGORIES)[prediction]
+    return replace(
+        judged, label=numbers[judged.label], prediction=prediction, extra={"decision": decision, **(extra or {})}
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SixteenWay(Benchmark):
+    """16-way decision on a folder set of category folders: edges, silhouettes, sketches, stylised images, ...
+
+    The images are shown whole, resized to the classifier's input where it is not theirs.
+
+    Args:
+        class_map: file that says which of the classifier's classes make up a category; the published map for
+            ImageNet's 1,000 classes when left out.
+
+    Raises:
+        ConfigurationError: the class map is missing or malformed.
+    """
+
+    class_map: str | None = None
+
+    name = "sixteen_way"
+    version = "1"
+    strength_unit = "none"
+
+    @property
+    def label_space(self) -> str:
+        """The 16 categories."""
+        return "categories"
+
+    @property
+    def categories(self) -> CategoryMap:
+        """The map in use."""
+        return imagenet_categories() if self.class_map is None else read_category_map(Path(self.class_map))
+
+    def recipe(self, crop: CropRecipe) -> CropRecipe:
+        """No crop, and no resize where the images have the classifier's size, as the stimuli were shown to humans."""
+        return replace(crop, crop_pct=1.0)
+
+    def check(self) -> None:
+        """Refuse a class map that cannot be read."""
+        _ = self.categories
+
+    def parameters(self) -> Mapping[str, Parameter]:
+        """What the map says; where it lies is no part of it."""
+        return {"categories": self.categories.digest}
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """The one condition: the images as they are."""
+        return (Condition(self.name),)
+
+    def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
+        """One forward pass."""
+        del condition, seed
+        with torch.no_grad():
+            return judge_categories(classifier(batch.pixels()), batch, self.categories)

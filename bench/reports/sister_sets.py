@@ -1,0 +1,94 @@
+"""Accuracy on the sister sets of the cue-conflict images: category folders and parametric manipulations."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import pandas as pd
+
+from bench.corruptions.parametric import MANIPULATIONS
+from bench.metrics.estimates import proportion
+from bench.reports.page import Plot
+from bench.reports.plots import PALETTE
+from bench.reports.shape_bias import BENCHMARK
+from bench.reports.subjects import CLEAN, Subject
+
+PARAMETRIC = "parametric"
+
+
+def sister_set_table(subjects: Sequence[Subject]) -> pd.DataFrame:
+    """One row a complete cell: who, which images, decided among what, under which condition, and the accuracy.
+
+    Clean top-1 accuracy is there too, where manipulated images were decided on among the classifier's classes.
+    """
+    rows = []
+    for subject in subjects:
+        names = [
+            name for name, held in subject.benchmarks.items() if name == PARAMETRIC or "categories" in held.parameters
+        ]
+        if PARAMETRIC in names and "categories" not in subject.benchmarks[PARAMETRIC].parameters:
+            names.append("clean")
+        for benchmark in names:
+            if benchmark == BENCHMARK:  # has tables of its own
+                continue
+            for condition in subject.conditions(benchmark):
+                if subject.complete(benchmark, condition):
+                    variant = subject.benchmarks[benchmark]
+                    estimate = proportion(subject.correct(benchmark, condition))
+                    rows.append(
+                        {
+                            "label": subject.label,
+                            "benchmark": benchmark,
+                            "dataset": variant.cells[condition].spec.dataset,
+                            "decision": "categories" if "categories" in variant.parameters else "classes",
+                            "condition": "clean" if condition == CLEAN else condition.name,
+                            "strength": condition.strength,
+                            "n_images": estimate.n,
+                            "accuracy": estimate.value,
+                            "accuracy_low": estimate.low,
+                            "accuracy_high": estimate.high,
+                        }
+                    )
+    return pd.DataFrame(rows)
+
+
+def sister_set_plots(table: pd.DataFrame) -> list[Plot]:
+    """Accuracy against strength of each manipulation, where there is any."""
+    shown = table[table["benchmark"] == PARAMETRIC] if len(table) else table
+    if not len(shown):
+        return []
+    note = (
+        "Greyscale images, manipulated as by Geirhos et al. 2018; from weak to strong. Bars are exact 95 % intervals."
+    )
+    return [Plot("Accuracy against manipulation strength", note, _strength_plot(shown))]
+
+
+def _strength_plot(rows: pd.DataFrame) -> alt.TopLevelMixin:
+    labels = sorted(set(rows["label"]))
+    names = [name for name in MANIPULATIONS if name in set(rows["condition"])]
+    kept = ["label", "condition", "strength", "accuracy", "accuracy_low", "accuracy_high"]
+    ranked = rows[kept].round(5)
+    weaker_is_higher = ranked["condition"].isin(["contrast", "high_pass"])
+    ranked["order"] = ranked["strength"].where(~weaker_is_higher, -ranked["strength"])
+    palette = [PALETTE[place % len(PALETTE)] for place in range(len(labels))]
+    scale = alt.Scale(domain=labels, range=palette)
+    colour = alt.Color("label:N", title="classifier", scale=scale, legend=alt.Legend(symbolOpacity=1, symbolLimit=0))
+    x = alt.X("strength:O", title=None, sort=alt.SortField("order"), axis=alt.Axis(labelAngle=0))
+    share, axis = alt.Scale(domain=[0, 1]), alt.Axis(format="%", tickCount=4)
+    base = alt.Chart(ranked).encode(x=x, color=colour)
+    bars = base.mark_rule(opacity=0.4).encode(
+        y=alt.Y("accuracy_low:Q", title="accuracy", scale=share, axis=axis), y2="accuracy_high:Q"
+    )
+    line = base.mark_line(point=True).encode(
+        y=alt.Y("accuracy:Q", title="accuracy", scale=share, axis=axis),
+        tooltip=[
+            alt.Tooltip("label:N", title="classifier"),
+            alt.Tooltip("strength:Q"),
+            alt.Tooltip("accuracy:Q", format=".1%"),
+        ],
+    )
+    header = alt.Header(labelExpr="replace(datum.label, /_/g, ' ')", labelFontSize=12)
+    panels = alt.layer(bars, line).properties(width=240, height=140)
+    chart: alt.FacetChart = panels.facet(
+        alt.Facet("condition:N", title=None, sort=names, header=header), columns=4
+    ).resolve_scale(x="independent")
+    return chart

@@ -1,0 +1,65 @@
+"""``task=import_decisions``: put the decisions of humans and published networks into the store."""
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from bench.benchmarks.cue_conflict import CueConflict
+from bench.data.categories import CATEGORY_NUMBERS
+from bench.data.decisions import Decisions, decision_files, read_decisions
+from bench.records import Outcomes, RunSpec
+from bench.results import Store
+from bench.tasks.provenance import describe_run
+from bench.tasks.score_decisions import decisions_path
+
+logger = logging.getLogger(__name__)
+
+
+def check(config: DictConfig) -> None:
+    """Refuse a path without decisions."""
+    decision_files(decisions_path(config))
+
+
+def run(config: DictConfig) -> None:
+    """Store one cell of ``cue_conflict`` a decision maker; what is there already is left alone."""
+    store = Store(str(config.store))
+    described = describe_run(torch.device("cpu"), list(HydraConfig.get().overrides.task), settings={}, cost={})
+    provenance = replace(described, device="not computed here: imported")
+    for decisions in read_decisions(decisions_path(config)):
+        new = store.write_part(imported_spec(decisions), _outcomes(decisions), 0, provenance)
+        state = "imported" if new else "in the store already"
+        logger.info("%s: %d decisions %s", decisions.name, len(decisions.image_ids), state)
+
+
+def imported_spec(decisions: Decisions) -> RunSpec:
+    """The identity of a decision maker's cell: its answers stand for the weights, and no seed or crop is ours."""
+    benchmark = CueConflict()
+    return RunSpec(
+        classifier=decisions.name,
+        weights_digest=decisions.digest,
+        crop="as published",
+        defense="",
+        dataset="cue_conflict",
+        dataset_digest="as published",
+        n_images=len(decisions.image_ids),
+        benchmark=benchmark.name,
+        version=benchmark.version,
+        parameters={"categories": "imported", "decision_maker": "human" if decisions.is_human else "network"},
+        condition=benchmark.conditions()[0],
+        seed=0,
+        precision="as published",
+    )
+
+
+def _outcomes(decisions: Decisions) -> Outcomes:
+    return Outcomes(
+        image_id=decisions.image_ids,
+        label=np.array([CATEGORY_NUMBERS[shape] for shape in decisions.shape.tolist()], dtype=np.int64),
+        prediction=decisions.numbers,
+        confidence=np.full(len(decisions.image_ids), np.nan, dtype=np.float32),  # nobody published one
+        extra={"decision": decisions.decision, "shape": decisions.shape, "texture": decisions.texture},
+    )

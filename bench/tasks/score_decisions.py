@@ -1,0 +1,49 @@
+"""``task=score_decisions``: shape bias of published per-trial decisions, as JSON on standard output."""
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from bench.data.decisions import Decisions, decision_files, read_decisions
+from bench.errors import ConfigurationError
+from bench.metrics.shape_bias import CueTrials, category_shape_biases, count_cues, cue_accuracy, shape_bias
+
+
+def check(config: DictConfig) -> None:
+    """Refuse a path without decisions."""
+    decision_files(decisions_path(config))
+
+
+def run(config: DictConfig) -> None:
+    """Print, by decision maker: counts, ``shape_bias`` and ``cue_accuracy`` in [0,1], and shape bias per category."""
+    scores = {decisions.name: _scores(decisions) for decisions in read_decisions(decisions_path(config))}
+    print(json.dumps(scores, indent=1, allow_nan=False))
+
+
+def decisions_path(config: DictConfig) -> Path:
+    """The file or folder a task's ``path`` names.
+
+    Raises:
+        ConfigurationError: it names none.
+    """
+    if config.path is None:
+        raise ConfigurationError(f"task={config.task} needs path=FILE_OR_FOLDER, the decisions as CSV")
+    return Path(str(config.path))
+
+
+def _scores(decisions: Decisions) -> dict[str, object]:
+    trials = CueTrials(decisions.shape, decisions.texture, decisions.decision)
+    counts = count_cues(trials)
+    decided = counts.shape + counts.texture > 0
+    return {
+        **asdict(counts),
+        "shape_bias": shape_bias(trials).value if decided else None,
+        "cue_accuracy": cue_accuracy(trials).value,
+        "per_category": {
+            category: None if math.isnan(estimate.value) else estimate.value
+            for category, estimate in category_shape_biases(trials).items()
+        },
+    }

@@ -1,0 +1,230 @@
+"""Shape against texture in the report: one row a classifier, humans in the same tables, pairs on the same images."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.data.categories import CATEGORY_NUMBERS
+from bench.errors import DataError
+from bench.records import Condition, Outcomes
+from bench.reports import write_report
+from bench.reports.protocols import with_protocols
+from bench.reports.shape_bias import consistency_sentences, decision_makers, decision_tables
+from bench.reports.shape_plots import category_plot, consistency_plot, observed_plot
+from bench.reports.subjects import read_subjects
+from bench.results import Store
+
+HOSTILE = "</script><img src=x>"
+SHOWN = [("cat", "dog"), ("cat", "oven"), ("dog", "cat"), ("dog", "oven"), ("oven", "cat"), ("oven", "oven")]
+SHAPES, TEXTURES = [shape for shape, _ in SHOWN], [texture for _, texture in SHOWN]
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(str(tmp_path / "store"))
+
+
+@pytest.fixture
+def decide(store, make_spec, provenance):
+    """Write one decision maker's cell; ``kind`` makes it an imported one."""
+
+    def write(name, decisions, *, kind=None, shown=SHOWN, **changes):
+        parameters = {"categories": "imagenet"} if kind is None else {"categories": "imported", "decision_maker": kind}
+        spec = make_spec(
+            classifier=name,
+            benchmark="cue_conflict",
+            condition=Condition("cue_conflict"),
+            parameters=parameters,
+            n_images=len(shown),
+            **{"dataset": "cue_conflict", "crop": "whole", **changes},
+        )
+        shapes, textures = np.array(shown).T
+        outcomes = Outcomes(
+            image_id=np.array([f"{shape}/{shape}1-{texture}1.png" for shape, texture in shown]),
+            label=np.array([CATEGORY_NUMBERS[shape] for shape in shapes]),
+            prediction=np.array([CATEGORY_NUMBERS.get(decision, -1) for decision in decisions]),
+            confidence=np.full(len(shown), np.nan, np.float32),
+            extra={"decision": np.array(decisions), "shape": shapes, "texture": textures},
+        )
+        store.write_part(spec, outcomes, 0, provenance)
+
+    return write
+
+
+@pytest.fixture
+def clean(store, make_spec, make_outcomes, provenance):
+    def write(name, **changes):
+        store.write_part(make_spec(classifier=name, **changes), make_outcomes(0, 10), 0, provenance)
+
+    return write
+
+
+def tables_of(store):
+    return decision_tables(decision_makers(store, with_protocols(read_subjects(store))))
+
+
+def test_shape_bias_stands_in_the_row_of_the_classifiers_own_dataset(store, decide, clean, tmp_path):
+    clean("net")
+    decide("net", ["dog", "cat", "dog", "oven", "na", "oven"])  # texture, shape, shape, texture, other; agreeing cues
+    decide("subject-01", SHAPES, kind="human")
+    write_report(store, tmp_path / "report")
+    board = pd.read_csv(tmp_path / "report" / "leaderboard.csv")
+    assert board["classifier"].tolist() == ["net"], "humans are no classifiers"
+    row = board.iloc[0]
+    assert (row["dataset"], row["n_images"], row["clean_accuracy"]) == ("toy", 10, 1)
+    assert (row["shape_bias"], row["cue_accuracy"]) == (0.5, 0.8)
+    assert row["shape_bias_low"] < 0.5 < row["shape_bias_high"]
+    assert (tmp_path / "report" / "sister_sets.csv").exists() is False
+
+
+def test_the_columns_come_only_with_the_benchmark(store, clean, tmp_path):
+    clean("net")
+    write_report(store, tmp_path / "report")
+    assert "shape_bias" not in pd.read_csv(tmp_path / "report" / "leaderboard.csv")
+    assert not (tmp_path / "report" / "shape_bias.csv").exists()
+
+
+def test_a_classifier_without_other_images_has_a_row_of_its_own(store, decide, clean):
+    clean("net", weights_digest="0001")
+    decide("net", SHAPES, weights_digest="0002")
+    subjects = read_subjects(store)
+    assert sorted(subject.spec.dataset for subject in subjects) == ["cue_conflict", "toy"]
+
+
+def test_rows_on_different_cue_conflict_sets_are_different_protocols(store, decide, clean):
+    for name, digest in (("one", "a"), ("two", "a"), ("three", "b")):
+        clean(name)
+        decide(name, SHAPES, dataset_digest=digest)
+    marks = {subject.label: subject.protocol for subject in with_protocols(read_subjects(store))}
+    assert marks["one"] == marks["two"] != marks["three"]
+
+
+def test_a_store_of_imports_alone_asks_for_a_sweep(store, decide):
+    decide("subject-01", SHAPES, kind="human")
+    with pytest.raises(DataError, match="run a sweep first"):
+        read_subjects(store)
+
+
+def test_the_table_counts_by_hand_humans_first(store, decide):
+    decide("net", ["dog", "cat", "dog", "oven", "na", "oven"])
+    decide("alexnet", TEXTURES, kind="network")
+    decide("subject-01", ["cat", "cat", "dog", "cat", "oven", "oven"], kind="human")
+    table = tables_of(store).shape_bias.set_index("decision_maker")
+    assert table.index.tolist() == ["subject-01", "alexnet", "net"]
+    assert table["kind"].tolist() == ["human", "network", "classifier"]
+    counts = table[["n", "n_conflict", "shape", "texture", "other"]].to_numpy().tolist()
+    assert counts == [[6, 5, 4, 0, 1], [6, 5, 0, 5, 0], [6, 5, 2, 2, 1]]
+    assert table["shape_bias"].tolist() == [1, 0, 0.5]
+    assert table.loc["net", "shape_bias_cat"] == 0.5
+    assert np.isnan(table.loc["net", "shape_bias_oven"]), "no decision of that category follows a cue"
+
+
+def test_pairs_are_compared_on_the_images_that_both_saw(store, decide):
+    decide("subject-01", SHAPES, kind="human")
+    decide("subject-02", ["cat", "dog", "dog", "dog", "oven", "oven"], kind="human")
+    decide("net", ["cat", "dog", "cat"], shown=[SHOWN[0], SHOWN[1], SHOWN[3]])
+    pairs = tables_of(store).error_consistency.set_index(["first", "second"])
+    # right: 1 0 0 against 1 0 1 on the three images: o = 2/3, e = 1/3 * 2/3 + 2/3 * 1/3 = 4/9
+    row = pairs.loc[("subject-02", "net")]
+    assert row["n_images"] == 3
+    assert row["observed"] == pytest.approx(2 / 3)
+    assert row["expected"] == pytest.approx(4 / 9)
+    assert row["kappa"] == pytest.approx((2 / 3 - 4 / 9) / (5 / 9))
+    # always right against 5 of 6: as chance has it
+    assert pairs.loc[("subject-01", "subject-02"), "kappa"] == pytest.approx(0)
+    sentences = consistency_sentences(pairs.reset_index())
+    assert sentences[-1] == "Between one human and another, kappa is 0.00 on average."
+    assert sentences[0].startswith("Between our classifiers and humans, kappa is 0.20")
+
+
+def test_pairs_without_a_common_image_have_no_kappa(store, decide):
+    decide("net", ["cat"], shown=[SHOWN[0]])
+    decide("subject-01", ["dog", "dog"], shown=[SHOWN[2], SHOWN[3]], kind="human")
+    row = tables_of(store).error_consistency.iloc[0]
+    assert row["n_images"] == 0
+    assert np.isnan(row["kappa"])
+
+
+def test_decision_makers_of_one_name_are_told_apart(store, decide):
+    decide("alexnet", SHAPES, kind="network", weights_digest="aaaa0000")
+    decide("alexnet", TEXTURES, kind="network", weights_digest="bbbb0000")
+    decide("net", SHAPES)
+    labels = tables_of(store).shape_bias["decision_maker"].tolist()
+    assert labels == ["alexnet · aaaa0000", "alexnet · bbbb0000", "net"]
+
+
+def test_one_set_of_decisions_stands_once_though_the_classifier_has_two_rows(store, decide, clean):
+    clean("net", dataset="one")
+    clean("net", dataset="two")
+    decide("net", SHAPES)
+    assert len(tables_of(store).shape_bias) == 1
+
+
+def test_the_plots_show_every_decision_maker(store, decide, clean, tmp_path):
+    clean(HOSTILE)
+    decide(HOSTILE, ["dog", "cat", "dog", "oven", "na", "oven"])
+    decide("subject-01", ["cat", "cat", "dog", "cat", "oven", "oven"], kind="human")
+    tables = tables_of(store)
+    chart = category_plot(tables.shape_bias).to_dict()
+    rows = [row for rows in chart["datasets"].values() for row in rows]
+    markers = {(row["decision_maker"], row["category"]): row["bias"] for row in rows if "category" in row}
+    assert markers == {
+        ("subject-01", "cat"): 1,
+        ("subject-01", "dog"): 1,
+        ("subject-01", "oven"): 1,
+        (HOSTILE, "cat"): 0.5,
+        (HOSTILE, "dog"): 0.5,
+    }
+    lines = {row["decision_maker"]: row["bias"] for row in rows if "category" not in row}
+    assert lines == {"subject-01": 1, HOSTILE: 0.5}
+    points = [row for rows in observed_plot(tables.error_consistency).to_dict()["datasets"].values() for row in rows]
+    [pair] = [row for row in points if "pair" in row]
+    # right: 0 1 1 0 0 1 and 1 1 1 0 1 1
+    assert pair["pair"] == "human and classifier"
+    assert pair["observed"] == pytest.approx(4 / 6, abs=1e-4)
+    assert pair["expected"] == pytest.approx(1 / 2 * 5 / 6 + 1 / 2 * 1 / 6, abs=1e-4)
+    matrix = json.dumps(consistency_plot(tables.error_consistency).to_dict())
+    assert matrix.count('"first": "subject-01"') == 1
+    write_report(store, tmp_path / "report")
+    page = (tmp_path / "report" / "leaderboard.html").read_text()
+    assert HOSTILE not in page
+    assert "Images whose cues agree are left out: 1 of 6." in page
+
+
+def test_a_guest_does_not_take_the_place_of_what_was_run_on_the_rows_own_images(
+    store, make_spec, make_outcomes, provenance
+):
+    condition = Condition("low_pass", 3)
+    changes = {"classifier": "net", "benchmark": "parametric", "condition": condition}
+    store.write_part(make_spec(**changes), make_outcomes(0, 10), 0, provenance)
+    guest = make_spec(**changes, parameters={"categories": "imagenet"}, dataset="edges")
+    store.write_part(guest, make_outcomes(0, 10, seed=1), 0, replace(provenance, started="2026-02-01T00:00:00+00:00"))
+    [subject] = read_subjects(store)
+    assert subject.correct("parametric", condition).all()
+    assert [variant.parameters["dataset"] for _, variant in subject.older] == ["edges"]
+
+
+def test_sister_sets_say_what_was_decided_among(store, make_spec, make_outcomes, provenance, clean, tmp_path):
+    clean("net")
+    edges = make_spec(
+        classifier="net",
+        benchmark="edges",
+        condition=Condition("sixteen_way"),
+        parameters={"categories": "imagenet"},
+        dataset="edges",
+    )
+    low_pass = make_spec(classifier="net", benchmark="parametric", condition=Condition("low_pass", 3))
+    for spec, seed in ((edges, 0), (low_pass, 1)):
+        store.write_part(spec, make_outcomes(0, 10, seed=seed), 0, provenance)
+    write_report(store, tmp_path / "report")
+    table = pd.read_csv(tmp_path / "report" / "sister_sets.csv")
+    found = table[["benchmark", "dataset", "decision", "condition", "strength", "accuracy"]].to_numpy().tolist()
+    assert sorted(found) == [
+        ["clean", "toy", "classes", "clean", 0, 1],
+        ["edges", "edges", "categories", "sixteen_way", 0, 1],
+        ["parametric", "toy", "classes", "low_pass", 3, 0],
+    ]
+    assert "Accuracy against manipulation strength" in (tmp_path / "report" / "leaderboard.html").read_text()
