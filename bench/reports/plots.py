@@ -67,7 +67,7 @@ def corruption_heat_map(corruptions: pd.DataFrame) -> alt.TopLevelMixin:
     names = [name for name in (*CORRUPTIONS, *EXTRA_CORRUPTIONS) if name in set(corruptions["corruption"])]
     base = alt.Chart(corruptions[["label", "corruption", "family", "corruption_error", "mean_accuracy"]]).encode(
         x=alt.X("corruption:N", sort=names, title=None, axis=alt.Axis(labelAngle=-45)),
-        y=alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=260)),
+        y=alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=420)),
     )
     colour = alt.Color(
         "corruption_error:Q", title="CE", scale=alt.Scale(scheme="yelloworangered", domain=[20, 130], clamp=True)
@@ -154,7 +154,7 @@ def _slim(rows: pd.DataFrame, *more: str) -> pd.DataFrame:
 def classifier_colour(rows: pd.DataFrame) -> alt.Color:
     """One colour a label, colour-blind safe up to eight."""
     labels = sorted(set(rows["label"]))
-    legend = alt.Legend(symbolOpacity=1, symbolLimit=0, labelLimit=260)
+    legend = alt.Legend(symbolOpacity=1, symbolLimit=0, labelLimit=420)
     if len(labels) > len(PALETTE):
         return alt.Color("label:N", title="classifier", legend=legend)
     scale = alt.Scale(domain=labels, range=PALETTE[: len(labels)])

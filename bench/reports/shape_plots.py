@@ -137,8 +137,8 @@ def consistency_plot(pairs: pd.DataFrame) -> alt.TopLevelMixin:
     mirrored = pairs.rename(columns={"first": "second", "second": "first"})
     rows = pd.concat([pairs[kept], mirrored[kept]]).dropna(subset=["kappa"]).round(4)
     base = alt.Chart(rows).encode(
-        x=alt.X("first:N", title=None, sort=order, axis=alt.Axis(labelAngle=-45, labelLimit=260)),
-        y=alt.Y("second:N", title=None, sort=order, axis=alt.Axis(labelLimit=260)),
+        x=alt.X("first:N", title=None, sort=order, axis=alt.Axis(labelAngle=-45, labelLimit=420)),
+        y=alt.Y("second:N", title=None, sort=order, axis=alt.Axis(labelLimit=420)),
     )
     cells = base.mark_rect().encode(
         color=alt.Color("kappa:Q", title="kappa", scale=alt.Scale(scheme="blues", domain=[0, 1], clamp=True)),
@@ -196,7 +196,7 @@ def _decision_makers(rows: pd.DataFrame, field: str = "decision_maker") -> tuple
     colours = [HUMAN_COLOUR if place is None else PALETTE[place % len(PALETTE)] for place in places]
     shapes = ["circle" if place is None else SHAPES[place % len(SHAPES)] for place in places]
     title = "decision maker" if field == "decision_maker" else "classifier"
-    legend = alt.Legend(symbolOpacity=1, symbolLimit=0, labelLimit=260)
+    legend = alt.Legend(symbolOpacity=1, symbolLimit=0, labelLimit=420)
     colour = alt.Color(f"{field}:N", title=title, legend=legend, scale=alt.Scale(domain=names, range=colours))
     shape = alt.Shape(f"{field}:N", title=title, legend=legend, scale=alt.Scale(domain=names, range=shapes))
     return colour, shape

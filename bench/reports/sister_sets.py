@@ -71,7 +71,9 @@ def _strength_plot(rows: pd.DataFrame) -> alt.TopLevelMixin:
     ranked["order"] = ranked["strength"].where(~weaker_is_higher, -ranked["strength"])
     palette = [PALETTE[place % len(PALETTE)] for place in range(len(labels))]
     scale = alt.Scale(domain=labels, range=palette)
-    colour = alt.Color("label:N", title="classifier", scale=scale, legend=alt.Legend(symbolOpacity=1, symbolLimit=0))
+    colour = alt.Color(
+        "label:N", title="classifier", scale=scale, legend=alt.Legend(symbolOpacity=1, symbolLimit=0, labelLimit=420)
+    )
     x = alt.X("strength:O", title=None, sort=alt.SortField("order"), axis=alt.Axis(labelAngle=0))
     share, axis = alt.Scale(domain=[0, 1]), alt.Axis(format="%", tickCount=4)
     base = alt.Chart(ranked).encode(x=x, color=colour)
