@@ -89,9 +89,6 @@ class LayerTaps:
 
     def __enter__(self) -> Self:
         network = self.classifier.network
-        for name in self.layers:
-            handle = network.get_submodule(name).register_forward_hook(self._keep(name))
-            self._undo.append(handle.remove)
         for name, module in list(network.named_modules()):
             if getattr(module, "inplace", False):  # would overwrite the map of the layer before it
                 module.inplace = False
@@ -100,6 +97,9 @@ class LayerTaps:
                 mean = nn.AvgPool2d(module.kernel_size, module.stride, module.padding, module.ceil_mode)
                 network.set_submodule(name, mean)
                 self._undo.append(lambda name=name, module=module: network.set_submodule(name, module))
+        for name in self.layers:
+            handle = network.get_submodule(name).register_forward_hook(self._keep(name))
+            self._undo.append(handle.remove)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
