@@ -130,7 +130,8 @@ class LayerTaps:
         layout = read_layout(output.shape, (images.shape[2], images.shape[3]), prefixes=prefixes)
         if layout is None:
             raise ConfigurationError(
-                f"layer {name!r} gives {tuple(output.shape)}, no map of an image: name another one"
+                f"layer {name!r} gives {tuple(output.shape)} for {images.shape[3]} px, no map of an image: name another"
+                " layer, or give larger images"
             )
         return layout.as_map(output).flatten(2)
 

@@ -28,6 +28,8 @@ class TransferConfig:
 
     content_layers: list[str] | None = None
     """Module names of the backbone; the architecture's defaults when left out."""
+    content_octave: int = 0
+    """The pyramid level whose content is matched: the higher, the less of the content's own texture is kept."""
     style_layers: list[str] | None = None
     """The same, for the Gram matrices."""
     content_weight: float = 1.0
@@ -120,6 +122,10 @@ def check_transfer(config: TransferConfig) -> None:
     for key in ("content_weight", "style_weight", "tv_weight"):
         if not getattr(config, key) >= 0:
             raise ConfigurationError(f"transfer.{key}={getattr(config, key)}: a weight is not negative")
+    if not 0 <= config.content_octave < config.octaves:
+        raise ConfigurationError(
+            f"transfer.content_octave={config.content_octave} is not one of the {config.octaves} octaves, from 0"
+        )
     if not config.learning_rate > 0:
         raise ConfigurationError(f"transfer.learning_rate={config.learning_rate}: more than 0")
 
@@ -208,7 +214,7 @@ class _Goal:
     def __init__(self, taps: LayerTaps, layers: Layers, content: Tensor, style: Tensor, config: TransferConfig) -> None:
         self.taps, self.layers, self.config, self.content = taps, layers, config, content
         with torch.no_grad():
-            found = taps(content)
+            found = taps(_shrink(content, config.content_octave))
             self.features = {name: found[name] for name in layers.content}
             self.grams = self._grams([taps(_shrink(style, octave)) for octave in range(config.octaves)])
 
@@ -218,7 +224,9 @@ class _Goal:
     def terms(self, image: Tensor) -> dict[str, Tensor]:
         """Content, style and total variation of ``(B,3,H,W)`` images: ``(B,)`` each."""
         octaves = [self.taps(_shrink(image, octave)) for octave in range(self.config.octaves)]
-        content = [relative_error(octaves[0][name], wanted) for name, wanted in self.features.items()]
+        content = [
+            relative_error(octaves[self.config.content_octave][name], wanted) for name, wanted in self.features.items()
+        ]
         style = [relative_error(gram, wanted) for gram, wanted in zip(self._grams(octaves), self.grams, strict=True)]
         return {
             "content": torch.stack(content).mean(dim=0),

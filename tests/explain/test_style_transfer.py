@@ -1,4 +1,4 @@
-"""Losses against brute force and values worked by hand; transfers on real images; a pair does not depend on its batch."""
+"""Losses by brute force and by hand; transfers on real images; a pair does not depend on its batch."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -163,10 +163,16 @@ def test_matched_colours_have_the_mean_and_covariance_of_the_reference():
 def test_mistakes_are_refused_with_the_nearest_names(lite0, samples):
     with pytest.raises(ConfigurationError, match=r"no layer 'blocks.1.0.bn9': did you mean 'blocks.1.0.bn"):
         resolve_layers(lite0, TransferConfig(style_layers=["blocks.1.0.bn9"]))
-    with pytest.raises(ConfigurationError, match="unknown transfer.optimizer 'lbgfs': did you mean 'lbfgs'"):
+    with pytest.raises(ConfigurationError, match=r"unknown transfer\.optimizer 'lbgfs': did you mean 'lbfgs'"):
         check_transfer(TransferConfig(optimizer="lbgfs"))
     with pytest.raises(ConfigurationError, match="shrink the images to 12 px"):
         transfer_style(lite0, samples[:1], samples[1:], TransferConfig(octaves=3, passes=2), seeds=[0])
-    for bad in ({"steps": 0}, {"tv_weight": -1.0}, {"learning_rate": 0.0}, {"style_weight": float("nan")}):
+    for bad in (
+        {"steps": 0},
+        {"tv_weight": -1.0},
+        {"learning_rate": 0.0},
+        {"content_octave": 1},
+        {"style_weight": float("nan")},
+    ):
         with pytest.raises(ConfigurationError, match=next(iter(bad))):
             check_transfer(TransferConfig(**bad))
