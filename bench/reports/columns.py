@@ -193,7 +193,14 @@ def columns_of(subjects: Sequence[Subject]) -> tuple[Column, ...]:
     run = {benchmark for subject in subjects for benchmark in subject.benchmarks}
     declared = [column for column in COLUMNS if column.always or column.benchmark in run]
     known = {column.benchmark for column in COLUMNS}
-    attacks = sorted({name for subject in subjects for name in subject.attacks} - known)
+    attacks = sorted(
+        {
+            name
+            for subject in subjects
+            for name, variant in subject.attacks.items()
+            if name not in known and not str(variant.parameters["attack"]).startswith("noise")  # a control
+        }
+    )
     further = [_attack_column(name, name.replace("_", " ")) for name in attacks]
     last = max(place for place, column in enumerate(declared) if column.epsilon) + 1
     return (*declared[:last], *further, *declared[last:])

@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.reports.columns import Column
 from bench.reports.missing import missing_sentences
-from bench.reports.protocols import describe_variant, differences
+from bench.reports.protocols import describe_options, describe_variant, differences
 from bench.reports.subjects import Subject, describe_epsilon
 from bench.reports.tables import Gap, Leaderboard, format_estimate
 
@@ -90,7 +90,7 @@ def render_page(
         widths=width_sentences(board.table),
         protocols=_protocols(subjects),
         mixed=differences(subjects),
-        attacks=_headlines(board),
+        attacks=_headlines(board, subjects),
         checked=len(checks),
         check_names=[str(name).replace("_", " ") for name in checks["check"].unique()],
         flags=[(label, attack, message) for label, found in flags.items() for attack, message in found.items()],
@@ -175,14 +175,20 @@ def _protocols(subjects: Sequence[Subject]) -> list[tuple[str, str]]:
     return [(name, "; ".join(sorted(values))) for name, values in facts.items()]
 
 
-def _headlines(board: Leaderboard) -> list[str]:
-    """At which epsilon each attack is summarised, in words."""
+def _headlines(board: Leaderboard, subjects: Sequence[Subject]) -> list[str]:
+    """At which epsilon and with which budget each attack is summarised, in words."""
     headlines = []
     for column in board.columns:
         if column.epsilon:
             epsilons = sorted(set(board.table[f"{column.benchmark}_epsilon"].dropna()))
             words = " or ".join(describe_epsilon(column.benchmark, epsilon) for epsilon in epsilons)
-            headlines += [f"{column.title.removesuffix(' robust accuracy')} at {words}"] if epsilons else []
+            budgets = {
+                describe_options(subject.benchmarks[column.benchmark])
+                for subject in subjects
+                if column.benchmark in subject.benchmarks
+            } - {""}
+            budget = f" ({' or '.join(sorted(budgets))})" if budgets else ""
+            headlines += [f"{column.title.removesuffix(' robust accuracy')} at {words}{budget}"] if epsilons else []
     return headlines
 
 

@@ -43,6 +43,12 @@ def describe_variant(variant: Variant) -> str:
     return ", ".join([f"version {variant.version}", *_words(variant.parameters)])
 
 
+def describe_options(variant: Variant) -> str:
+    """An attack's keyword arguments in words: ``rel stepsize 0.1, steps 20``."""
+    options = variant.parameters.get("options")
+    return ", ".join(_words(options)) if isinstance(options, Mapping) else ""
+
+
 def _words(parameters: Mapping[str, Parameter]) -> Iterator[str]:
     for name, value in parameters.items():
         if isinstance(value, Mapping):
