@@ -32,20 +32,20 @@ class TransferConfig:
     """The pyramid level whose content is matched: the higher, the less of the content's own texture is kept."""
     style_layers: list[str] | None = None
     """The same, for the Gram matrices."""
-    content_weight: float = 1.0
+    content_weight: float = 0.4
     """Of the mean relative content error."""
     style_weight: float = 10.0
     """Of the mean relative style error."""
-    tv_weight: float = 1.0
+    tv_weight: float = 10.0
     """Of the mean squared difference of neighbouring pixels, in [0,1] units."""
     optimizer: str = "lbfgs"
     """``lbfgs`` or ``adam``."""
     learning_rate: float = 1.0
     """Step length: 1 for L-BFGS; about 0.02 (in [0,1] pixel units) for Adam."""
-    steps: int = 200
+    steps: int = 110
     """Of each pass."""
-    start: str = "content"
-    """``content``, or ``noise`` (uniform, seeded by the names of the pair)."""
+    start_noise: float = 0.0
+    """Share of uniform noise, seeded by the pair's names, in the start: 0 starts from the content, 1 from noise."""
     passes: int = 1
     """Coarse to fine: pass k of n works at 1/2^(n-k) of the size and starts the next one (Gatys et al. 2017)."""
     octaves: int = 1
@@ -112,10 +112,9 @@ def check_transfer(config: TransferConfig) -> None:
     Raises:
         ConfigurationError: an unknown choice, or a number out of range.
     """
-    for key, choices in {"optimizer": ("lbfgs", "adam"), "start": ("content", "noise")}.items():
-        value = getattr(config, key)
-        if value not in choices:
-            raise ConfigurationError(f"unknown transfer.{key} {value!r}: {nearest_names(value, choices)}")
+    if config.optimizer not in ("lbfgs", "adam"):
+        hint = nearest_names(config.optimizer, ("lbfgs", "adam"))
+        raise ConfigurationError(f"unknown transfer.optimizer {config.optimizer!r}: {hint}")
     for key in ("steps", "passes", "octaves"):
         if getattr(config, key) < 1:
             raise ConfigurationError(f"transfer.{key}={getattr(config, key)}: at least 1")
@@ -126,6 +125,8 @@ def check_transfer(config: TransferConfig) -> None:
         raise ConfigurationError(
             f"transfer.content_octave={config.content_octave} is not one of the {config.octaves} octaves, from 0"
         )
+    if not 0 <= config.start_noise <= 1:
+        raise ConfigurationError(f"transfer.start_noise={config.start_noise}: a share, from 0 to 1")
     if not config.learning_rate > 0:
         raise ConfigurationError(f"transfer.learning_rate={config.learning_rate}: more than 0")
 
@@ -258,10 +259,9 @@ def _optimise(image: Tensor, goal: _Goal, config: TransferConfig, on_step: Calla
 
 
 def _start(content: Tensor, style: Tensor, config: TransferConfig, seeds: Sequence[int]) -> Tensor:
-    if config.start == "content":
-        return match_colors(content, style) if config.match_colors else content
+    image = match_colors(content, style) if config.match_colors else content
     noise = [torch.rand(content.shape[1:], generator=torch.Generator().manual_seed(seed)) for seed in seeds]
-    return torch.stack(noise).to(content.device)
+    return torch.lerp(image, torch.stack(noise).to(image), config.start_noise)
 
 
 def match_colors(images: Tensor, reference: Tensor) -> Tensor:

@@ -91,7 +91,10 @@ def check(config: DictConfig) -> None:
 def run(config: DictConfig) -> None:
     """Write the pictures that are not there yet, then the recipe with every picture's losses."""
     settings = read_stylize(config)
-    device = read_settings(config).runtime.torch_device()
+    runtime = read_settings(config).runtime
+    device = runtime.torch_device()
+    if runtime.threads is not None:
+        torch.set_num_threads(runtime.threads)
     classifier = load_backbone(settings.backbone).to(device)
     sources = [source for pair in settings.pairs for source in (pair.content, pair.style)]
     images = load_sources(sources, settings.size)

@@ -66,7 +66,7 @@ def test_mistakes_are_refused(draw, tmp_path):
     with pytest.raises(ConfigurationError, match=r"style: nothing at .*contnet; did you mean 'content'"):
         find_sources(str(tmp_path / "contnet"), "style")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ConfigurationError, match="style: .*empty holds no images"):
+    with pytest.raises(ConfigurationError, match=r"style: .*empty holds no images"):
         find_sources(str(tmp_path / "empty"), "style")
     single, folder = draw("x.png"), find_sources(str(tmp_path / "content"), "content")
     with pytest.raises(ConfigurationError, match="two files, or two folders"):

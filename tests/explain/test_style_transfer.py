@@ -102,7 +102,7 @@ def test_the_losses_of_a_transfer_by_hand():
     assert losses.start_style.item() == pytest.approx(9.0)
     assert losses.style.item() == pytest.approx(9.0)
     assert losses.content.item() == pytest.approx(0.0, abs=1e-12)
-    noise = TransferConfig(**{**vars(config), "start": "noise", "style_weight": 0.0, "tv_weight": 0.0})
+    noise = TransferConfig(**{**vars(config), "start_noise": 1.0, "style_weight": 0.0, "tv_weight": 0.0})
     losses = transfer_style(summing(), content, style, noise, seeds=[7]).losses
     start = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(7), dtype=torch.float32)
     maps = torch.stack([start.sum(dim=0), 2 * start[0]])
@@ -126,7 +126,7 @@ def test_style_falls_by_nine_tenths_on_sample_images_and_content_stays(lite0, sa
 
 
 def test_noise_reaches_the_style_too_and_coarse_passes_run(lite0, samples):
-    config = TransferConfig(start="noise", passes=2, steps=25, content_weight=0.1, tv_weight=1.0)
+    config = TransferConfig(start_noise=1.0, passes=2, steps=25, content_weight=0.1, tv_weight=1.0)
     made = transfer_style(lite0, samples[:1], samples[1:], config, seeds=[3])
     assert made.losses.style.item() <= 0.1 * made.losses.start_style.item()
     again = transfer_style(lite0, samples[:1], samples[1:], config, seeds=[3])

@@ -137,8 +137,8 @@ def test_mistakes_are_refused_before_any_work(small_set, tmp_path):
         stylize.check(compose(*small_set, "backbone.name=vgg91"))
     with pytest.raises(ConfigurationError, match=r"transfer: .*many"):
         stylize.check(compose(*small_set, "transfer.steps=many"))
-    with pytest.raises(ConfigurationError, match=r"unknown transfer\.start 'nose': did you mean 'noise'"):
-        stylize.check(compose(*small_set, "transfer.start=nose"))
+    with pytest.raises(ConfigurationError, match=r"transfer\.start_noise=2\.0: a share"):
+        stylize.check(compose(*small_set, "transfer.start_noise=2"))
     with pytest.raises(ConfigurationError, match="is one file, but there are 4 pictures"):
         stylize.check(compose(*small_set, f"out={tmp_path}/one.png"))
     with pytest.raises(ConfigurationError, match="at least 32 px"):
