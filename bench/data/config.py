@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from bench.data.categories import CATEGORY_NUMBERS
 from bench.data.cifar10 import check_cifar10, load_cifar10
@@ -21,7 +22,7 @@ class DataConfig:
     """What reports call the dataset; the last part of ``root`` when left out."""
     source: str = "folder"
     """``folder``, ``categories`` (16 folders named after the categories of Geirhos et al.), ``samples``,
-    ``cifar10``, or a timm reader: ``tar``, ``hfds``, ``wds``, ``tfds``."""
+    ``cue_conflict_samples``, ``cifar10``, or a timm reader: ``tar``, ``hfds``, ``wds``, ``tfds``."""
     root: str | None = None
     """Folder of class folders, tar file, or the reader's data folder."""
     dataset: str | None = None
@@ -63,6 +64,9 @@ def _check_categories(config: DataConfig) -> None:
     check_folder(config.root, None)
 
 
+CUE_CONFLICT_SAMPLES = Path(__file__).parent / "cue_conflict_samples"
+"""A small cue-conflict set made by ``task=stylize``; its recipe lies beside it."""
+
 SOURCES: Mapping[str, _Source] = {
     "folder": _Source(
         lambda config: load_folder(_name(config), str(config.root), config.class_map),
@@ -77,6 +81,10 @@ SOURCES: Mapping[str, _Source] = {
         _check_categories,
     ),
     "samples": _Source(lambda config: load_samples(_name(config)), _no_check),
+    "cue_conflict_samples": _Source(
+        lambda config: load_folder(_name(config), str(CUE_CONFLICT_SAMPLES), None, categories=CATEGORY_NUMBERS),
+        _no_check,
+    ),
     **{
         scheme: _Source(
             lambda config: load_reader(_name(config), _reader_source(config)),
