@@ -45,6 +45,8 @@ class DataConfig:
 class _Source:
     load: Callable[[DataConfig], Dataset]
     check: Callable[[DataConfig], None]
+    label_space: str = "classes"
+    """``classes``, or ``categories``: the 16 of Geirhos et al."""
 
 
 def _reader_source(config: DataConfig) -> ReaderSource:
@@ -79,11 +81,13 @@ SOURCES: Mapping[str, _Source] = {
     "categories": _Source(
         lambda config: load_folder(_name(config), str(config.root), None, categories=CATEGORY_NUMBERS),
         _check_categories,
+        "categories",
     ),
     "samples": _Source(lambda config: load_samples(_name(config)), _no_check),
     "cue_conflict_samples": _Source(
         lambda config: load_folder(_name(config), str(CUE_CONFLICT_SAMPLES), None, categories=CATEGORY_NUMBERS),
         _no_check,
+        "categories",
     ),
     **{
         scheme: _Source(
@@ -110,6 +114,11 @@ def check_data(config: DataConfig) -> None:
     if config.labels is not None and config.labels not in LABEL_SPACES:
         raise ConfigurationError(f"unknown data.labels {config.labels!r}: {nearest_names(config.labels, LABEL_SPACES)}")
     SOURCES[config.source].check(config)
+
+
+def label_space_of(config: DataConfig) -> str:
+    """What the labels of ``config``'s images number: ``classes`` or ``categories``; the source is known."""
+    return SOURCES[config.source].label_space
 
 
 def load_dataset(config: DataConfig) -> Dataset:

@@ -13,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from bench.benchmarks import Benchmark
-from bench.data import Crops, DataConfig, check_data
+from bench.data import Crops, DataConfig, check_data, label_space_of
 from bench.errors import ConfigurationError, DataError
 from bench.models import Classifier, check_model, defend, load_classifier
 from bench.models.fast import prepare_fast
@@ -61,7 +61,7 @@ def check(config: DictConfig) -> None:
     for name, (benchmark, data) in settings.benchmarks.items():
         benchmark.check()
         _check_images(config, name, settings, data)
-        if benchmark.label_space != ("categories" if data.source == "categories" else "classes"):
+        if benchmark.label_space != label_space_of(data):
             raise ConfigurationError(
                 f"benchmark {name!r} needs images labelled with {benchmark.label_space}, and data.source={data.source}"
                 " labels them otherwise: data.source=categories reads folders of the 16 categories"
