@@ -16,6 +16,7 @@ from bench.metrics.estimates import proportion
 from bench.records import Estimate
 from bench.reports.columns import Column, columns_of, headline_epsilon
 from bench.reports.subjects import Subject
+from bench.reports.summary import Summary, summarise
 
 MISSING = Estimate(math.nan, math.nan, math.nan, 0)
 
@@ -42,22 +43,27 @@ class Leaderboard:
     """Every empty estimate and its reason."""
     columns: Sequence[Column]
     """The estimates it has."""
+    ranks: pd.DataFrame
+    """One row a subject and column: ``ranks.csv``."""
 
 
 def leaderboard(subjects: Sequence[Subject]) -> Leaderboard:
     """One row a subject: by protocol, then mCE, then clean accuracy."""
     rows, gaps = [], []
     columns = columns_of(subjects)
+    summary = summarise(subjects, columns)
     for subject in subjects:
-        row, missing = _row(subject, columns)
+        row, missing = _row(subject, columns, summary)
         rows.append(row)
         gaps += missing
     table = pd.DataFrame(rows, index=pd.Index([subject.label for subject in subjects], name="label"))
     order = ["protocol", "mean_corruption_error", "clean_accuracy"]
-    return Leaderboard(table.sort_values(order, ascending=[True, True, False], kind="stable"), gaps, columns)
+    return Leaderboard(
+        table.sort_values(order, ascending=[True, True, False], kind="stable"), gaps, columns, summary.ranks
+    )
 
 
-def _row(subject: Subject, columns: Sequence[Column]) -> tuple[dict[str, object], list[Gap]]:
+def _row(subject: Subject, columns: Sequence[Column], summary: Summary) -> tuple[dict[str, object], list[Gap]]:
     row: dict[str, object] = {
         "classifier": subject.spec.classifier,
         "weights_digest": subject.spec.weights_digest,
@@ -67,12 +73,10 @@ def _row(subject: Subject, columns: Sequence[Column]) -> tuple[dict[str, object]
     }
     gaps = []
     for column in columns:
-        try:
-            estimate = column.compute(subject)
-        except DataError as error:
-            estimate = MISSING
-            gaps.append(Gap(subject.label, column.title, str(error)))
-        row |= interval(column.name, estimate)
+        key = subject.label, column.name
+        row |= interval(column.name, summary.estimates.get(key, MISSING))
+        if key in summary.reasons:
+            gaps.append(Gap(subject.label, column.title, summary.reasons[key]))
     for column in columns:
         if column.epsilon:
             row[f"{column.benchmark}_epsilon"] = _epsilon(subject, column.benchmark)
