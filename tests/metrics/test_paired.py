@@ -90,8 +90,10 @@ def test_mid_p_keeps_its_level():
     assert 0.035 <= np.mean(alarms) <= 0.06
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
-def test_holm_is_statsmodels(p_values):
+@pytest.mark.parametrize("count", [1, 2, 7, 30])
+def test_holm_is_statsmodels(count):
+    p_values = np.random.default_rng(count).random(count) ** 4
+    p_values[-1] = p_values[0]
     assert holm(p_values) == pytest.approx(multitest.multipletests(p_values, method="holm")[1])
 
 
