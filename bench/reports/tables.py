@@ -200,14 +200,17 @@ def to_markdown(board: Leaderboard) -> str:
     lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
     for label, row in board.table.iterrows():
         cells = [
-            _escape(str(label)),
+            escape_markdown(str(label)),
             f"{row['parameters'] / 1e6:.2f}",
             f"{row['gmacs']:.2f}",
             str(row["n_images"]),
             *(format_estimate(row, column.name, percent=column.percent) for column in board.columns),
         ]
         lines.append("| " + " | ".join(cells) + " |")
-    lines += ["", *(f"- {_escape(gap.subject)}, {gap.column}: {_escape(gap.reason)}" for gap in board.gaps)]
+    lines += [
+        "",
+        *(f"- {escape_markdown(gap.subject)}, {gap.column}: {escape_markdown(gap.reason)}" for gap in board.gaps),
+    ]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -222,5 +225,6 @@ def format_estimate(row: "pd.Series[Any]", name: str, *, percent: bool) -> str:
     return f"{value * scale:.1f} [{low * scale:.1f}, {high * scale:.1f}]"
 
 
-def _escape(text: str) -> str:
+def escape_markdown(text: str) -> str:
+    """Text for a cell of a Markdown table: no bar ends it, no markup acts."""
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
