@@ -212,3 +212,17 @@ def columns_of(subjects: Sequence[Subject]) -> tuple[Column, ...]:
     further = [_attack_column(name, name.replace("_", " ")) for name in attacks]
     last = max(place for place, column in enumerate(declared) if column.epsilon) + 1
     return (*declared[:last], *further, *declared[last:])
+
+
+def columns_named(names: Sequence[str], subjects: Sequence[Subject]) -> tuple[Column, ...]:
+    """The columns called ``names``, whether or not a subject ran their benchmarks; unknown names are left out.
+
+    Args:
+        names: of columns, such as those of a ``leaderboard.csv``.
+        subjects: whose further attacks are known by their titles.
+    """
+    suffix = "_robust_accuracy"
+    known = {column.name: column for column in (*COLUMNS, *columns_of(subjects))}
+    attacks = [name.removesuffix(suffix) for name in names if name.endswith(suffix) and name not in known]
+    known |= {f"{attack}{suffix}": _attack_column(attack, attack.replace("_", " ")) for attack in attacks}
+    return tuple(column for name, column in known.items() if name in names)

@@ -38,8 +38,8 @@ def comparison_markdown(
     ]
     parts = [
         "# Comparison",
-        "Candidate minus baseline on the same images: paired bootstrap 95 % intervals; p-values by McNemar's mid-p or the"
-        " paired t-test, corrected over this table (Holm).",
+        "Candidate minus baseline on the same images: paired bootstrap 95 % intervals; p-values by McNemar's mid-p or"
+        " the paired t-test, corrected over this table (Holm).",
         markdown_table(
             ["Candidate", "Figure", "Baseline", "Candidate's", "Difference", "p (Holm)", "Verdict", "Detectable"],
             differences,

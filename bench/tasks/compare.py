@@ -1,6 +1,7 @@
 """``task=compare``: two or more classifiers, or one on two dates, image by image; no classifier is loaded."""
 
 import logging
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from bench.reports.protocols import with_protocols
 from bench.reports.subjects import Subject, protocol_of, read_subjects
 from bench.results import Store
 
+WIDTH = 160
+"""Characters, where there is no terminal to ask."""
 logger = logging.getLogger(__name__)
 
 
@@ -56,7 +59,8 @@ def run(config: DictConfig) -> None:
     everyone = with_protocols(_with_store([baseline, *candidates], store))
     costs, effective = cost_table(everyone), effective_robustness_table(everyone, labels)
     columns = columns_of([baseline, *candidates])
-    Console().print(_table(comparison, columns))
+    width = None if sys.stdout.isatty() else WIDTH
+    Console(width=width).print(_table(comparison, columns))
     chosen = costs[costs["label"].isin(labels)]
     texts = {
         "compare.md": comparison_markdown(comparison, chosen, effective, columns),
