@@ -83,6 +83,7 @@ class CamAudit(Benchmark):
         Returns:
             Outcomes with the float columns of ``map_columns``, and of ``region_columns`` where regions are given.
         """
+        del condition
         shown = replace(batch, images=batch.images[:, :3])
         pixels = shown.pixels()
         with torch.no_grad():

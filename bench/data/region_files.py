@@ -143,7 +143,7 @@ def _boxed(name: str, size: tuple[int, int], boxes: list[Box]) -> Region:
 
 
 def _read_xml(path: Path) -> Region:
-    """Pascal VOC and ImageNet: ``size``, and an ``object`` with a ``bndbox`` each; pixels count from 1, both ends in."""
+    """Pascal VOC, ImageNet: ``size``, and an ``object`` with a ``bndbox`` each; pixels count from 1, both ends in."""
     try:
         root = _parse_xml(path.read_bytes())
         size = int(_number(root, "size/width")), int(_number(root, "size/height"))

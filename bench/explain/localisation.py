@@ -28,9 +28,10 @@ def energy_inside(maps: Tensor, masks: Tensor) -> Tensor:
 
 
 def pointing_hits(maps: Tensor, masks: Tensor) -> Tensor:
-    """Whether each map's maximum lies in its region: the pointing game (Zhang et al. 2018, "Top-down neural attention").
+    """Whether each map's maximum lies in its region: the pointing game.
 
-    The paper forgives a distance of 15 pixels; here the maximum itself must lie inside.
+    Zhang et al. 2018, "Top-down neural attention by excitation backprop". The paper forgives a distance of 15 pixels;
+    here the maximum itself must lie inside.
 
     Args:
         maps: ``(B,H,W)`` attributions; of equal maxima the first in row order counts.
@@ -73,8 +74,8 @@ def entropy(maps: Tensor) -> Tensor:
     """
     heat = maps.double().clamp(min=0).flatten(1)
     total = heat.sum(dim=1)
-    bits = torch.special.entr(heat / total[:, None]).sum(dim=1)
-    return (bits / math.log(heat.shape[1])).where(total > 0, math.nan)
+    nats: Tensor = torch.special.entr(heat / total[:, None]).sum(dim=1)
+    return (nats / math.log(heat.shape[1])).where(total > 0, math.nan)
 
 
 def centred_baseline(height: int, width: int) -> Tensor:
