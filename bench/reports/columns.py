@@ -19,6 +19,7 @@ from bench.metrics.estimates import bootstrap_mean, proportion
 from bench.metrics.shape_bias import cue_accuracy, shape_bias
 from bench.metrics.stability import mean_flip_probability
 from bench.records import Condition, Estimate
+from bench.reports.audit import energy_in_object, pointing_game
 from bench.reports.shape_bias import cue_trials
 from bench.reports.subjects import CLEAN, Subject, describe_condition
 
@@ -184,6 +185,8 @@ COLUMNS: tuple[Column, ...] = (
         "cue_conflict",
         always=False,
     ),
+    Column("cam_energy_in_object", "Energy in object", "Audit", "higher", energy_in_object, "cam_audit", always=False),
+    Column("pointing_game", "Pointing game", "Audit", "higher", pointing_game, "cam_audit", always=False),
 )
 """In the order of the CSV file."""
 
