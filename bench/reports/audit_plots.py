@@ -9,12 +9,6 @@ from bench.reports.plots import PALETTE
 
 SPLIT_COLOURS = {"correct": PALETTE[0], "wrong": PALETTE[1]}
 INTERVAL = ("", "_low", "_high")
-AREAS = {
-    "deletion_area": ("deletion", "the map"),
-    "random_deletion_area": ("deletion", "random order"),
-    "insertion_area": ("insertion", "the map"),
-    "random_insertion_area": ("insertion", "random order"),
-}
 
 
 def audit_plots(audit: pd.DataFrame, shortcuts: pd.DataFrame, faithfulness: pd.DataFrame) -> list[Plot]:
@@ -33,8 +27,9 @@ def audit_plots(audit: pd.DataFrame, shortcuts: pd.DataFrame, faithfulness: pd.D
         plots.append(Plot("Shortcuts", note, shortcut_plot(shortcuts)))
     if "deletion_area" in faithfulness and not faithfulness.dropna(subset=["deletion_area"]).empty:
         note = (
-            "Area below the probability of the predicted class. By deletion, the map should be left of random order; by"
-            f" insertion, right of it. {_beliefs(faithfulness)}"
+            "Area below the probability of the predicted class while pixels are taken away or given back in the order"
+            " of the map; bars are 95 % intervals, and the grey tick is a random order. By deletion, the map should be"
+            f" left of the tick; by insertion, right of it. {_beliefs(faithfulness)}"
         )
         plots.append(Plot("Are the maps to be believed?", note, faithfulness_plot(faithfulness)))
     return plots
@@ -79,7 +74,7 @@ def shortcut_plot(shortcuts: pd.DataFrame) -> alt.TopLevelMixin:
     )
 
 
-def _change_panel(rows: pd.DataFrame, name: str, title: str, names: list[str]) -> alt.LayerChart:
+def _change_panel(rows: pd.DataFrame, name: str, title: str, names: list[str]) -> alt.LayerChart | alt.FacetChart:
     labels = sorted(set(rows["label"]))
     shown = rows[["label", "shortcut", *(f"{name}{end}" for end in INTERVAL)]].round(5)
     palette = [PALETTE[place % len(PALETTE)] for place in range(len(labels))]
@@ -98,27 +93,32 @@ def _change_panel(rows: pd.DataFrame, name: str, title: str, names: list[str]) -
             alt.Tooltip(f"{name}:Q", title=title, format="+.1%"),
         ],
     )
-    panel: alt.LayerChart = alt.layer(zero, bars, points).properties(width=300, height=alt.Step(14))
-    return panel
+    return alt.layer(zero, bars, points).properties(width=300, height=alt.Step(14))
 
 
 def faithfulness_plot(faithfulness: pd.DataFrame) -> alt.TopLevelMixin:
-    """Areas below the deletion and insertion curves, of the map and of random numbers."""
-    long = faithfulness.melt("label", list(AREAS), var_name="area", value_name="value").dropna()
-    long["curve"] = long["area"].map({area: curve for area, (curve, _) in AREAS.items()})
-    long["order"] = long["area"].map({area: order for area, (_, order) in AREAS.items()})
-    scale = alt.Scale(domain=["the map", "random order"], range=[PALETTE[0], "#8A8A8A"])
-    base = alt.Chart(long[["label", "curve", "order", "value"]].round(5))
-    points = base.mark_point(filled=True, size=80, opacity=1).encode(
-        x=alt.X("value:Q", title="area below the curve", scale=alt.Scale(domain=[0, 1])),
-        y=alt.Y("label:N", title=None, axis=alt.Axis(labelLimit=420)),
-        color=alt.Color("order:N", title="pixels in order of", scale=scale),
-        shape=alt.Shape("order:N", title="pixels in order of"),
-        tooltip=["label:N", "curve:N", "order:N", alt.Tooltip("value:Q", format=".3f")],
+    """Areas below the deletion and insertion curves, of the map and of random order."""
+    return alt.hconcat(*(_area_panel(faithfulness, curve) for curve in ("deletion", "insertion")))
+
+
+def _area_panel(faithfulness: pd.DataFrame, curve: str) -> alt.LayerChart | alt.FacetChart:
+    own, random = f"{curve}_area", f"random_{curve}_area"
+    rows = faithfulness[["label", random, *(f"{own}{end}" for end in INTERVAL)]].dropna(subset=[own]).round(5)
+    base = alt.Chart(rows).encode(y=alt.Y("label:N", title=None, axis=alt.Axis(labelLimit=300)))
+    scale, title = alt.Scale(domain=[0, 1]), f"area below the {curve} curve"
+    bars = base.mark_rule(color=PALETTE[0]).encode(
+        x=alt.X(f"{own}_low:Q", title=title, scale=scale), x2=f"{own}_high:Q"
     )
-    panel: alt.Chart = points.properties(width=260, height=alt.Step(24))
-    chart: alt.FacetChart = panel.facet(column=alt.Column("curve:N", title=None))
-    return chart
+    points = base.mark_point(filled=True, size=80, opacity=1, color=PALETTE[0]).encode(
+        x=alt.X(f"{own}:Q", title=title, scale=scale),
+        tooltip=[
+            alt.Tooltip("label:N", title="classifier"),
+            alt.Tooltip(f"{own}:Q", title="in order of the map", format=".3f"),
+            alt.Tooltip(f"{random}:Q", title="in random order", format=".3f"),
+        ],
+    )
+    ticks = base.mark_tick(thickness=2, size=16, color="#8A8A8A").encode(x=alt.X(f"{random}:Q", scale=scale))
+    return alt.layer(ticks, bars, points).properties(width=260, height=alt.Step(24))
 
 
 def _verdicts(shortcuts: pd.DataFrame) -> str:
