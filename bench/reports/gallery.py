@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.reports.subjects import Subject
 
-ATTACKS, AUDIT = "attacks", "audit"
+ATTACKS, AUDIT, CLUSTERS = "attacks", "audit", "clusters"
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,13 @@ HEADINGS = {
         " the white line is the labelled object. Below each, the prediction (red where wrong) and the share of"
         " attribution in the object.",
     ),
+    CLUSTERS: (
+        "Decided on in the same way",
+        "Images in groups of like attribution (spectral relevance analysis). A group that is decided on beside the"
+        " object and taken for one class hints at a shortcut.",
+    ),
 }
+"""Heading and note of each kind, in the order of the page."""
 
 
 def gallery_path(report: Path, weights_digest: str, dataset_digest: str, *, defense: str, kind: str = ATTACKS) -> Path:
@@ -47,7 +53,7 @@ def gallery_path(report: Path, weights_digest: str, dataset_digest: str, *, defe
 
 
 def read_galleries(report: Path, subjects: Sequence[Subject]) -> list[Gallery]:
-    """What ``task=attack_gallery`` and ``task=audit_gallery`` have left for the subjects, by kind."""
+    """What ``task=attack_gallery``, ``audit_gallery`` and ``audit_clusters`` have left for the subjects, by kind."""
     galleries = []
     for kind, (title, note) in HEADINGS.items():
         found = []

@@ -27,7 +27,7 @@ from bench.tasks.config import read_settings
 from bench.tasks.images import open_images
 
 logger = logging.getLogger(__name__)
-SIDE, GAP, LINES = 168, 8, 52
+SIDE, GAP, LINES = 168, 8, 70
 HEAT = np.array([[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]], dtype=np.float64)
 """Five colours of the map called inferno, from dark to bright."""
 RIGHT, WRONG = "#006040", "#B03000"
@@ -103,12 +103,14 @@ def draw_strip(
         strip.paste(
             overlay(images[place], maps[place], region).resize((SIDE, SIDE), Image.Resampling.LANCZOS), (left, 0)
         )
-        name = names[int(outcomes.prediction[place])].partition(",")[0]
-        words = f"{name if len(name) <= 22 else name[:21] + '…'}\n{outcomes.confidence[place]:.0%} sure"
+        words = [_short(names[int(outcomes.prediction[place])]), f"{outcomes.confidence[place]:.0%} sure"]
+        if not outcomes.correct[place]:
+            words.insert(1, f"is {_short(names[int(outcomes.label[place])])}")
         if shares is not None:
             share = float(shares[place])
-            words += "\nno object or map" if np.isnan(share) else f"\n{share:.0%} in the object"
-        pen.text((left, SIDE + 2), words, fill=RIGHT if outcomes.correct[place] else WRONG, font=font)
+            words.append("no object or map" if np.isnan(share) else f"{share:.0%} in the object")
+        colour = RIGHT if outcomes.correct[place] else WRONG
+        pen.text((left, SIDE + 2), "\n".join(words), fill=colour, font=font)
     return strip
 
 
@@ -128,3 +130,8 @@ def overlay(image: Tensor, heat: Tensor, region: NDArray[np.bool_] | None) -> Im
         width = max(1, round(len(region) / 100))
         mixed[region & ~binary_erosion(region, iterations=width, border_value=0)] = 255
     return Image.fromarray(mixed.round().astype(np.uint8))
+
+
+def _short(name: str) -> str:
+    head = name.partition(",")[0]
+    return head if len(head) <= 20 else f"{head[:19]}…"

@@ -15,6 +15,8 @@ from bench.benchmarks.shortcut import NEED_REGIONS, Shortcut
 from bench.corruptions.shortcuts import paste_tag
 from bench.data import CropRecipe
 from bench.errors import ConfigurationError, DataError
+from bench.explain import attribute
+from bench.explain.clusters import attributed_features, pooled_maps, spectral_clusters
 from bench.metrics.audit import mean_change, mean_present, relies_on
 
 N = 60
@@ -89,6 +91,22 @@ def test_the_audit_sees_attribution_leave_the_object(pair, discs, make_disc_crop
     assert energies["clean", "tagged"] > 2 * area
     assert energies["planted", "plain"] > 2 * area
     assert energies["planted", "tagged"] < area
+
+
+@pytest.mark.parametrize("by", ["map", "features"])
+def test_a_shortcut_nobody_knew_of_is_a_cluster_of_its_own(by, pair, discs):
+    tagged = torch.arange(N) % 3 == 1  # images of one class; all of them end up as class 0
+    images = torch.where(tagged[:, None, None, None], paste_tag(discs.images, TAG), discs.images).float() / 255
+    classifier = pair["planted"]
+    predicted = classifier(images).argmax(dim=1)
+    maps = attribute(classifier, images, predicted, "grad_cam")
+    points = pooled_maps(maps) if by == "map" else attributed_features(classifier, images, predicted, maps)
+    known = torch.isfinite(points).all(dim=1)
+    found = spectral_clusters(points[known].numpy(), clusters=None if by == "map" else 3).labels
+    shares = [tagged[known].numpy()[found == cluster].mean() for cluster in range(found.max() + 1)]
+    print(f"by {by}: share of tagged images in each cluster:", np.round(shares, 2), "of sizes", np.bincount(found))
+    assert max(shares) > 0.9
+    assert np.mean([share in (0, 1) for share in shares]) >= 0.5
 
 
 def test_the_audit_without_regions_has_no_figure_of_an_object(pair, discs, make_disc_crops):
