@@ -22,7 +22,7 @@ class Gallery:
     pictures: Sequence[tuple[str, str]]
     """Label and data URI of each."""
     together: bool = False
-    """Whether all are shown below one another, to be compared, or each folds away."""
+    """Whether all are open below one another, to be compared, or the first alone."""
 
 
 HEADINGS = {

@@ -98,11 +98,11 @@ def render_page(
         cautions=_cautions(subjects),
         missing=missing_sentences(missing),
         empty=_empty_figures(board.gaps),
-        subjects=sorted(subjects, key=lambda subject: subject.label),
         plots=plots,
         galleries=galleries,
         style=(files("bench.reports") / "templates" / "leaderboard.css").read_text(),
         script=(files("bench.reports") / "templates" / "leaderboard.js").read_text(),
+        classifier_script=(files("bench.reports") / "templates" / "classifier.js").read_text(),
         table_style=(files("itables") / "html" / "dt_bundle.css").read_text(),
         table_bundle=base64.b64encode((files("itables") / "html" / "dt_bundle.js").read_bytes()).decode(),
         vega_bundle=vl_convert.javascript_bundle(VEGA, vl_version=VEGA_LITE).replace("</script", "<\\/script")

@@ -39,7 +39,7 @@ def write_report(store: Store, out_dir: Path) -> list[Path]:
     out_dir.mkdir(parents=True, exist_ok=True)
     galleries = read_galleries(out_dir, subjects)
     texts = {
-        "leaderboard.csv": board.table.to_csv(index=False),
+        "leaderboard.csv": board.table.assign(label=board.table.index).to_csv(index=False),
         "leaderboard.md": to_markdown(board),
         "leaderboard.html": render_page(out_dir.name, board, subjects, missing, checks, plots, galleries),
         **{name: text for section in sections for name, text in section.files().items()},

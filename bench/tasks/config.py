@@ -14,6 +14,7 @@ from bench.data import DataConfig
 from bench.errors import ConfigurationError, nearest_names
 from bench.models import DEFENSES, Defense, ModelConfig
 from bench.sweep import RuntimeConfig
+from bench.tracking import TrackerConfig
 from bench.training import Recipe
 
 _Filled = TypeVar("_Filled", Benchmark, Defense)
@@ -33,10 +34,17 @@ class Settings:
     """The suite, by name, each benchmark with its images."""
     runtime: RuntimeConfig
     """How to run."""
+    tracker: TrackerConfig
+    """Where live figures go."""
     store: str
     """Where results go."""
     seed: int
     """The sweep's seed."""
+
+    @property
+    def name(self) -> str:
+        """What messages call the classifier, before it is loaded."""
+        return self.model.alias or self.model.name
 
     @property
     def defense_identity(self) -> str:
@@ -51,6 +59,7 @@ def register_schemas() -> None:
     store.store(group="data", name="schema", node=DataConfig)
     store.store(group="runtime", name="schema", node=RuntimeConfig)
     store.store(group="recipe", name="schema", node=Recipe)
+    store.store(group="tracker", name="schema", node=TrackerConfig)
 
 
 def read_settings(config: DictConfig) -> Settings:
@@ -70,6 +79,7 @@ def read_settings(config: DictConfig) -> Settings:
         data=data,
         benchmarks=suite,
         runtime=_typed(config.runtime, "runtime"),
+        tracker=read_tracker(config),
         store=str(config.store),
         seed=int(config.seed),
     )
@@ -79,6 +89,12 @@ def read_recipe(config: DictConfig) -> Recipe:
     """The recipe of ``task=harden``."""
     recipe: Recipe = _typed(config.recipe, "recipe")
     return recipe
+
+
+def read_tracker(config: DictConfig) -> TrackerConfig:
+    """Where live figures go."""
+    tracker: TrackerConfig = _typed(config.tracker, "tracker")
+    return tracker
 
 
 def chosen_benchmarks(config: DictConfig) -> dict[str, DictConfig]:

@@ -22,8 +22,10 @@ from bench.results import Store
 from bench.sweep import Cell, UnitResult, WorkUnit, plan_cells, plan_units, run_local
 from bench.tasks.config import Settings, read_settings
 from bench.tasks.images import open_images
+from bench.tasks.live import CellFollower, summarise_job, tracked_run
 from bench.tasks.progress import SweepProgress
 from bench.tasks.provenance import describe_run
+from bench.tracking import Tracker, check_tracker, open_tracker
 
 logger = logging.getLogger(__name__)
 SUMMARY = "summary.json"
@@ -56,6 +58,7 @@ def check(config: DictConfig) -> None:
     settings = read_settings(config)
     check_model(settings.model)
     settings.runtime.torch_device()
+    check_tracker(settings.tracker)
     if settings.runtime.chunk < 1 or (settings.runtime.batch_size or 1) < 1:
         raise ConfigurationError("runtime.chunk and runtime.batch_size are at least 1")
     for name, (benchmark, data) in settings.benchmarks.items():
@@ -83,22 +86,23 @@ def run(config: DictConfig) -> None:
     settings = read_settings(config)
     began = time.perf_counter()
     try:
-        summary = _evaluate(settings)
+        with open_tracker(settings.tracker, tracked_run(config, settings.name, "job")) as tracker:
+            summary = _evaluate(settings, tracker)
     except (ConfigurationError, DataError) as error:
-        logger.error("%s: %s", settings.model.name, error)  # the message is the whole story
+        logger.error("%s: %s", settings.name, error)  # the message is the whole story
         summary = _failed_job(settings, str(error), time.perf_counter() - began)
     except Exception as error:
-        logger.exception("%s failed", settings.model.name)
+        logger.exception("%s failed", settings.name)
         summary = _failed_job(settings, f"{type(error).__name__}: {error}", time.perf_counter() - began)
     folder = Path(HydraConfig.get().runtime.output_dir)
     (folder / SUMMARY).write_text(json.dumps(asdict(summary), indent=1))
 
 
 def _failed_job(settings: Settings, error: str, seconds: float) -> JobSummary:
-    return JobSummary(settings.model.alias or settings.model.name, 0, 0, seconds, {"job": error}, {})
+    return JobSummary(settings.name, 0, 0, seconds, {"job": error}, {})
 
 
-def _evaluate(settings: Settings) -> JobSummary:
+def _evaluate(settings: Settings, tracker: Tracker) -> JobSummary:
     began = time.perf_counter()
     if settings.runtime.threads is not None:
         torch.set_num_threads(settings.runtime.threads)
@@ -119,7 +123,8 @@ def _evaluate(settings: Settings) -> JobSummary:
             settings={key: value for key, value in asdict(settings.runtime).items() if key != "cache_dir"},
             cost=classifier.cost(),
         )
-        failed = _compute(classifier.to(device), units, store, settings, provenance)
+        failed = _compute(classifier.to(device), units, store, settings, provenance, tracker)
+    summarise_job(tracker, store, classifier.weights_digest, settings.defense_identity)
     seconds = time.perf_counter() - began
     logger.info("%s: %d cells computed in %.1f s", classifier.name, len(open_cells) - len(failed), seconds)
     skipped = {crops.name: crops.skipped for _, crops in suite.values() if crops.skipped}
@@ -139,7 +144,12 @@ def _open_suite(settings: Settings, classifier: Classifier) -> dict[str, tuple[B
 
 
 def _compute(
-    classifier: Classifier, units: list[WorkUnit], store: Store, settings: Settings, provenance: Provenance
+    classifier: Classifier,
+    units: list[WorkUnit],
+    store: Store,
+    settings: Settings,
+    provenance: Provenance,
+    tracker: Tracker,
 ) -> dict[str, str]:
     """Run ``units`` and store each as it is done; the failed cells with their errors."""
     failed: dict[str, str] = {}
@@ -147,13 +157,15 @@ def _compute(
 
     images = sum(len(unit) for unit in units)
     passes = sum(len(unit) * unit.cell.benchmark.passes for unit in units)
-    with SweepProgress(classifier.name, images, passes) as progress:
+    follower = CellFollower(tracker, store, units)
+    with SweepProgress(classifier.name, images, passes, on_line=tracker.log) as progress:
 
         def count(unit: WorkUnit, n: int) -> None:
             progress.advance(n, _label(unit.cell), n * unit.cell.benchmark.passes)
 
         for result in run_local(network, units, settings.runtime, seed=settings.seed, on_batch=count):
             _store_result(result, store, provenance)
+            follower.stored(result)
             if result.outcomes is None:
                 failed[_label(result.unit.cell)] = result.error
                 logger.error("%s %s failed: %s", classifier.name, _label(result.unit.cell), result.error)

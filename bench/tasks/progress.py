@@ -3,6 +3,7 @@
 import logging
 import sys
 import time
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -20,9 +21,17 @@ class SweepProgress:
         title: what is being done, e.g. the classifier's name.
         total: images in all.
         work: the same in units of equal cost, for the time left; ``total`` when left out.
+        on_line: given images, images a second and seconds left, every ten seconds.
     """
 
-    def __init__(self, title: str, total: int, work: int | None = None) -> None:
+    def __init__(
+        self,
+        title: str,
+        total: int,
+        work: int | None = None,
+        on_line: Callable[[Mapping[str, float]], None] | None = None,
+    ) -> None:
+        self.on_line = on_line
         self.title, self.total, self.done = title, total, 0
         self.work, self.work_done = total if work is None else work, 0
         self.began = self.last_line = time.monotonic()
@@ -67,7 +76,14 @@ class SweepProgress:
         label = f"{self.title} · {what}" if what else self.title
         if self._bar is not None:
             self._bar.update(self._task, completed=self.work_done, description=label, rate=self.rate, done=self.done)
-        elif time.monotonic() - self.last_line > SECONDS_BETWEEN_LINES:
+        if time.monotonic() - self.last_line > SECONDS_BETWEEN_LINES:
             self.last_line = time.monotonic()
+            self._line(label)
+
+    def _line(self, label: str) -> None:
+        if self._bar is None:
             counts = f"{self.done}/{self.total} images, {self.rate:.1f}/s, {self.seconds_left:.0f} s left"
             logger.info("%s: %s", label, counts)
+        if self.on_line is not None:
+            figures = {"images": self.done, "images_per_second": self.rate, "seconds_left": self.seconds_left}
+            self.on_line(figures)

@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 
 from bench.reports import write_report
 from bench.results import Store
+from bench.tasks.live import publish_report
 
 logger = logging.getLogger(__name__)
 
@@ -17,5 +18,7 @@ def run(config: DictConfig) -> None:
     Raises:
         DataError: the store is empty or damaged.
     """
-    for path in write_report(Store(str(config.store)), Path(str(config.reports)) / str(config.name)):
+    folder = Path(str(config.reports)) / str(config.name)
+    for path in write_report(Store(str(config.store)), folder):
         logger.info("wrote %s", path)
+    publish_report(config, folder)

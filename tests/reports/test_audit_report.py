@@ -156,6 +156,7 @@ def test_strips_of_all_classifiers_are_shown_together(write, report, store, tmp_
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (4, 4)).save(path)
     page = (report() / "leaderboard.html").read_text()
-    assert page.count("<figure>") == 2
+    assert page.count('alt="What the classifiers look at: ') == 2
+    assert all(f'<details data-label="{name}" open>' in page for name in ("net", "other")), "to be compared"
     assert "What the classifiers look at" in page
     assert "Adversarial images" not in page

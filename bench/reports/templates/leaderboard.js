@@ -33,8 +33,12 @@ function look(room) {
 
 function draw() {
   for (const place of document.querySelectorAll(".plot")) {
-    const spec = JSON.parse(document.getElementById(place.dataset.spec).textContent);
     const room = place.parentElement.clientWidth;
+    if (!room) continue; // of a view that is not shown
+    const spec = JSON.parse(document.getElementById(place.dataset.spec).textContent);
+    const { label } = place.dataset;
+    keep(spec, label === undefined ? shownLabels() : new Set([label]));
+    if (label !== undefined) dropLegends(spec);
     spec.config = look(room);
     window.vegaEmbed(place, fit(spec, room), {
       renderer: "svg",
@@ -46,7 +50,7 @@ function draw() {
 function dress(theme) {
   root.dataset.theme = theme;
   root.classList.toggle("dark", theme === "dark");
-  draw();
+  route();
 }
 
 document.getElementById("theme").addEventListener("click", () => {
@@ -55,7 +59,7 @@ document.getElementById("theme").addEventListener("click", () => {
   dress(theme);
 });
 
-new DataTable("#leaderboard", {
+const table = new DataTable("#leaderboard", {
   paging: document.querySelectorAll("#leaderboard tbody tr").length > 50,
   pageLength: 50,
   info: false,
@@ -64,6 +68,26 @@ new DataTable("#leaderboard", {
   order: [],
   language: { search: "Filter:" },
 });
+
+/** The classifiers that the plots show: all, or the first of the table as it is sorted and filtered. */
+function shownLabels() {
+  const rows = table.rows({ order: "applied", search: "applied" }).nodes().toArray();
+  return new Set(rows.slice(0, MOST).map((row) => row.dataset.label));
+}
+
+/** Say which classifiers the plots show, where it is not all. */
+function tellShown() {
+  const told = document.getElementById("shown");
+  const n = shownLabels().size;
+  told.hidden = n === everyone.size;
+  told.textContent = `The plots show ${n} of ${everyone.size} classifiers: the first rows of the table. Sort or filter it to see others.`;
+}
+
+table.on("draw", () => {
+  tellShown();
+  draw();
+});
+tellShown();
 dress(stored ?? preferred);
 
 let width = innerWidth;

@@ -1,0 +1,97 @@
+"""What a job and a report tell the tracker."""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from bench.errors import DataError
+from bench.reports.protocols import with_protocols
+from bench.reports.subjects import read_subjects
+from bench.reports.tables import leaderboard
+from bench.results import Store
+from bench.sweep import UnitResult, WorkUnit
+from bench.tasks.config import read_tracker
+from bench.tracking import Run, Tracker, open_tracker, redact
+
+logger = logging.getLogger(__name__)
+
+
+def tracked_run(config: DictConfig, name: str, kind: str) -> Run:
+    """The run that a tracker shows, its group that of the sweep."""
+    hydra = config.get("hydra") or HydraConfig.get()
+    folder = hydra.sweep.dir if str(hydra.mode).endswith("MULTIRUN") else hydra.run.dir
+    settings: Any = OmegaConf.to_container(
+        OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    )
+    return Run(name, str(config.tracker.group or "-".join(Path(folder).parts[-2:])), kind, redact(settings))
+
+
+class CellFollower:
+    """Tells the tracker a cell's accuracy as soon as its last unit is stored."""
+
+    def __init__(self, tracker: Tracker, store: Store, units: Sequence[WorkUnit]) -> None:
+        self._tracker, self._store = tracker, store
+        self._left = Counter(unit.cell.spec.cell_id for unit in units)
+        self._cells = len(self._left)
+
+    def stored(self, result: UnitResult) -> None:
+        """One unit is in the store, outcomes or failure."""
+        spec = result.unit.cell.spec
+        self._left[spec.cell_id] -= 1
+        if self._left[spec.cell_id] or not self._tracker.active or result.outcomes is None:
+            return
+        done = sum(left == 0 for left in self._left.values())
+        accuracy = float(self._store.outcomes(spec)["correct"].mean())
+        name = f"accuracy/{spec.benchmark}/{spec.condition.key}"
+        self._tracker.log({name: accuracy, "cells": done, "cells_left": self._cells - done})
+
+
+def summarise_job(tracker: Tracker, store: Store, weights_digest: str, defense: str) -> None:
+    """The classifier's row of the leaderboard, as far as the store has it."""
+    if not tracker.active:
+        return
+    try:
+        found = [
+            subject
+            for subject in read_subjects(store)
+            if (subject.spec.weights_digest, subject.spec.defense) == (weights_digest, defense)
+        ]
+        newest = max(found, key=lambda subject: subject.provenance.started, default=None)
+        if newest is not None:
+            tracker.summarise(row_figures(leaderboard(with_protocols([newest])).table.iloc[0]))
+    except DataError as error:
+        logger.warning("the tracker gets no summary of this job: %s", error)
+
+
+def row_figures(row: "pd.Series[Any]") -> dict[str, float]:
+    """The numbers of a leaderboard's row, by column; what was not measured is left out."""
+    numbers = (int, float, np.integer, np.floating)
+    return {str(key): float(value) for key, value in row.items() if isinstance(value, numbers) and not pd.isna(value)}
+
+
+def publish_report(config: DictConfig, folder: Path) -> None:
+    """Give the tracker the report in ``folder``: every figure, table and gallery, the page, and the store."""
+    tracker_config = read_tracker(config)
+    if tracker_config.name == "none":
+        return
+    with open_tracker(tracker_config, tracked_run(config, "report", "report")) as tracker:
+        tracker.summarise(_all_figures(pd.read_csv(folder / "leaderboard.csv")))
+        for path in sorted(folder.glob("*.csv")):
+            if path.read_text().strip():  # an empty table has not even a header
+                tracker.table(path.stem, pd.read_csv(path))
+        for path in sorted((folder / "galleries").glob("*.png")):
+            tracker.picture(f"galleries/{path.stem}", path)
+        tracker.page("leaderboard_page", folder / "leaderboard.html")
+        if tracker_config.store and "://" not in str(config.store):
+            tracker.artifact(f"store-{config.name}", Path(str(config.store)))
+
+
+def _all_figures(board: pd.DataFrame) -> Mapping[str, float]:
+    return {f"{row['label']}/{name}": value for _, row in board.iterrows() for name, value in row_figures(row).items()}
