@@ -37,6 +37,9 @@ class DataConfig:
     """Images of a seeded, class-balanced subset."""
     limit_seed: int = 0
     """Which subset."""
+    regions: str | None = None
+    """Where the labelled objects are, for audits: ``samples``, a folder of bounding-box XML or of mask PNGs, or a
+    COCO-style JSON file."""
     on_error: str = "refuse"
     """``refuse`` to start, or ``skip``, when a file does not decode."""
 

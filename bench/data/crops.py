@@ -54,6 +54,10 @@ class Crops(Protocol):
         """Logit columns that decisions are restricted to; None for all."""
 
     @property
+    def recipe(self) -> CropRecipe:
+        """The resize and crop that made them."""
+
+    @property
     def skipped(self) -> tuple[str, ...]:
         """Images left out because they did not decode."""
 
@@ -73,6 +77,7 @@ class _Listing:
     labels: NDArray[np.int64]
     class_ids: tuple[int, ...] | None
     skipped: tuple[str, ...]
+    recipe: CropRecipe
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -113,7 +118,6 @@ class DecodedCrops(_Listing):
     """Crops decoded anew at every read: for sets larger than the cache may be."""
 
     dataset: Dataset
-    recipe: CropRecipe
     positions: NDArray[np.int64]
 
     def read(self, positions: Sequence[int]) -> Tensor:
@@ -166,9 +170,9 @@ def open_crops(
     _judge_bad_images(dataset, meta["bad"], on_error)
     bad = {entry["position"] for entry in meta["bad"]}
     positions = np.array([position for position in range(len(dataset)) if position not in bad], dtype=np.int64)
-    listing = _listing(dataset, positions, meta)
+    listing = _listing(dataset, recipe, positions, meta)
     if not keep:
-        return DecodedCrops(**listing, dataset=dataset, recipe=recipe, positions=positions)
+        return DecodedCrops(**listing, dataset=dataset, positions=positions)
     shape = (len(positions), 3, recipe.height, recipe.width)
     size = (folder / CROPS).stat().st_size
     if size != int(np.prod(shape)):
@@ -177,7 +181,9 @@ def open_crops(
     return CachedCrops(**listing, folder=folder, shape=shape, checksums=np.array(meta["checksums"], dtype=np.uint32))
 
 
-def _listing(dataset: Dataset, positions: NDArray[np.int64], meta: Mapping[str, Any]) -> dict[str, Any]:
+def _listing(
+    dataset: Dataset, recipe: CropRecipe, positions: NDArray[np.int64], meta: Mapping[str, Any]
+) -> dict[str, Any]:
     """The fields of ``_Listing`` for the images at ``positions``."""
     return {
         "name": dataset.name,
@@ -185,6 +191,7 @@ def _listing(dataset: Dataset, positions: NDArray[np.int64], meta: Mapping[str, 
         "image_ids": np.array(dataset.image_ids)[positions],
         "labels": dataset.labels[positions],
         "class_ids": dataset.class_ids,
+        "recipe": recipe,
         "skipped": tuple(entry["image_id"] for entry in meta["bad"]),
     }
 

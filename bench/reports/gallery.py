@@ -3,24 +3,66 @@
 import base64
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.reports.subjects import Subject
 
+ATTACKS, AUDIT, CLUSTERS = "attacks", "audit", "clusters"
 
-def gallery_path(report: Path, weights_digest: str, dataset_digest: str, *, defense: str) -> Path:
+
+@dataclass(frozen=True)
+class Gallery:
+    """Pictures of one kind, one a classifier."""
+
+    title: str
+    """Heading."""
+    note: str
+    """How to read them."""
+    pictures: Sequence[tuple[str, str]]
+    """Label and data URI of each."""
+    together: bool = False
+    """Whether all are open below one another, to be compared, or the first alone."""
+
+
+HEADINGS = {
+    ATTACKS: (
+        "Adversarial images",
+        "Clean, perturbation times 10 (grey is none) and attacked image, with what the classifier sees in it and how"
+        " sure it is.",
+    ),
+    AUDIT: (
+        "What the classifiers look at",
+        "The same images for every classifier: attribution of the predicted class, bright where it speaks most for it;"
+        " the white line is the labelled object. Below each, the prediction (red where wrong) and the share of"
+        " attribution in the object.",
+    ),
+    CLUSTERS: (
+        "Decided on in the same way",
+        "Images in groups of like attribution (spectral relevance analysis). A group that is decided on beside the"
+        " object and taken for one class hints at a shortcut.",
+    ),
+}
+"""Heading and note of each kind, in the order of the page."""
+
+
+def gallery_path(report: Path, weights_digest: str, dataset_digest: str, *, defense: str, kind: str = ATTACKS) -> Path:
     """The gallery of a classifier on a dataset, named by digests alone."""
     key = f"{weights_digest}|{dataset_digest}|{defense}"
-    return report / "galleries" / f"attacks-{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}.png"
+    return report / "galleries" / f"{kind}-{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}.png"
 
 
-def read_galleries(report: Path, subjects: Sequence[Subject]) -> list[tuple[str, str]]:
-    """Label and data URI of every gallery that ``task=attack_gallery`` has left for one of the subjects."""
-    found = []
-    for subject in subjects:
-        spec = subject.spec
-        path = gallery_path(report, spec.weights_digest, spec.dataset_digest, defense=spec.defense)
-        if path.is_file():
-            content = base64.b64encode(path.read_bytes()).decode()
-            found.append((subject.label, f"data:image/png;base64,{content}"))
-    return found
+def read_galleries(report: Path, subjects: Sequence[Subject]) -> list[Gallery]:
+    """What ``task=attack_gallery``, ``audit_gallery`` and ``audit_clusters`` have left for the subjects, by kind."""
+    galleries = []
+    for kind, (title, note) in HEADINGS.items():
+        found = []
+        for subject in subjects:
+            spec = subject.spec
+            path = gallery_path(report, spec.weights_digest, spec.dataset_digest, defense=spec.defense, kind=kind)
+            if path.is_file():
+                content = base64.b64encode(path.read_bytes()).decode()
+                found.append((subject.label, f"data:image/png;base64,{content}"))
+        if found:
+            galleries.append(Gallery(title, note, found, together=kind == AUDIT))
+    return galleries

@@ -14,6 +14,7 @@ import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench.reports.columns import Column
+from bench.reports.gallery import Gallery
 from bench.reports.missing import missing_sentences
 from bench.reports.protocols import describe_options, describe_variant, differences
 from bench.reports.subjects import Subject, describe_epsilon
@@ -61,7 +62,7 @@ def render_page(
     missing: pd.DataFrame,
     checks: pd.DataFrame,
     plots: Sequence[Plot],
-    galleries: Sequence[tuple[str, str]] = (),
+    galleries: Sequence[Gallery] = (),
 ) -> str:
     """The page.
 
@@ -72,7 +73,7 @@ def render_page(
         missing: cells that their protocols call for and the store lacks.
         checks: of ``self_check_table``.
         plots: in order.
-        galleries: label and data URI of pictures.
+        galleries: of pictures, in order.
     """
     environment = Environment(
         loader=PackageLoader("bench.reports", "templates"), autoescape=True, undefined=StrictUndefined

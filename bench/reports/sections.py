@@ -14,6 +14,8 @@ from bench.reports.attacks import (
     stage_table,
     transfer_table,
 )
+from bench.reports.audit_plots import audit_plots
+from bench.reports.audit_tables import audit_class_table, audit_table, faithfulness_table, shortcut_table
 from bench.reports.page import Plot
 from bench.reports.plots import clean_against_mce_plot, corruption_heat_map, family_plot, severity_plot
 from bench.reports.shape_bias import decision_makers, decision_tables
@@ -83,3 +85,15 @@ def shape_section(store: Store, subjects: Sequence[Subject], board: Leaderboard)
         tables["shape_bias.csv"] = decisions.shape_bias
         tables["error_consistency.csv"] = decisions.error_consistency
     return Section(tables, [*cue_conflict_plots(decisions, board.table), *sister_set_plots(sisters)])
+
+
+def audit_section(subjects: Sequence[Subject]) -> Section:
+    """What classifiers look at, planted shortcuts, and whether the maps are to be believed."""
+    audit, shortcuts, faithfulness = audit_table(subjects), shortcut_table(subjects), faithfulness_table(subjects)
+    tables = {
+        "audit.csv": audit,
+        "audit_classes.csv": audit_class_table(subjects),
+        "shortcuts.csv": shortcuts,
+        "faithfulness.csv": faithfulness,
+    }
+    return Section(tables, audit_plots(audit, shortcuts, faithfulness))

@@ -12,6 +12,8 @@ from bench.records import Condition, Parameter, Provenance, RunSpec
 from bench.results import Store, StoredCell
 
 CLEAN = Condition("clean")
+WITHOUT_STRENGTH = ("cue_conflict", "sixteen_way", "cam_audit", "faithfulness")
+"""Conditions that a benchmark has one of, by its own name."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ def describe_condition(benchmark: str, condition: Condition) -> str:
         return f"{condition.name} severity {condition.strength:g}"
     if benchmark == "parametric":
         return f"{condition.name} {condition.strength:g}"
-    if benchmark == "stability" or condition.name in ("cue_conflict", "sixteen_way"):
+    if benchmark in ("stability", "shortcut") or condition.name in WITHOUT_STRENGTH:
         return condition.name
     if benchmark == "transfer":
         return f"surrogate {condition.name.partition('#')[0]}, {describe_epsilon('', condition.strength)}"

@@ -6,7 +6,7 @@ from bench.reports.gallery import read_galleries
 from bench.reports.missing import missing_cells
 from bench.reports.page import render_page
 from bench.reports.protocols import with_protocols
-from bench.reports.sections import attack_section, corruption_section, shape_section
+from bench.reports.sections import attack_section, audit_section, corruption_section, shape_section
 from bench.reports.self_checks import self_check_table
 from bench.reports.subjects import read_subjects
 from bench.reports.tables import leaderboard, to_markdown
@@ -29,7 +29,12 @@ def write_report(store: Store, out_dir: Path) -> list[Path]:
     subjects = with_protocols(read_subjects(store))
     board = leaderboard(subjects)
     missing, checks = missing_cells(subjects), self_check_table(subjects)
-    sections = [corruption_section(subjects, board), attack_section(subjects), shape_section(store, subjects, board)]
+    sections = [
+        corruption_section(subjects, board),
+        attack_section(subjects),
+        shape_section(store, subjects, board),
+        audit_section(subjects),
+    ]
     plots = [plot for section in sections for plot in section.plots]
     out_dir.mkdir(parents=True, exist_ok=True)
     galleries = read_galleries(out_dir, subjects)

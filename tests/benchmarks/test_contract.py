@@ -19,6 +19,9 @@ QUICK = {
     "cw_l2": {"options": {"steps": 20}},
     "hop_skip_jump": {"options": {"steps": 2}},
     "square": {"options": {"queries": 50}},
+    "cam_audit": {"method": "saliency"},  # the toy has no feature map, no regions and no parameters
+    "faithfulness": {"method": "saliency", "randomise": False},
+    "shortcut": {"method": "saliency", "shortcuts": ["tag", "watermark", "patch_shuffle"]},
     "transfer": {"options": {"steps": 1}},
 }
 """Smaller budgets than the yaml's, where that takes long."""

@@ -1,0 +1,140 @@
+"""What a classifier looks at: where its attribution maps lie, image by image."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from bench.benchmarks.base import Batch, Benchmark, judge
+from bench.data import Crops
+from bench.data.regions import check_regions, open_regions, read_regions
+from bench.errors import ConfigurationError
+from bench.explain import METHODS, attribute, check_method
+from bench.explain.localisation import centre_distance, centred_baseline, energy_inside, entropy, pointing_hits
+from bench.records import Condition, Outcomes, Parameter
+from bench.seeding import derive_seed
+
+TARGETS = ("predicted", "label")
+MISSING = ("refuse", "absent")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CamAudit(Benchmark):
+    """Location of the attribution map of every image, against the object's region where one is known.
+
+    Args:
+        method: a name of ``bench.explain.METHODS``.
+        target: ``predicted`` explains the class that was decided on, ``label`` the true one.
+        regions: where the objects are (``bench.data.regions``); null measures what needs no region.
+        missing: an image without a region is an error (``refuse``), or has no figure that needs one (``absent``).
+
+    Raises:
+        ConfigurationError: an unknown method, target or way with missing regions.
+    """
+
+    method: str = "grad_cam"
+    target: str = "predicted"
+    regions: str | None = None
+    missing: str = "refuse"
+
+    name = "cam_audit"
+    version = "1"
+    strength_unit = "none"
+
+    def __post_init__(self) -> None:
+        check_method(self.method)
+        for field, valid in (("target", TARGETS), ("missing", MISSING)):
+            if getattr(self, field) not in valid:
+                raise ConfigurationError(f"{field} is {' or '.join(valid)}, not {getattr(self, field)!r}")
+
+    @property
+    def passes(self) -> int:
+        """The decision, and forward and backward for the map."""
+        return 4
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """The one condition: the images as they are."""
+        return (Condition(self.name),)
+
+    def check(self) -> None:
+        """Refuse regions that are not there."""
+        if self.regions is not None:
+            check_regions(self.regions)
+
+    def parameters(self) -> Mapping[str, Parameter]:
+        """Method and target, and a digest of the regions: where their files lie is no part of what they are."""
+        return {"method": self.method, "target": self.target, **region_parameters(self.regions, self.missing)}
+
+    def read(self, crops: Crops, positions: Sequence[int], condition: Condition, *, seed: int) -> Tensor:
+        """The images, with the regions (255 on the object) as a fourth channel where there are any."""
+        del condition, seed
+        images = crops.read(positions)
+        if self.regions is None:
+            return images
+        return torch.cat([images, read_regions(crops, positions, self.regions, missing=self.missing)], dim=1)
+
+    def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
+        """The decision and its map.
+
+        Returns:
+            Outcomes with the float columns of ``map_columns``, and of ``region_columns`` where regions are given.
+        """
+        del condition
+        shown = replace(batch, images=batch.images[:, :3])
+        pixels = shown.pixels()
+        with torch.no_grad():
+            outcomes = judge(classifier(pixels), shown)
+        targets = shown.labels if self.target == "label" else torch.as_tensor(outcomes.prediction).to(pixels.device)
+        maps = attribution_maps(classifier, pixels, targets, self.method, shown, seed=seed)
+        extra = map_columns(maps)
+        if self.regions is not None:
+            extra |= region_columns(maps, batch.images[:, 3] > 0)
+        return replace(outcomes, extra=extra)
+
+
+def attribution_maps(
+    classifier: nn.Module, pixels: Tensor, targets: Tensor, method: str, batch: Batch, *, seed: int
+) -> Tensor:
+    """``(B,H,W)`` maps; a method that draws numbers draws them for each image by itself."""
+    settings: dict[str, Any] = {}
+    if "seeds" in METHODS[method].settings:
+        settings["seeds"] = [derive_seed(seed, method, str(image_id)) for image_id in batch.image_ids]
+    return attribute(classifier, pixels, targets, method, **settings)
+
+
+def region_parameters(regions: str | None, missing: str) -> dict[str, Parameter]:
+    """What identifies the regions of a benchmark; ``none`` where it has none."""
+    return {"regions": "none" if regions is None else open_regions(regions).digest, "missing": missing}
+
+
+def map_columns(maps: Tensor) -> dict[str, NDArray[Any]]:
+    """``entropy`` and ``centre_distance`` of each map, NaN for a map without a positive value."""
+    return {"entropy": _column(entropy(maps)), "centre_distance": _column(centre_distance(maps))}
+
+
+def region_columns(maps: Tensor, masks: Tensor) -> dict[str, NDArray[Any]]:
+    """How each map fits its region, NaN where either is empty.
+
+    Returns:
+        ``energy_in_object`` and ``pointing_hit`` of the map; ``region_share``, the part of the crop that the object
+        takes, which is what a flat map's energy would be; ``centre_energy`` and ``centre_hit``, those of a map that
+        knows nothing but the centre.
+    """
+    baseline = centred_baseline(*maps.shape[1:]).to(maps.device).expand(len(maps), -1, -1)
+    area = masks.double().mean(dim=(1, 2))
+    return {
+        "energy_in_object": _column(energy_inside(maps, masks)),
+        "pointing_hit": _column(pointing_hits(maps, masks)),
+        "region_share": _column(area.where(area > 0, torch.nan)),
+        "centre_energy": _column(energy_inside(baseline, masks)),
+        "centre_hit": _column(pointing_hits(baseline, masks)),
+    }
+
+
+def _column(values: Tensor) -> NDArray[Any]:
+    column: NDArray[Any] = values.cpu().numpy().astype(np.float64)
+    return column

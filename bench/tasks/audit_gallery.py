@@ -1,0 +1,137 @@
+"""``task=audit_gallery``: what a classifier looks at in some images, as overlays to compare with other classifiers'."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from omegaconf import DictConfig
+from PIL import Image, ImageDraw, ImageFont
+from scipy.ndimage import binary_erosion
+from torch import Tensor
+
+from bench.benchmarks import Batch
+from bench.benchmarks.cam_audit import CamAudit, attribution_maps
+from bench.data import check_data
+from bench.data.label_spaces import class_names
+from bench.data.regions import check_regions, read_regions
+from bench.errors import ConfigurationError
+from bench.explain.localisation import energy_inside
+from bench.models import check_model, defend, load_classifier
+from bench.models.fast import prepare_fast
+from bench.records import Outcomes
+from bench.reports.gallery import AUDIT, gallery_path
+from bench.tasks.config import read_settings
+from bench.tasks.images import open_images
+
+logger = logging.getLogger(__name__)
+SIDE, GAP, LINES = 168, 8, 70
+HEAT = np.array([[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]], dtype=np.float64)
+"""Five colours of the map called inferno, from dark to bright."""
+RIGHT, WRONG = "#006040", "#B03000"
+
+
+def check(config: DictConfig) -> None:
+    """Refuse images, models, regions and methods that do not exist."""
+    settings = read_settings(config)
+    check_data(settings.data)
+    check_model(settings.model)
+    settings.runtime.torch_device()
+    if settings.data.regions is not None:
+        check_regions(settings.data.regions)
+    CamAudit(method=str(config.method))
+    if int(config.images) < 1:
+        raise ConfigurationError(f"images={config.images}: a gallery shows at least one")
+
+
+def run(config: DictConfig) -> None:
+    """Write the strip of the classifier to ``reports/<name>/galleries/``, where the next report finds it."""
+    settings = read_settings(config)
+    device = settings.runtime.torch_device()
+    classifier = load_classifier(settings.model)
+    crops = open_images(settings.data, classifier.crop, settings.runtime)
+    plain = prepare_fast(classifier).to(device) if settings.runtime.fast else classifier.to(device)
+    network = defend(plain, settings.defense)
+    rows = evenly_spaced(len(crops), int(config.images))
+    batch = Batch(crops.read(rows).to(device), torch.as_tensor(crops.labels[rows]).to(device), crops.image_ids[rows])
+    with torch.no_grad():
+        logits = network(batch.pixels())
+    predicted = logits.argmax(dim=1)
+    method = str(config.method)
+    maps = attribution_maps(network, batch.pixels(), predicted, method, batch, seed=settings.seed).cpu()
+    source = settings.data.regions
+    regions = None if source is None else read_regions(crops, rows, source, missing="absent")[:, 0] > 0
+    outcomes = Outcomes(
+        batch.image_ids,
+        crops.labels[rows],
+        predicted.cpu().numpy(),
+        logits.softmax(dim=1).amax(dim=1).cpu().numpy(),
+    )
+    report = Path(str(config.reports)) / str(config.name)
+    out = gallery_path(report, classifier.weights_digest, crops.digest, defense=settings.defense_identity, kind=AUDIT)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    names = class_names(logits.shape[1], settings.data.class_map)
+    draw_strip(batch.images.cpu(), maps, outcomes, names, regions).save(out, optimize=True)
+    logger.info("wrote %s", out)
+
+
+def evenly_spaced(n: int, count: int) -> list[int]:
+    """``count`` positions spread over ``0 .. n - 1``, or all of them."""
+    return [int(row) for row in np.unique(np.linspace(0, n - 1, min(count, n)).round())]
+
+
+def draw_strip(
+    images: Tensor, maps: Tensor, outcomes: Outcomes, names: Sequence[str], regions: Tensor | None
+) -> Image.Image:
+    """The images in one row, each under its map, with the prediction below.
+
+    Args:
+        images: ``(B,3,H,W)`` uint8.
+        maps: ``(B,H,W)`` attributions of the predicted classes.
+        outcomes: the decisions.
+        names: of the classes.
+        regions: ``(B,H,W)`` bool, true on the labelled object; None where objects are not known.
+    """
+    strip = Image.new("RGB", (GAP + (SIDE + GAP) * len(images), SIDE + LINES), "white")
+    pen, font = ImageDraw.Draw(strip), ImageFont.load_default(size=13)
+    shares = None if regions is None else energy_inside(maps, regions)
+    for place in range(len(images)):
+        left = GAP + (SIDE + GAP) * place
+        region = None if regions is None else regions[place].numpy()
+        strip.paste(
+            overlay(images[place], maps[place], region).resize((SIDE, SIDE), Image.Resampling.LANCZOS), (left, 0)
+        )
+        words = [_short(names[int(outcomes.prediction[place])]), f"{outcomes.confidence[place]:.0%} sure"]
+        if not outcomes.correct[place]:
+            words.insert(1, f"is {_short(names[int(outcomes.label[place])])}")
+        if shares is not None:
+            share = float(shares[place])
+            words.append("no object or map" if np.isnan(share) else f"{share:.0%} in the object")
+        colour = RIGHT if outcomes.correct[place] else WRONG
+        pen.text((left, SIDE + 2), "\n".join(words), fill=colour, font=font)
+    return strip
+
+
+def overlay(image: Tensor, heat: Tensor, region: NDArray[np.bool_] | None) -> Image.Image:
+    """An image half covered by its map's positive values, from dark to bright, and the region's outline in white.
+
+    Args:
+        image: ``(3,H,W)`` uint8.
+        heat: ``(H,W)``; scaled by its own maximum.
+        region: ``(H,W)``.
+    """
+    values = heat.clamp(min=0).double().numpy()
+    values = values / max(values.max(), 1e-12)
+    colours = np.stack([np.interp(values, np.linspace(0, 1, len(HEAT)), channel) for channel in HEAT.T], axis=-1)
+    mixed = 0.5 * image.permute(1, 2, 0).numpy() + 0.5 * colours
+    if region is not None:
+        width = max(1, round(len(region) / 100))
+        mixed[region & ~binary_erosion(region, iterations=width, border_value=0)] = 255
+    return Image.fromarray(mixed.round().astype(np.uint8))
+
+
+def _short(name: str) -> str:
+    head = name.partition(",")[0]
+    return head if len(head) <= 20 else f"{head[:19]}…"
