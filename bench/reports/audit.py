@@ -5,34 +5,37 @@ from numpy.typing import NDArray
 
 from bench.benchmarks.cam_audit import CamAudit
 from bench.errors import DataError
-from bench.metrics.audit import hit_rate, mean_present
-from bench.records import Estimate
 from bench.reports.subjects import Subject
 
 AUDIT = CamAudit.name
 [CONDITION] = CamAudit().conditions()
 
 
-def energy_in_object(subject: Subject) -> Estimate:
-    """Mean share of positive attribution in the object's region.
+def energy_in_object(subject: Subject) -> NDArray[np.float64]:
+    """Share of positive attribution in the object's region, one an image that has a region.
 
     Raises:
         DataError: the audit was not run, not to its end, or without regions.
     """
-    return mean_present(_region_column(subject, "energy_in_object"))
+    return _region_column(subject, "energy_in_object")
 
 
-def pointing_game(subject: Subject) -> Estimate:
-    """Share of maps whose maximum is in the object's region.
+def pointing_game(subject: Subject) -> NDArray[np.bool_]:
+    """Whether the map's maximum is in the object's region, one an image that has a region.
 
     Raises:
         DataError: the audit was not run, not to its end, or without regions.
     """
-    return hit_rate(_region_column(subject, "pointing_hit"))
+    hits: NDArray[np.bool_] = _region_column(subject, "pointing_hit") == 1
+    return hits
 
 
 def _region_column(subject: Subject, name: str) -> NDArray[np.float64]:
     outcomes = subject.outcomes(AUDIT, CONDITION)
     if name not in outcomes:
         raise DataError(f"{AUDIT} was run without object regions: set data.regions")
-    return outcomes[name].to_numpy(dtype=np.float64)
+    values = outcomes[name].to_numpy(dtype=np.float64)
+    present: NDArray[np.float64] = values[~np.isnan(values)]
+    if not len(present):
+        raise DataError("no image has a region and a map: there is no figure")
+    return present
