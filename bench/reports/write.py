@@ -1,7 +1,9 @@
-"""Write a report's files: CSV, Markdown and the page."""
+"""Write a report's files: CSV, Markdown, the page, and what else is asked for."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from bench.reports.exports import export
 from bench.reports.gallery import read_galleries
 from bench.reports.missing import missing_cells
 from bench.reports.page import render_page
@@ -13,17 +15,19 @@ from bench.reports.tables import leaderboard, to_markdown
 from bench.results import Store
 
 
-def write_report(store: Store, out_dir: Path) -> list[Path]:
+def write_report(store: Store, out_dir: Path, exports: Sequence[str] = ()) -> list[Path]:
     """Write ``leaderboard.{csv,md,html}``, ``ranks.csv``, a CSV file for each table of its sections, ``missing.csv``.
 
     Args:
         store: read, never written.
         out_dir: made where missing; files in it of the same names are replaced.
+        exports: further formats, of ``bench.reports.exports.EXPORTS``.
 
     Returns:
         The files.
 
     Raises:
+        ConfigurationError: an unknown export.
         DataError: the store is empty or damaged.
     """
     subjects = with_protocols(read_subjects(store))
@@ -47,6 +51,8 @@ def write_report(store: Store, out_dir: Path) -> list[Path]:
         "self_checks.csv": checks.to_csv(index=False),
         "missing.csv": missing.to_csv(index=False),
     }
-    for name, text in texts.items():
-        (out_dir / name).write_text(text)
-    return [out_dir / name for name in texts]
+    contents = {name: text.encode() for name, text in texts.items()} | export(exports, board, plots)
+    for name, content in contents.items():
+        (out_dir / name).parent.mkdir(exist_ok=True)
+        (out_dir / name).write_bytes(content)
+    return [out_dir / name for name in contents]

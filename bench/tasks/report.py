@@ -6,10 +6,16 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from bench.reports import write_report
+from bench.reports.exports import check_exports
 from bench.results import Store
 from bench.tasks.live import publish_report
 
 logger = logging.getLogger(__name__)
+
+
+def check(config: DictConfig) -> None:
+    """Refuse unknown export formats."""
+    check_exports(_exports(config))
 
 
 def run(config: DictConfig) -> None:
@@ -19,6 +25,10 @@ def run(config: DictConfig) -> None:
         DataError: the store is empty or damaged.
     """
     folder = Path(str(config.reports)) / str(config.name)
-    for path in write_report(Store(str(config.store)), folder):
+    for path in write_report(Store(str(config.store)), folder, _exports(config)):
         logger.info("wrote %s", path)
     publish_report(config, folder)
+
+
+def _exports(config: DictConfig) -> list[str]:
+    return [str(name) for name in config.exports]
