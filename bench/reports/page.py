@@ -35,6 +35,8 @@ class Cell:
     """What it is sorted by."""
     interval: str = ""
     """Shown smaller, below."""
+    rank: str = ""
+    """Between which ranks it stands, such as 1-3: rows share a rank that no corrected test tells apart."""
     flag: str = ""
     """Why it is not to be trusted, in words; empty where nothing speaks against it."""
 
@@ -79,16 +81,20 @@ def render_page(
         loader=PackageLoader("bench.reports", "templates"), autoescape=True, undefined=StrictUndefined
     )
     by_label = {subject.label: subject for subject in subjects}
-    flags = _flags(checks)
+    flags, ranks = _flags(checks), _ranks(board.ranks)
     return environment.get_template("leaderboard.html.j2").render(
         name=name,
         axes=_axes(board.columns),
         columns=board.columns,
         rows=[
-            (label, _cells(row, board.columns, flags.get(str(label), {})), by_label[str(label)])
+            (
+                label,
+                _cells(row, board.columns, flags.get(str(label), {}), ranks.get(str(label), {})),
+                by_label[str(label)],
+            )
             for label, row in board.table.iterrows()
         ],
-        widths=width_sentences(board.table),
+        widths=[*width_sentences(board.table), *detectable_sentences(board)],
         protocols=_protocols(subjects),
         mixed=differences(subjects),
         attacks=_headlines(board, subjects),
@@ -127,21 +133,36 @@ def _flags(checks: pd.DataFrame) -> dict[str, dict[str, str]]:
     return flags
 
 
-def _cells(row: "pd.Series[Any]", columns: Sequence[Column], flags: Mapping[str, str]) -> list[Cell]:
+def _ranks(ranks: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Label -> column -> ranks it may have, where there is more than one row to rank."""
+    told: dict[str, dict[str, str]] = {}
+    for row in ranks[ranks["ranked"] > 1].to_dict("records"):
+        first, last = row["rank"], row["last_rank"]
+        words = f"{first}" if first == last else f"{first}\N{EN DASH}{last}"
+        told.setdefault(str(row["label"]), {})[str(row["metric"])] = words
+    return told
+
+
+def _cells(
+    row: "pd.Series[Any]", columns: Sequence[Column], flags: Mapping[str, str], ranks: Mapping[str, str]
+) -> list[Cell]:
     return [
         Cell(f"{float(str(row['parameters'])) / 1e6:.2f}", str(row["parameters"])),
         Cell(f"{float(str(row['gmacs'])):.2f}", str(row["gmacs"])),
         Cell(str(row["n_images"]), str(row["n_images"])),
-        *(_estimate_cell(row, column, flags.get(column.benchmark, "")) for column in columns),
+        *(
+            _estimate_cell(row, column, ranks.get(column.name, ""), flags.get(column.benchmark, ""))
+            for column in columns
+        ),
     ]
 
 
-def _estimate_cell(row: "pd.Series[Any]", column: Column, flag: str) -> Cell:
+def _estimate_cell(row: "pd.Series[Any]", column: Column, rank: str, flag: str) -> Cell:
     value = float(str(row[column.name]))
     if math.isnan(value):
         return Cell(DASH, "1e9" if column.better == "lower" else "-1e9")
     text, _, interval = format_estimate(row, column.name, percent=column.percent).partition(" ")
-    return Cell(text, repr(value), interval, flag)
+    return Cell(text, repr(value), interval, rank, flag)
 
 
 def width_sentences(table: pd.DataFrame) -> list[str]:
@@ -159,6 +180,21 @@ def width_sentences(table: pd.DataFrame) -> list[str]:
                 f"{dataset} has {n} images: the {row['clean_accuracy']:.0%} clean accuracy of {row['classifier']} could"
                 f" be anything between {low} and {high} (95 % interval)."
                 " Do not rank classifiers whose intervals overlap."
+            )
+    return sentences
+
+
+def detectable_sentences(board: Leaderboard) -> list[str]:
+    """How far two classifiers must be apart to be told apart, one a dataset, where that is over a point."""
+    clean = board.ranks[(board.ranks["metric"] == "clean_accuracy") & (board.ranks["ranked"] > 1)]
+    smallest = clean.groupby("protocol")["minimum_detectable_difference"].min()
+    sentences = []
+    for protocol, difference in smallest.items():
+        if difference > 0.01:
+            which = f" of protocol {protocol}" if len(smallest) > 1 else ""
+            sentences.append(
+                f"Two classifiers{which} must differ by about {difference * 100:.1f} points of clean accuracy to be told"
+                " apart (in 4 of 5 experiments, before correction for many pairs)."
             )
     return sentences
 
