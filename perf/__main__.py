@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-TABLES = ("corruptions", "sweep", "attacks")
+TABLES = ("corruptions", "sweep", "attacks", "statistics")
 
 
 def main() -> int:

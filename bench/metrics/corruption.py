@@ -63,8 +63,17 @@ def mean_corruption_error(errors: Errors) -> Estimate:
     Raises:
         DataError: a corruption or severity of the 15 x 5 is missing.
     """
+    return bootstrap_mean(mean_corruption_error_values(errors))
+
+
+def mean_corruption_error_values(errors: Errors) -> NDArray[np.float64]:
+    """``(N,)`` what each image contributes: their mean is the mCE, so classifiers can be compared image by image.
+
+    Raises:
+        DataError: a corruption or severity of the 15 x 5 is missing.
+    """
     weights = _mean_of([corruption_error_weights(corruption) for corruption in CORRUPTIONS])
-    return bootstrap_mean(_contributions(errors, weights))
+    return _contributions(errors, weights)
 
 
 def relative_mean_corruption_error(errors: Errors, clean_error: NDArray[np.bool_]) -> Estimate:
@@ -74,16 +83,26 @@ def relative_mean_corruption_error(errors: Errors, clean_error: NDArray[np.bool_
         errors: as for ``mean_corruption_error``.
         clean_error: ``(N,)`` whether each image, uncorrupted, was misclassified.
     """
+    return bootstrap_mean(relative_mean_corruption_error_values(errors, clean_error))
+
+
+def relative_mean_corruption_error_values(errors: Errors, clean_error: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """``(N,)`` what each image contributes: their mean is the relative mCE."""
     parts = [relative_corruption_error_weights(corruption) for corruption in CORRUPTIONS]
     contributions = _contributions(errors, _mean_of([weights for weights, _ in parts]))
     clean_weight = float(np.mean([weight for _, weight in parts]))
-    return bootstrap_mean(contributions + clean_weight * clean_error)
+    return contributions + clean_weight * clean_error
 
 
 def mean_corruption_accuracy(errors: Errors) -> Estimate:
     """Unnormalised: the mean accuracy over the 15 x 5 conditions, in [0,1]. Never to be called mCE."""
+    return bootstrap_mean(mean_corruption_accuracy_values(errors))
+
+
+def mean_corruption_accuracy_values(errors: Errors) -> NDArray[np.float64]:
+    """``(N,)`` the share of the 15 x 5 conditions under which each image is right."""
     weights = _mean_of([_severity_weights(corruption, -1.0) for corruption in CORRUPTIONS])
-    return bootstrap_mean(1 + _contributions(errors, weights))
+    return 1 + _contributions(errors, weights)
 
 
 def corruption_errors(errors: Errors, corruptions: Sequence[str]) -> list[Estimate]:

@@ -28,10 +28,24 @@ def proportion(hits: NDArray[np.bool_]) -> Estimate:
     if n == 0:
         raise DataError("an empty set has no accuracy")
     k = int(np.count_nonzero(hits))
+    low, high = exact_interval(np.array([k]), n)
+    return Estimate(k / n, float(low[0]), float(high[0]), n)
+
+
+def exact_interval(hits: NDArray[np.int64], n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Ends of the exact 95 % interval (Clopper & Pearson 1934) of many proportions at once.
+
+    Args:
+        hits: ``(M,)`` counts, each in [0, n].
+        n: trials behind every count, at least 1.
+
+    Returns:
+        Low and high ends, ``(M,)`` each, in [0,1].
+    """
     tail = (1 - CONFIDENCE) / 2
-    low = float(betaincinv(k, n - k + 1, tail)) if k > 0 else 0.0
-    high = float(betaincinv(k + 1, n - k, 1 - tail)) if k < n else 1.0
-    return Estimate(k / n, low, high, n)
+    low = np.where(hits > 0, betaincinv(np.maximum(hits, 1), n - hits + 1, tail), 0.0)
+    high = np.where(hits < n, betaincinv(hits + 1, np.maximum(n - hits, 1), 1 - tail), 1.0)
+    return low, high
 
 
 def bootstrap_mean(values: NDArray[np.float64], *, seed: int = 0, resamples: int = RESAMPLES) -> Estimate:

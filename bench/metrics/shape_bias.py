@@ -98,6 +98,25 @@ def shape_bias(trials: CueTrials) -> Estimate:
     return proportion(conflict.follows_shape[matches])
 
 
+def shape_bias_values(trials: CueTrials) -> NDArray[np.float64]:
+    """What each conflicting image contributes to the shape bias, linearised (the delta method for a ratio).
+
+    Their mean is the shape bias exactly, and the variance of their mean its variance to first order, so that two
+    classifiers can be compared image by image although they match a cue on different images.
+
+    Returns:
+        ``(N_conflict,)``.
+
+    Raises:
+        DataError: no trial's cues disagree, or no decision matches a cue.
+    """
+    bias = shape_bias(trials).value
+    conflict = trials.conflicting()
+    matches = conflict.follows_shape | conflict.follows_texture
+    values: NDArray[np.float64] = bias + (conflict.follows_shape - bias * matches) / matches.mean()
+    return values
+
+
 def bootstrap_shape_bias(trials: CueTrials, *, seed: int = 0) -> Estimate:
     """The same value with a bootstrap interval over the conflicting images, which also resamples how many match a cue.
 
@@ -121,8 +140,13 @@ def cue_accuracy(trials: CueTrials) -> Estimate:
     Raises:
         DataError: no trial's cues disagree.
     """
+    return proportion(cue_hits(trials))
+
+
+def cue_hits(trials: CueTrials) -> NDArray[np.bool_]:
+    """``(N_conflict,)`` whether the decision on each conflicting image matches either cue."""
     conflict = trials.conflicting()
-    return proportion(conflict.follows_shape | conflict.follows_texture)
+    return conflict.follows_shape | conflict.follows_texture
 
 
 def category_shape_biases(trials: CueTrials) -> dict[str, Estimate]:

@@ -48,7 +48,7 @@ def mean_flip_probability(flips: Sequences) -> Estimate:
     Raises:
         DataError: a perturbation is missing, or they cover different numbers of images.
     """
-    return bootstrap_mean(_mean_over_perturbations(flips))
+    return bootstrap_mean(mean_over_perturbations(flips))
 
 
 def mean_top5_distance(distances: Sequences) -> Estimate:
@@ -57,10 +57,15 @@ def mean_top5_distance(distances: Sequences) -> Estimate:
     Raises:
         DataError: a perturbation is missing, or they cover different numbers of images.
     """
-    return bootstrap_mean(_mean_over_perturbations(distances))
+    return bootstrap_mean(mean_over_perturbations(distances))
 
 
-def _mean_over_perturbations(values: Sequences) -> NDArray[np.float64]:
+def mean_over_perturbations(values: Sequences) -> NDArray[np.float64]:
+    """``(N,)`` the mean over the ten perturbations of each image.
+
+    Raises:
+        DataError: a perturbation is missing, or they cover different numbers of images.
+    """
     missing = [perturbation for perturbation in PERTURBATIONS if perturbation not in values]
     if missing:
         raise DataError(f"no outcomes for {', '.join(missing)}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,15 +10,13 @@ from numpy.typing import NDArray
 from bench.corruptions import CORRUPTIONS, SEVERITIES
 from bench.corruptions.bar import BAR_CORRUPTIONS
 from bench.errors import DataError
-from bench.metrics.adversarial import robust_accuracy
 from bench.metrics.corruption import (
-    mean_corruption_accuracy,
-    mean_corruption_error,
-    relative_mean_corruption_error,
+    mean_corruption_accuracy_values,
+    mean_corruption_error_values,
+    relative_mean_corruption_error_values,
 )
-from bench.metrics.estimates import bootstrap_mean, proportion
-from bench.metrics.shape_bias import cue_accuracy, shape_bias
-from bench.metrics.stability import mean_flip_probability
+from bench.metrics.shape_bias import cue_hits, shape_bias, shape_bias_values
+from bench.metrics.stability import mean_over_perturbations
 from bench.records import Condition, Estimate
 from bench.reports.audit import energy_in_object, pointing_game
 from bench.reports.shape_bias import cue_trials
@@ -36,8 +35,9 @@ class Column:
     """Which group of columns it belongs to."""
     better: str
     """``higher`` or ``lower``."""
-    compute: Callable[[Subject], Estimate]
-    """Raises DataError, saying what is missing, where it cannot be computed."""
+    values: Callable[[Subject], NDArray[Any]]
+    """``(N,)`` what each image contributes; the estimate is their mean, and classifiers are compared image by image.
+    Booleans where an image is right or wrong. Raises DataError, saying what is missing, where it cannot be computed."""
     benchmark: str
     """The benchmark it rests on."""
     percent: bool = True
@@ -46,6 +46,8 @@ class Column:
     """Whether it stands on every leaderboard, or only where some classifier ran its benchmark."""
     epsilon: bool = False
     """Whether it is at the largest epsilon of an attack, which ``<benchmark>_epsilon`` then states."""
+    exact: Callable[[Subject], Estimate] | None = None
+    """The estimate itself where its interval is better than what the values give: a ratio's, for one."""
 
 
 def corruption_errors(subject: Subject) -> Mapping[tuple[str, int], NDArray[np.bool_]]:
@@ -80,35 +82,40 @@ def headline_epsilon(subject: Subject, attack: str) -> Condition:
     return max(found, key=lambda condition: condition.strength)
 
 
-def _clean_accuracy(subject: Subject) -> Estimate:
-    return proportion(subject.correct("clean", CLEAN))
+def _clean(subject: Subject) -> NDArray[np.bool_]:
+    return subject.correct("clean", CLEAN)
 
 
-def _relative_mce(subject: Subject) -> Estimate:
-    return relative_mean_corruption_error(corruption_errors(subject), ~subject.correct("clean", CLEAN))
+def _relative_mce(subject: Subject) -> NDArray[np.float64]:
+    return relative_mean_corruption_error_values(corruption_errors(subject), ~_clean(subject))
 
 
-def _flip_probability(subject: Subject) -> Estimate:
+def _flip_probability(subject: Subject) -> NDArray[np.float64]:
     flips = {
         condition.name: subject.outcomes("stability", condition)["flip_probability"].to_numpy()
         for condition in subject.expected.get("stability", ())
     }
-    return mean_flip_probability(flips)
+    return mean_over_perturbations(flips)
 
 
-def _corruption_bar_accuracy(subject: Subject) -> Estimate:
+def _corruption_bar_accuracy(subject: Subject) -> NDArray[np.float64]:
     conditions = subject.expected.get("corruption_bar", ())
     missing = [name for name in BAR_CORRUPTIONS for s in SEVERITIES if Condition(name, float(s)) not in conditions]
     if missing:
         raise DataError(f"{len(missing)} of the 50 conditions of corruption_bar were not run")
-    return bootstrap_mean(np.mean([subject.correct("corruption_bar", item) for item in sorted(conditions)], axis=0))
+    shares: NDArray[np.float64] = np.mean(
+        [subject.correct("corruption_bar", item) for item in sorted(conditions)], axis=0
+    )
+    return shares
 
 
-def _robust(attack: str) -> Callable[[Subject], Estimate]:
-    def compute(subject: Subject) -> Estimate:
-        return robust_accuracy(subject.correct(attack, headline_epsilon(subject, attack)))
+def _robust(attack: str) -> Callable[[Subject], NDArray[np.bool_]]:
+    """All images count: one that was wrong without an attack is not robust."""
 
-    return compute
+    def values(subject: Subject) -> NDArray[np.bool_]:
+        return subject.correct(attack, headline_epsilon(subject, attack))
+
+    return values
 
 
 def _attack_column(benchmark: str, title: str, *, always: bool = False) -> Column:
@@ -125,13 +132,13 @@ def _attack_column(benchmark: str, title: str, *, always: bool = False) -> Colum
 
 
 COLUMNS: tuple[Column, ...] = (
-    Column("clean_accuracy", "Clean accuracy", "Clean", "higher", _clean_accuracy, "clean"),
+    Column("clean_accuracy", "Clean accuracy", "Clean", "higher", _clean, "clean"),
     Column(
         "mean_corruption_error",
         "mCE",
         "Corruptions",
         "lower",
-        lambda subject: mean_corruption_error(corruption_errors(subject)),
+        lambda subject: mean_corruption_error_values(corruption_errors(subject)),
         "corruption",
         percent=False,
     ),
@@ -149,7 +156,7 @@ COLUMNS: tuple[Column, ...] = (
         "Mean corruption accuracy",
         "Corruptions",
         "higher",
-        lambda subject: mean_corruption_accuracy(corruption_errors(subject)),
+        lambda subject: mean_corruption_accuracy_values(corruption_errors(subject)),
         "corruption",
     ),
     _attack_column("fgsm", "FGSM", always=True),
@@ -172,16 +179,17 @@ COLUMNS: tuple[Column, ...] = (
         "Shape bias",
         "Cue conflict",
         "higher",
-        lambda subject: shape_bias(cue_trials(subject)),
+        lambda subject: shape_bias_values(cue_trials(subject)),
         "cue_conflict",
         always=False,
+        exact=lambda subject: shape_bias(cue_trials(subject)),
     ),
     Column(
         "cue_accuracy",
         "Cue accuracy",
         "Cue conflict",
         "higher",
-        lambda subject: cue_accuracy(cue_trials(subject)),
+        lambda subject: cue_hits(cue_trials(subject)),
         "cue_conflict",
         always=False,
     ),
@@ -207,3 +215,17 @@ def columns_of(subjects: Sequence[Subject]) -> tuple[Column, ...]:
     further = [_attack_column(name, name.replace("_", " ")) for name in attacks]
     last = max(place for place, column in enumerate(declared) if column.epsilon) + 1
     return (*declared[:last], *further, *declared[last:])
+
+
+def columns_named(names: Sequence[str], subjects: Sequence[Subject]) -> tuple[Column, ...]:
+    """The columns called ``names``, whether or not a subject ran their benchmarks; unknown names are left out.
+
+    Args:
+        names: of columns, such as those of a ``leaderboard.csv``.
+        subjects: whose further attacks are known by their titles.
+    """
+    suffix = "_robust_accuracy"
+    known = {column.name: column for column in (*COLUMNS, *columns_of(subjects))}
+    attacks = [name.removesuffix(suffix) for name in names if name.endswith(suffix) and name not in known]
+    known |= {f"{attack}{suffix}": _attack_column(attack, attack.replace("_", " ")) for attack in attacks}
+    return tuple(column for name, column in known.items() if name in names)

@@ -62,10 +62,10 @@ class Subject:
         Raises:
             DataError: the cell is missing, incomplete or failed.
         """
-        cell_id = self._whole_cell(benchmark, condition).spec.cell_id
-        if cell_id not in self._correct:
-            self._correct[cell_id] = self.outcomes(benchmark, condition)["correct"].to_numpy(dtype=bool)
-        return self._correct[cell_id]
+        spec = self._whole_cell(benchmark, condition).spec
+        if spec.cell_id not in self._correct:
+            self._correct[spec.cell_id] = self.store.correct(spec)
+        return self._correct[spec.cell_id]
 
     def outcomes(self, benchmark: str, condition: Condition) -> pd.DataFrame:
         """Every column of the cell, one row an image, in dataset order; read anew each time.
@@ -110,16 +110,25 @@ class Subject:
         return "" if variant is None else str(variant.parameters.get(name, ""))
 
 
-def read_subjects(store: Store) -> list[Subject]:
+def read_subjects(store: Store, *, until: str = "") -> list[Subject]:
     """Every classifier and protocol in the store; decision makers that were imported are no classifiers.
 
     Outcomes on images of the 16 categories come from a dataset of their own: they join every other row of the same
     classifier, and make one where there is none.
 
+    Args:
+        store: read, never written.
+        until: a date, ``2026-11-01``: only the cells that were begun on it or before; empty for all.
+
     Raises:
-        DataError: the store is empty, or holds nothing that was run.
+        DataError: the store is empty, or holds nothing that was run (until then).
     """
     cells = [cell for cell in store.cells() if "decision_maker" not in cell.spec.parameters]
+    if until and cells:
+        first = min(cell.provenance.started for cell in cells)[:10]
+        cells = [cell for cell in cells if cell.provenance.started[:10] <= until]
+        if not cells:
+            raise DataError(f"the store {store.root} holds nothing from {until} or before: it begins on {first}")
     if not cells:
         raise DataError(f"the store {store.root} is empty: run a sweep first, e.g. python run.py")
     homes, guests = _grouped(cells, guests=False), _grouped(cells, guests=True)

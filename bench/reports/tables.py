@@ -16,6 +16,7 @@ from bench.metrics.estimates import proportion
 from bench.records import Estimate
 from bench.reports.columns import Column, columns_of, headline_epsilon
 from bench.reports.subjects import Subject
+from bench.reports.summary import Summary, summarise
 
 MISSING = Estimate(math.nan, math.nan, math.nan, 0)
 
@@ -42,22 +43,27 @@ class Leaderboard:
     """Every empty estimate and its reason."""
     columns: Sequence[Column]
     """The estimates it has."""
+    ranks: pd.DataFrame
+    """One row a subject and column: ``ranks.csv``."""
 
 
 def leaderboard(subjects: Sequence[Subject]) -> Leaderboard:
     """One row a subject: by protocol, then mCE, then clean accuracy."""
     rows, gaps = [], []
     columns = columns_of(subjects)
+    summary = summarise(subjects, columns)
     for subject in subjects:
-        row, missing = _row(subject, columns)
+        row, missing = _row(subject, columns, summary)
         rows.append(row)
         gaps += missing
     table = pd.DataFrame(rows, index=pd.Index([subject.label for subject in subjects], name="label"))
     order = ["protocol", "mean_corruption_error", "clean_accuracy"]
-    return Leaderboard(table.sort_values(order, ascending=[True, True, False], kind="stable"), gaps, columns)
+    return Leaderboard(
+        table.sort_values(order, ascending=[True, True, False], kind="stable"), gaps, columns, summary.ranks
+    )
 
 
-def _row(subject: Subject, columns: Sequence[Column]) -> tuple[dict[str, object], list[Gap]]:
+def _row(subject: Subject, columns: Sequence[Column], summary: Summary) -> tuple[dict[str, object], list[Gap]]:
     row: dict[str, object] = {
         "classifier": subject.spec.classifier,
         "weights_digest": subject.spec.weights_digest,
@@ -67,12 +73,10 @@ def _row(subject: Subject, columns: Sequence[Column]) -> tuple[dict[str, object]
     }
     gaps = []
     for column in columns:
-        try:
-            estimate = column.compute(subject)
-        except DataError as error:
-            estimate = MISSING
-            gaps.append(Gap(subject.label, column.title, str(error)))
-        row |= interval(column.name, estimate)
+        key = subject.label, column.name
+        row |= interval(column.name, summary.estimates.get(key, MISSING))
+        if key in summary.reasons:
+            gaps.append(Gap(subject.label, column.title, summary.reasons[key]))
     for column in columns:
         if column.epsilon:
             row[f"{column.benchmark}_epsilon"] = _epsilon(subject, column.benchmark)
@@ -196,14 +200,17 @@ def to_markdown(board: Leaderboard) -> str:
     lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
     for label, row in board.table.iterrows():
         cells = [
-            _escape(str(label)),
+            escape_markdown(str(label)),
             f"{row['parameters'] / 1e6:.2f}",
             f"{row['gmacs']:.2f}",
             str(row["n_images"]),
             *(format_estimate(row, column.name, percent=column.percent) for column in board.columns),
         ]
         lines.append("| " + " | ".join(cells) + " |")
-    lines += ["", *(f"- {_escape(gap.subject)}, {gap.column}: {_escape(gap.reason)}" for gap in board.gaps)]
+    lines += [
+        "",
+        *(f"- {escape_markdown(gap.subject)}, {gap.column}: {escape_markdown(gap.reason)}" for gap in board.gaps),
+    ]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -218,5 +225,6 @@ def format_estimate(row: "pd.Series[Any]", name: str, *, percent: bool) -> str:
     return f"{value * scale:.1f} [{low * scale:.1f}, {high * scale:.1f}]"
 
 
-def _escape(text: str) -> str:
+def escape_markdown(text: str) -> str:
+    """Text for a cell of a Markdown table: no bar ends it, no markup acts."""
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")

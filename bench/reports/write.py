@@ -14,7 +14,7 @@ from bench.results import Store
 
 
 def write_report(store: Store, out_dir: Path) -> list[Path]:
-    """Write ``leaderboard.{csv,md,html}``, a CSV file for each table of its sections, and ``missing.csv``.
+    """Write ``leaderboard.{csv,md,html}``, ``ranks.csv``, a CSV file for each table of its sections, ``missing.csv``.
 
     Args:
         store: read, never written.
@@ -43,6 +43,7 @@ def write_report(store: Store, out_dir: Path) -> list[Path]:
         "leaderboard.md": to_markdown(board),
         "leaderboard.html": render_page(out_dir.name, board, subjects, missing, checks, plots, galleries),
         **{name: text for section in sections for name, text in section.files().items()},
+        "ranks.csv": board.ranks.to_csv(index=False),
         "self_checks.csv": checks.to_csv(index=False),
         "missing.csv": missing.to_csv(index=False),
     }

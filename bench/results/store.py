@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from bench.errors import DataError
 from bench.records import Outcomes, Provenance, RunSpec
@@ -133,11 +134,36 @@ class Store:
             key=lambda cell: (cell.spec.classifier, cell.spec.benchmark, cell.spec.condition, cell.spec.cell_id),
         )
 
+    def correct(self, spec: RunSpec) -> NDArray[np.bool_]:
+        """``(N,)`` whether each image of a complete cell is right, in dataset order: the one column that is read.
+
+        Raises:
+            DataError: images are missing, duplicated or unreadable.
+        """
+        table = self._rows(spec, ["position", "correct"])
+        self._verify_positions(table, spec)
+        right: NDArray[np.bool_] = table["correct"].to_numpy()
+        return right
+
     def outcomes(self, spec: RunSpec) -> pd.DataFrame:
         """Rows of a complete cell in dataset order.
 
         Returns:
             Columns ``position, image_id, label, prediction, confidence, correct`` and the benchmark's own.
+
+        Raises:
+            DataError: images are missing, duplicated or unreadable.
+        """
+        table = self._rows(spec, None)
+        self._verify_positions(table, spec)
+        frame: pd.DataFrame = table.to_pandas()
+        if frame["image_id"].duplicated().any():
+            raise self._not_once(spec)
+        fixed = ["position", "image_id", "label", "prediction", "confidence", "correct"]
+        return frame[[*fixed, *(name for name in frame.columns if name not in fixed)]]
+
+    def _rows(self, spec: RunSpec, columns: list[str] | None) -> pa.Table:
+        """The parts of a complete cell in order, all columns or the named ones.
 
         Raises:
             DataError: images are missing, duplicated or unreadable.
@@ -151,21 +177,20 @@ class Store:
         tables, reached = [], 0
         for start, stop in sorted(self.covered(spec)):
             if stop > reached:  # parts of another chunk size may overlap: the first to cover an image counts
-                table = self._read(spec.cell_id, f"{start:09d}-{stop:09d}.parquet")
+                table = self._read(spec.cell_id, f"{start:09d}-{stop:09d}.parquet", columns)
                 tables.append(table.slice(max(reached, start) - start))
                 reached = stop
-        frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
-        self._verify(frame, spec)
-        fixed = ["position", "image_id", "label", "prediction", "confidence", "correct"]
-        return frame[[*fixed, *(name for name in frame.columns if name not in fixed)]]
+        return pa.concat_tables(tables)
 
-    def _verify(self, frame: pd.DataFrame, spec: RunSpec) -> None:
-        whole = np.array_equal(frame["position"].to_numpy(), np.arange(spec.n_images))
-        if not whole or frame["image_id"].duplicated().any():
-            raise DataError(
-                f"cell {spec.cell_id} of {self.root} ({spec.classifier} / {spec.benchmark} / {spec.condition.key})"
-                " does not hold each image exactly once: move its folder away and run the same command again"
-            )
+    def _verify_positions(self, table: pa.Table, spec: RunSpec) -> None:
+        if not np.array_equal(table["position"].to_numpy(), np.arange(spec.n_images)):
+            raise self._not_once(spec)
+
+    def _not_once(self, spec: RunSpec) -> DataError:
+        return DataError(
+            f"cell {spec.cell_id} of {self.root} ({spec.classifier} / {spec.benchmark} / {spec.condition.key})"
+            " does not hold each image exactly once: move its folder away and run the same command again"
+        )
 
     def _write(
         self, spec: RunSpec, name: str, columns: dict[str, Any], provenance: Provenance, *, traceback: str = ""
@@ -176,10 +201,11 @@ class Store:
         pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
         return self._tree.write_once(spec.cell_id, name, buffer.getvalue())
 
-    def _read(self, cell_id: str, name: str) -> pa.Table:
+    def _read(self, cell_id: str, name: str, columns: list[str] | None = None) -> pa.Table:
         try:
             with self._tree.open(cell_id, name) as file:
-                return pq.read_table(io.BytesIO(file.read()), page_checksum_verification=True)
+                source = pq.ParquetFile(io.BytesIO(file.read()), page_checksum_verification=True)
+                return source.read(columns, use_threads=columns is None)
         except (pa.ArrowException, OSError) as error:
             raise DataError(
                 f"{self.root}/{cell_id}/{name} is damaged ({error}): move it away and run the same command again"

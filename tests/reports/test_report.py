@@ -117,6 +117,7 @@ def test_the_csv_begins_as_promised_with_intervals_beside_every_estimate(tmp_pat
         "families.csv",
         "missing.csv",
         "queries.csv",
+        "ranks.csv",
         "self_checks.csv",
     }
     assert pd.read_csv(folder / "missing.csv").empty

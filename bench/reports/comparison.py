@@ -1,0 +1,200 @@
+"""Two classifiers on the same images: every figure's difference, every condition, every image that flipped."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.errors import DataError
+from bench.metrics.paired import holm, mcnemar, paired_difference
+from bench.records import Condition
+from bench.reports.columns import Column, columns_of, headline_epsilon
+from bench.reports.protocols import describe_variant, with_protocols
+from bench.reports.subjects import CLEAN, Subject
+
+DIFFERENCES = [
+    *["candidate", "baseline", "metric", "better", "baseline_value", "candidate_value", "difference"],
+    *["difference_low", "difference_high", "p_value", "p_corrected", "verdict", "minimum_detectable_difference", "n"],
+    "note",
+]
+CONDITIONS = [
+    *["candidate", "baseline", "benchmark", "condition", "strength", "baseline_accuracy", "candidate_accuracy"],
+    *["broken", "mended", "p_value", "p_corrected"],
+]
+IMAGES = ["candidate", "baseline", "image_id", "label", "clean", "broken", "mended"]
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Candidates against one baseline."""
+
+    differences: pd.DataFrame
+    """One row a candidate and figure; ``verdict`` is better, worse or undecided after Holm's correction."""
+    conditions: pd.DataFrame
+    """One row a candidate and shared condition: the images broken and mended."""
+    images: pd.DataFrame
+    """One row a candidate and image that flipped under any shared condition, and in how many."""
+
+
+def compare(baseline: Subject, candidates: Sequence[Subject]) -> Comparison:
+    """Every figure, condition and image. Holm's correction runs over each table: all figures, all conditions.
+
+    Raises:
+        DataError: a candidate was run on other images than the baseline.
+    """
+    pairs = [_aligned(baseline, candidate) for candidate in candidates]
+    differences = [row for first, second in pairs for row in _differences(first, second)]
+    conditions = [row for first, second in pairs for row in _conditions(first, second)]
+    images = [_images(first, second) for first, second in pairs]
+    table = _corrected(pd.DataFrame(differences, columns=DIFFERENCES))
+    table["verdict"] = [_verdict(row) for _, row in table.iterrows()]
+    flipped = pd.concat(images, ignore_index=True)
+    return Comparison(table, _corrected(pd.DataFrame(conditions, columns=CONDITIONS)), flipped)
+
+
+def unlike(first: Subject, second: Subject, benchmark: str) -> str:
+    """Why the figures of a benchmark are not the same measurement for both, in words; empty where they are."""
+    one, other = first.benchmarks.get(benchmark), second.benchmarks.get(benchmark)
+    if one is None or other is None or (one.version, one.parameters) == (other.version, other.parameters):
+        return ""
+    return f"{benchmark} differs: {describe_variant(one)} against {describe_variant(other)}"
+
+
+def shared_conditions(first: Subject, second: Subject) -> Iterator[tuple[str, Condition]]:
+    """Benchmark and condition of every cell that both have complete and measured alike."""
+    for benchmark in first.benchmarks:
+        if benchmark in second.benchmarks and not unlike(first, second, benchmark):
+            for condition in first.conditions(benchmark):
+                if first.complete(benchmark, condition) and second.complete(benchmark, condition):
+                    yield benchmark, condition
+
+
+def _aligned(baseline: Subject, candidate: Subject) -> list[Subject]:
+    """Both, marked with the conditions that either was run under."""
+    if (baseline.spec.dataset_digest, baseline.spec.n_images) != (
+        candidate.spec.dataset_digest,
+        candidate.spec.n_images,
+    ):
+        raise DataError(
+            f"{candidate.label} was run on other images than {baseline.label}"
+            f" ({candidate.spec.dataset}, {candidate.spec.n_images} images, digest {candidate.spec.dataset_digest};"
+            f" {baseline.spec.dataset}, {baseline.spec.n_images}, {baseline.spec.dataset_digest}):"
+            " run both on one dataset"
+        )
+    return with_protocols([baseline, candidate])
+
+
+def _differences(first: Subject, second: Subject) -> Iterator[dict[str, object]]:
+    for column in columns_of([first, second]):
+        row: dict[str, object] = {
+            "candidate": second.label,
+            "baseline": first.label,
+            "metric": column.name,
+            "better": column.better,
+            "note": "",
+        }
+        try:
+            refuse_unlike(column, first, second)
+            ours, theirs = column.values(first), column.values(second)
+            difference = paired_difference(ours, theirs)
+        except DataError as error:
+            yield {**row, "note": str(error)}
+            continue
+        yield {
+            **row,
+            "baseline_value": float(ours.mean()),
+            "candidate_value": float(theirs.mean()),
+            "difference": difference.value,
+            "difference_low": difference.low,
+            "difference_high": difference.high,
+            "p_value": difference.p_value,
+            "minimum_detectable_difference": difference.detectable,
+            "n": difference.n,
+        }
+
+
+def refuse_unlike(column: Column, first: Subject, second: Subject) -> None:
+    """Raise DataError where a figure is not the same measurement for both."""
+    note = unlike(first, second, column.benchmark)
+    if note:
+        raise DataError(note)
+    if column.epsilon:
+        radii = [headline_epsilon(subject, column.benchmark).strength for subject in (first, second)]
+        if radii[0] != radii[1]:
+            raise DataError(f"{column.benchmark} is summarised at epsilon {radii[0]:.6g} against {radii[1]:.6g}")
+
+
+def _conditions(first: Subject, second: Subject) -> Iterator[dict[str, object]]:
+    for benchmark, condition in shared_conditions(first, second):
+        ours, theirs = first.correct(benchmark, condition), second.correct(benchmark, condition)
+        test = mcnemar(ours, theirs)
+        yield {
+            "candidate": second.label,
+            "baseline": first.label,
+            "benchmark": benchmark,
+            "condition": condition.name,
+            "strength": condition.strength,
+            "baseline_accuracy": ours.mean(),
+            "candidate_accuracy": theirs.mean(),
+            "broken": test.only_first,
+            "mended": test.only_second,
+            "p_value": test.mid,
+        }
+
+
+def _images(first: Subject, second: Subject) -> pd.DataFrame:
+    """Image by image: those of the row's own dataset, so guests (images of the 16 categories) are left out."""
+    n = first.spec.n_images
+    broken, mended = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    own = [
+        (benchmark, condition)
+        for benchmark, condition in shared_conditions(first, second)
+        if first.benchmarks[benchmark].cells[condition].spec.dataset_digest == first.spec.dataset_digest
+    ]
+    for benchmark, condition in own:
+        ours, theirs = first.correct(benchmark, condition), second.correct(benchmark, condition)
+        broken += ours & ~theirs
+        mended += ~ours & theirs
+    kept = np.flatnonzero(broken + mended)
+    if not len(kept):
+        return pd.DataFrame(columns=IMAGES)
+    rows = first.outcomes(*own[0]).iloc[kept]
+    return pd.DataFrame(
+        {
+            "candidate": second.label,
+            "baseline": first.label,
+            "image_id": rows["image_id"].to_numpy(),
+            "label": rows["label"].to_numpy(),
+            "clean": _clean_flips(first, second, own)[kept],
+            "broken": broken[kept],
+            "mended": mended[kept],
+        }
+    )
+
+
+def _clean_flips(first: Subject, second: Subject, own: Sequence[tuple[str, Condition]]) -> NDArray[np.str_]:
+    """``(N,)`` broken, mended or the same on the uncorrupted image; empty text where either lacks the cell."""
+    if ("clean", CLEAN) not in own:
+        return np.full(first.spec.n_images, "")
+    ours, theirs = first.correct("clean", CLEAN), second.correct("clean", CLEAN)
+    return np.select([ours & ~theirs, ~ours & theirs], ["broken", "mended"], "same")
+
+
+def _corrected(table: pd.DataFrame) -> pd.DataFrame:
+    tested = table["p_value"].notna()
+    table["p_corrected"] = np.nan
+    table.loc[tested, "p_corrected"] = holm(table.loc[tested, "p_value"].to_numpy(dtype=float))
+    return table
+
+
+def _verdict(row: "pd.Series[Any]") -> str:
+    corrected, difference = float(str(row["p_corrected"])), float(str(row["difference"]))
+    if np.isnan(corrected):
+        return ""
+    if corrected >= ALPHA:
+        return "undecided"
+    return "better" if (difference > 0) == (row["better"] == "higher") else "worse"

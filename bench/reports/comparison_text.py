@@ -1,0 +1,123 @@
+"""A comparison in Markdown."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from bench.reports.columns import Column
+from bench.reports.comparison import Comparison
+from bench.reports.tables import escape_markdown
+
+DASH = "\N{EN DASH}"
+MOST_CONDITIONS = 20
+"""Rows of the table of conditions; the CSV file has all."""
+
+
+def comparison_markdown(
+    comparison: Comparison, costs: pd.DataFrame, effective: pd.DataFrame, columns: Sequence[Column]
+) -> str:
+    """The comparison as a Markdown document.
+
+    Args:
+        comparison: of ``compare``.
+        costs: of ``cost_table``, the rows to show.
+        effective: of ``effective_robustness_table``.
+        columns: for headings and units.
+    """
+    by_name = {column.name: column for column in columns}
+    differences = [_difference(row, by_name) for _, row in comparison.differences.iterrows()]
+    costs_rows = [
+        [
+            *[str(row["label"]), f"{row['parameters'] / 1e6:.2f}", f"{row['gmacs']:.2f}"],
+            *[number(row["images_per_second"], ".1f"), f"{row['seconds']:.1f}", str(row["device"])],
+            str(row["pareto"]) or DASH,
+        ]
+        for _, row in costs.iterrows()
+    ]
+    parts = [
+        "# Comparison",
+        "Candidate minus baseline on the same images: paired bootstrap 95 % intervals; p-values by McNemar's mid-p or"
+        " the paired t-test, corrected over this table (Holm).",
+        markdown_table(
+            ["Candidate", "Figure", "Baseline", "Candidate's", "Difference", "p (Holm)", "Verdict", "Detectable"],
+            differences,
+        ),
+        "## Images that flipped",
+        _flips(comparison.conditions),
+        "## Effective robustness",
+        _effective(effective, by_name),
+        "## Cost",
+        markdown_table(
+            ["Classifier", "Parameters (M)", "GMACs", "Images/s", "Seconds", "Device", "Pareto front"], costs_rows
+        ),
+        "The front is that of clean accuracy, mean corruption accuracy and GMACs over all rows of the protocol in the"
+        " store.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def markdown_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, every cell escaped."""
+    lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
+    return "\n".join([*lines, *("| " + " | ".join(escape_markdown(cell) for cell in row) + " |" for row in rows)])
+
+
+def number(value: object, form: str) -> str:
+    """A float in the given form; a dash for NaN."""
+    figure = float(str(value))
+    return DASH if math.isnan(figure) else format(figure, form)
+
+
+def _difference(row: "pd.Series[Any]", by_name: dict[str, Column]) -> list[str]:
+    column = by_name[str(row["metric"])]
+    if math.isnan(float(str(row["difference"]))):
+        return [str(row["candidate"]), column.title, DASH, DASH, str(row["note"]), DASH, DASH, DASH]
+    scale = 100 if column.percent else 1
+    low, high = (number(row[f"difference_{end}"] * scale, "+.2f") for end in ("low", "high"))
+    return [
+        str(row["candidate"]),
+        column.title,
+        number(row["baseline_value"] * scale, ".2f"),
+        number(row["candidate_value"] * scale, ".2f"),
+        f"{row['difference'] * scale:+.2f} [{low}, {high}]",
+        number(row["p_corrected"], ".2g"),
+        str(row["verdict"]),
+        number(row["minimum_detectable_difference"] * scale, ".2f"),
+    ]
+
+
+def _flips(conditions: pd.DataFrame) -> str:
+    if conditions.empty:
+        return "No condition was run on both in the same way."
+    shown = conditions.sort_values("p_value", kind="stable").head(MOST_CONDITIONS)
+    rows = [
+        [
+            *[str(row["candidate"]), str(row["benchmark"]), f"{row['condition']} {row['strength']:.4g}"],
+            *[str(row["broken"]), str(row["mended"]), number(row["p_corrected"], ".2g")],
+        ]
+        for _, row in shown.iterrows()
+    ]
+    table = markdown_table(["Candidate", "Benchmark", "Condition", "Broken", "Mended", "p (Holm)"], rows)
+    left = len(conditions) - len(shown)
+    return table + (f"\n\nand {left} conditions with larger p-values: conditions.csv" if left else "")
+
+
+def _effective(table: pd.DataFrame, by_name: dict[str, Column]) -> str:
+    figures = table[table["effective_robustness"].notna()]
+    reasons = list(dict.fromkeys(str(note) for note in table["note"] if note))
+    rows = [
+        [
+            *[str(row["label"]), by_name[str(row["metric"])].title, f"{row['value'] * 100:.2f}"],
+            *[
+                f"{row['expected'] * 100:.2f}",
+                f"{row['effective_robustness'] * 100:+.2f}",
+                str(int(row["classifiers"])),
+            ],
+        ]
+        for _, row in figures.iterrows()
+    ]
+    titles = ["Classifier", "Figure", "Accuracy", "Foretold by clean accuracy", "Beyond it", "Classifiers in the fit"]
+    parts = [markdown_table(titles, rows)] if rows else []
+    return "\n\n".join([*parts, *(f"- {escape_markdown(reason)}" for reason in reasons)]) or "No figure to judge."

@@ -1,0 +1,176 @@
+"""Has anything become worse? Every figure of a baseline, held against the same classifier's figure today."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.errors import DataError
+from bench.metrics.paired import holm, loss_beyond
+from bench.reports.columns import Column, headline_epsilon
+from bench.reports.comparison import refuse_unlike
+from bench.reports.comparison_text import markdown_table
+from bench.reports.subjects import Subject
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One figure of the baseline, today."""
+
+    classifier: str
+    """Its name, with its defense."""
+    title: str
+    """The figure's heading."""
+    baseline: float
+    """Its value then, in points."""
+    today: float = float("nan")
+    """Its value now; NaN where missing."""
+    p_value: float = float("nan")
+    """One-sided, that more than the tolerance is truly lost; Holm-corrected over all figures. NaN where missing."""
+    missing: str = ""
+    """Why it cannot be compared; empty where it can."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it closes the gate."""
+        return bool(self.missing) or self.p_value < ALPHA
+
+
+@dataclass(frozen=True)
+class Known:
+    """A row of the baseline."""
+
+    classifier: str
+    """Name."""
+    defense: str
+    """What stands in front of it."""
+    dataset_digest: str
+    """Of its images."""
+    figures: Callable[[Column], float]
+    """The figure under a column; raises DataError where the baseline has none, and then it asks nothing."""
+    losses: Callable[[Column, Subject], NDArray[Any]]
+    """``(N,)`` how much smaller each image's value has become; raises DataError where that cannot be said."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.classifier} · {self.defense}" if self.defense else self.classifier
+
+
+def known_subject(subject: Subject) -> Known:
+    """A baseline of which every image is known: the test is paired."""
+
+    def losses(column: Column, today: Subject) -> NDArray[Any]:
+        refuse_unlike(column, subject, today)
+        return column.values(subject).astype(np.float64) - column.values(today).astype(np.float64)
+
+    spec = subject.spec
+    return Known(
+        spec.classifier, spec.defense, spec.dataset_digest, lambda column: float(column.values(subject).mean()), losses
+    )
+
+
+def known_row(row: "pd.Series[Any]") -> Known:
+    """A row of a ``leaderboard.csv``: its figures are taken as they stand, without the error of their own."""
+
+    def figure(column: Column) -> float:
+        value = float(row.get(column.name, float("nan")))
+        if np.isnan(value):
+            raise DataError("not in the baseline")
+        return value
+
+    def losses(column: Column, today: Subject) -> NDArray[Any]:
+        if column.epsilon:
+            then, now = float(row[f"{column.benchmark}_epsilon"]), headline_epsilon(today, column.benchmark).strength
+            if not np.isclose(then, now):
+                raise DataError(f"{column.benchmark} is summarised at epsilon {now:.6g}, and was at {then:.6g}")
+        losses: NDArray[np.float64] = figure(column) - column.values(today).astype(np.float64)
+        return losses
+
+    defense = "" if pd.isna(row["defense"]) else str(row["defense"])
+    return Known(str(row["classifier"]), defense, str(row["dataset_digest"]), figure, losses)
+
+
+def hold_against(
+    baseline: Sequence[Known], subjects: Sequence[Subject], columns: Sequence[Column], tolerance: float
+) -> list[Finding]:
+    """Every figure that the baseline has, in its order.
+
+    A loss closes the gate where a one-sided paired test finds, after Holm's correction over all figures, that it
+    exceeds the tolerance: chance alone closes it at most once in twenty runs.
+
+    Args:
+        baseline: what was.
+        subjects: what is, marked with their protocols.
+        columns: every figure that the baseline may have.
+        tolerance: points that may be lost.
+
+    Raises:
+        DataError: the baseline has no figure at all.
+    """
+    findings = [finding for known in baseline for finding in _findings(known, subjects, columns, tolerance)]
+    if not findings:
+        raise DataError("the baseline has no figures: there is nothing to hold against")
+    tested = [place for place, finding in enumerate(findings) if not finding.missing]
+    corrected = holm([findings[place].p_value for place in tested])
+    for place, p_value in zip(tested, corrected, strict=True):
+        findings[place] = replace(findings[place], p_value=float(p_value))
+    return findings
+
+
+def _findings(
+    known: Known, subjects: Sequence[Subject], columns: Sequence[Column], tolerance: float
+) -> Iterator[Finding]:
+    today = [
+        subject
+        for subject in subjects
+        if (subject.spec.classifier, subject.spec.defense, subject.spec.dataset_digest)
+        == (known.classifier, known.defense, known.dataset_digest)
+    ]
+    newest = max(today, key=lambda subject: subject.provenance.started, default=None)
+    for column in columns:
+        try:
+            value = known.figures(column)
+        except DataError:
+            continue
+        scale = 100 if column.percent else 1
+        finding = Finding(known.name, column.title, value * scale)
+        if newest is None:
+            yield replace(finding, missing="the classifier was not run on these images")
+            continue
+        try:
+            losses = known.losses(column, newest)
+        except DataError as error:
+            yield replace(finding, missing=str(error))
+            continue
+        harm = losses if column.better == "higher" else -losses
+        p_value = loss_beyond(harm, tolerance / scale)
+        yield replace(finding, today=float(column.values(newest).mean()) * scale, p_value=p_value)
+
+
+def gate_markdown(findings: Sequence[Finding], tolerance: float, where: str) -> str:
+    """The verdict as a short Markdown text, fit for a comment: failures in full, the rest as a count."""
+    failed = [finding for finding in findings if finding.failed]
+    lost = [finding for finding in failed if not finding.missing]
+    missing = [finding for finding in failed if finding.missing]
+    passed = len(findings) - len(failed)
+    verdict = f"failed: {len(lost)} worse, {len(missing)} missing" if failed else "passed"
+    parts = [f"### Snowwolf gate {verdict}", f"{passed} of {len(findings)} figures hold against {where}."]
+    if lost:
+        rows = [
+            [item.classifier, item.title, f"{item.baseline:.2f}", f"{item.today:.2f}", f"{item.p_value:.2g}"]
+            for item in lost
+        ]
+        parts += [
+            f"Worse by more than {tolerance:g} points (one-sided paired test, Holm-corrected, 5 %):",
+            markdown_table(["Classifier", "Figure", "Baseline", "Now", "p"], rows),
+        ]
+    if missing:
+        rows = [[item.classifier, item.title, f"{item.baseline:.2f}", item.missing] for item in missing]
+        parts += ["Missing:", markdown_table(["Classifier", "Figure", "Baseline", "Why"], rows)]
+    return "\n\n".join(parts) + "\n"

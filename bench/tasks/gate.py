@@ -1,0 +1,65 @@
+"""``task=gate``: exit 1 where a figure is significantly worse than a baseline's, or missing; loads no classifier."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+from omegaconf import DictConfig
+
+from bench.errors import ConfigurationError, DataError
+from bench.reports.columns import Column, columns_named, columns_of
+from bench.reports.gate import Known, gate_markdown, hold_against, known_row, known_subject
+from bench.reports.protocols import with_protocols
+from bench.reports.subjects import Subject, read_subjects
+from bench.results import Store
+
+NEEDED = ("classifier", "defense", "dataset_digest")
+
+
+def check(config: DictConfig) -> None:
+    """Refuse a gate without a baseline.
+
+    Raises:
+        ConfigurationError: not exactly one baseline, no such file, or a negative tolerance.
+    """
+    if (config.baseline is None) == (config.baseline_store is None):
+        raise ConfigurationError(
+            "task=gate needs one baseline: baseline_store=FOLDER (paired tests), or baseline=FILE, a leaderboard.csv of"
+            " task=report"
+        )
+    if config.baseline is not None and not Path(str(config.baseline)).is_file():
+        raise ConfigurationError(f"no baseline at {config.baseline}: commit the leaderboard.csv of a report there")
+    if float(config.tolerance) < 0:
+        raise ConfigurationError(f"tolerance is at least 0 points, not {config.tolerance}")
+
+
+def run(config: DictConfig) -> None:
+    """Print the verdict, write it to ``reports/<name>/gate.md``, and exit 1 where the gate is closed.
+
+    Raises:
+        DataError: a store is empty, or the baseline has no figures.
+    """
+    check(config)
+    subjects = with_protocols(read_subjects(Store(str(config.store))))
+    baseline, columns, where = _baseline(config, subjects)
+    findings = hold_against(baseline, subjects, columns, float(config.tolerance))
+    text = gate_markdown(findings, float(config.tolerance), where)
+    folder = Path(str(config.reports)) / str(config.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "gate.md").write_text(text)
+    print(text, end="")
+    if any(finding.failed for finding in findings):
+        sys.exit(1)
+
+
+def _baseline(config: DictConfig, today: list[Subject]) -> tuple[list[Known], tuple[Column, ...], str]:
+    if config.baseline_store is not None:
+        store = Store(str(config.baseline_store))
+        then = with_protocols(read_subjects(store))
+        return [known_subject(subject) for subject in then], columns_of([*then, *today]), store.root
+    board = pd.read_csv(str(config.baseline))
+    absent = [name for name in NEEDED if name not in board]
+    if absent:
+        raise DataError(f"{config.baseline} is no leaderboard.csv: it lacks {', '.join(absent)}")
+    columns = columns_named(list(board.columns), today)
+    return [known_row(row) for _, row in board.iterrows()], columns, str(config.baseline)

@@ -1,0 +1,126 @@
+"""The summary of a large store: every estimate, interval and rank of 100 classifiers x 80 cells x 50,000 images.
+
+``python -m perf.statistics``: makes a synthetic store, one Parquet part a cell with all the columns of a real one, then
+reads and summarises it in a process of its own, whose time and peak memory are printed.
+"""
+
+import argparse
+import json
+import multiprocessing
+import resource
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.table import Table
+
+from bench.corruptions import CORRUPTIONS, SEVERITIES
+from bench.records import Condition, Provenance, RunSpec
+from bench.reports.columns import columns_of
+from bench.reports.protocols import with_protocols
+from bench.reports.subjects import read_subjects
+from bench.reports.summary import summarise
+from bench.results import Store
+
+PROVENANCE = Provenance("0" * 40, False, {}, "none", "none", {}, {"parameters": 1, "gmacs": 1}, "", "2026-01-01", 1.0)
+
+
+def plan() -> list[tuple[str, Condition]]:
+    """80 cells: clean, the 15 x 5 corruptions, and four of attacks."""
+    corruptions = [("corruption", Condition(name, float(level))) for name in CORRUPTIONS for level in SEVERITIES]
+    attacks = [("fgsm", 1 / 255), ("fgsm", 4 / 255), ("pgd", 1 / 255), ("pgd", 4 / 255)]
+    return [("clean", Condition("clean")), *corruptions, *((name, Condition(name, eps)) for name, eps in attacks)]
+
+
+def write_classifier(root: str, place: int, cells: int, images: int) -> None:
+    """The cells of one classifier: right on an image where its skill beats how hard the image is."""
+    generator = np.random.default_rng([1, place])
+    hard = np.random.default_rng(0).normal(size=images).astype(np.float32)
+    label = np.arange(images) % 1000
+    fixed = {
+        "position": pa.array(np.arange(images)),
+        "image_id": pa.array([f"validation/{i:08d}" for i in range(images)]),
+        "label": pa.array(label),
+    }
+    for benchmark, condition in plan()[:cells]:
+        margin = 0.5 + place / 100 - condition.strength / 5 - hard
+        correct = margin + 0.5 * generator.standard_normal(images, dtype=np.float32) > 0
+        columns = {
+            **fixed,
+            "prediction": pa.array(np.where(correct, label, label + 1)),
+            "confidence": pa.array(generator.integers(0, 256, images).astype(np.float32) / 256),
+            "correct": pa.array(correct),
+        }
+        parameters = {"attack": benchmark} if benchmark in ("fgsm", "pgd") else {}
+        spec = RunSpec(
+            f"classifier_{place:03d}", f"{place:032x}", "224", "", "synthetic", "0", images, benchmark, "1", parameters,
+            condition, 0, "float32",
+        )  # fmt: skip
+        metadata = {"spec": spec.to_json(), "provenance": json.dumps(asdict(PROVENANCE)), "traceback": ""}
+        folder = Path(root) / spec.cell_id
+        folder.mkdir(parents=True)
+        table = pa.table(columns).replace_schema_metadata(metadata)
+        path = folder / f"{0:09d}-{images:09d}.parquet"
+        pq.write_table(table, path, compression="zstd", compression_level=1, write_page_checksum=True)
+
+
+def measure(root: str, answers: "multiprocessing.Queue[dict[str, float]]") -> None:
+    """Summarise the store; put seconds and peak memory."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.perf_counter()
+    subjects = with_protocols(read_subjects(Store(root)))
+    described = time.perf_counter()
+    for subject in subjects:
+        for benchmark in subject.benchmarks:
+            for condition in subject.conditions(benchmark):
+                subject.correct(benchmark, condition)
+    read = time.perf_counter()
+    summary = summarise(subjects, columns_of(subjects))
+    done = time.perf_counter()
+    answers.put(
+        {
+            "find the cells": described - began,
+            "read right or wrong": read - described,
+            "estimates, intervals, ranks": done - read,
+            "all": done - began,
+            "peak memory, GiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+            "of which imports": before / 2**20,
+            "figures": float(len(summary.estimates)),
+        }
+    )
+
+
+def main() -> None:
+    """Generate, measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--classifiers", type=int, default=100)
+    parser.add_argument("--cells", type=int, default=80)
+    parser.add_argument("--images", type=int, default=50_000)
+    parser.add_argument("--store", help="keep the synthetic store here, and use it again where it exists")
+    options = parser.parse_args()
+    context = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as folder:
+        root = options.store or folder
+        if not any(Path(root).glob("*/*.parquet")):
+            jobs = [(root, place, options.cells, options.images) for place in range(options.classifiers)]
+            with context.Pool() as pool:
+                pool.starmap(write_classifier, jobs, chunksize=1)
+        answers = context.Queue()
+        process = context.Process(target=measure, args=(root, answers))
+        process.start()
+        figures = answers.get()
+        process.join()
+    size = f"{options.classifiers} classifiers x {options.cells} cells x {options.images:,} images"
+    table = Table("what", "seconds or GiB", title=f"Summary of {size}")
+    for name, value in figures.items():
+        table.add_row(name, f"{value:.2f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

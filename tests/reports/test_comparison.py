@@ -1,0 +1,114 @@
+"""Comparisons: differences worked by hand, flips counted by hand, refusals in words."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hydra import compose, initialize_config_dir
+from scipy.stats import binomtest
+
+from bench.errors import ConfigurationError, DataError
+from bench.reports.choose import choose_subject
+from bench.reports.comparison import compare
+from bench.reports.costs import cost_table, effective_robustness_table
+from bench.reports.protocols import with_protocols
+from bench.reports.subjects import read_subjects
+from bench.results import Store
+from bench.tasks import compare as compare_task
+from bench.tasks.cli import CONF
+from bench.tasks.config import register_schemas
+
+N = 5000
+
+
+def right(n_correct, moved=0):
+    """Right on the first ``n_correct`` images, but for ``moved`` that changed places with wrong ones."""
+    correct = np.arange(N) < n_correct
+    correct[:moved] = False
+    correct[n_correct : n_correct + moved] = True
+    return correct
+
+
+@pytest.fixture
+def store(tmp_path, write_cells):
+    store = Store(str(tmp_path / "store"))
+    write_cells(store, "base", {"clean": {0.0: right(4000)}, "fgsm": {4 / 255: right(1000)}}, n=N)
+    write_cells(store, "copy", {"clean": {0.0: right(4000)}, "fgsm": {4 / 255: right(1000)}}, n=N, weights_digest="01")
+    two_points = {"clean": {0.0: right(3900, moved=50)}, "fgsm": {4 / 255: right(1000)}}
+    write_cells(store, "worse", two_points, n=N, weights_digest="02")
+    return store
+
+
+def test_a_copy_differs_in_nothing_and_two_points_are_told_apart(store):
+    chosen = [choose_subject(store, name) for name in ("copy", "worse")]
+    comparison = compare(choose_subject(store, "base"), chosen)
+    clean = comparison.differences[comparison.differences["metric"] == "clean_accuracy"].set_index("candidate")
+    assert clean.loc["copy", ["difference", "p_value", "verdict"]].tolist() == [0, 1, "undecided"]
+    # by hand: right(3900, 50) is wrong on 0..49 and 3950..3999, and right nowhere else anew
+    assert clean.loc["worse", "difference"] == pytest.approx(-0.02)
+    assert clean.loc["worse", "verdict"] == "worse"
+    assert clean.loc["worse", "difference_low"] < -0.02 < clean.loc["worse", "difference_high"] < 0
+    exact = binomtest(0, 100, 0.5).pvalue
+    assert clean.loc["worse", "p_value"] == pytest.approx(exact / 2, rel=1e-6)  # mid-p of the most extreme table
+    conditions = comparison.conditions.set_index(["candidate", "benchmark"])
+    assert conditions.loc[("worse", "clean"), ["broken", "mended"]].tolist() == [100, 0]
+    assert len(comparison.images) == 100
+    assert set(comparison.images["clean"]) == {"broken"}
+
+
+def test_other_images_are_refused(store, write_cells):
+    write_cells(store, "elsewhere", {"clean": {0.0: right(4000)}}, n=N, dataset_digest="ffff")
+    with pytest.raises(DataError, match="was run on other images"):
+        compare(choose_subject(store, "base"), [choose_subject(store, "elsewhere")])
+
+
+def test_a_date_chooses_the_weights_of_that_day(tmp_path, write_cells):
+    store = Store(str(tmp_path / "dated"))
+    write_cells(store, "net", {"clean": {0.0: right(3000)}}, n=N, date="2026-01-01T00:00:00+00:00", weights_digest="01")
+    write_cells(store, "net", {"clean": {0.0: right(4000)}}, n=N, date="2026-02-01T00:00:00+00:00", weights_digest="02")
+    comparison = compare(choose_subject(store, "net@2026-01-15"), [choose_subject(store, "net@2026-02-15")])
+    row = comparison.differences.set_index("metric").loc["clean_accuracy"]
+    assert (row["baseline_value"], row["candidate_value"]) == (0.6, 0.8)
+    with pytest.raises(ConfigurationError, match="more than one row"):
+        choose_subject(store, "net")
+
+
+def test_effective_robustness_is_the_residual_of_a_logit_line(tmp_path, write_cells):
+    store = Store(str(tmp_path / "line"))
+    for place, clean in enumerate((1500, 2000, 2500, 3000, 3500)):
+        plan = {"clean": {0.0: right(clean)}, "fgsm": {4 / 255: right(clean)}}
+        write_cells(store, f"net{place}", plan, n=N, weights_digest=f"{place:02}")
+    subjects = with_protocols(read_subjects(store))
+    table = effective_robustness_table(subjects, [subject.label for subject in subjects])
+    fgsm = table[table["metric"] == "fgsm_robust_accuracy"]
+    assert fgsm["effective_robustness"].to_numpy() == pytest.approx(np.zeros(5), abs=1e-9)  # all on the diagonal
+    assert set(fgsm["classifiers"]) == {5}
+
+
+def test_the_front_needs_all_three_of_accuracy_robustness_and_cost(store):
+    table = cost_table(with_protocols(read_subjects(store)))
+    assert set(table["pareto"]) == {""}  # no corruption was run
+
+
+def run_compare(tmp_path, store, *overrides):
+    register_schemas()
+    with initialize_config_dir(str(CONF), version_base="1.3", job_name="test"):
+        places = [f"store={store.root}", f"reports={tmp_path}", "task=compare"]
+        config = compose("config", overrides=[*places, *overrides])
+    compare_task.check(config)
+    compare_task.run(config)
+
+
+def test_the_task_writes_its_tables(tmp_path, store, capsys):
+    run_compare(tmp_path, store, "baseline=base", "candidate=[copy,worse]")
+    folder = tmp_path / "default" / "compare"
+    differences = pd.read_csv(folder / "differences.csv")
+    assert set(differences["candidate"]) == {"copy", "worse"}
+    assert "| worse | Clean accuracy | 80.00 | 78.00 | -2.00 [" in (folder / "compare.md").read_text()
+    assert "worse" in capsys.readouterr().out
+
+
+def test_mistakes_are_refused(tmp_path, store):
+    with pytest.raises(ConfigurationError, match="needs both sides"):
+        run_compare(tmp_path, store, "baseline=base")
+    with pytest.raises(ConfigurationError, match="no classifier 'bass'"):
+        run_compare(tmp_path, store, "baseline=bass", "candidate=copy")
