@@ -89,10 +89,11 @@ class CamAudit(Benchmark):
         with torch.no_grad():
             outcomes = judge(classifier(pixels), shown)
         targets = shown.labels if self.target == "label" else torch.as_tensor(outcomes.prediction).to(pixels.device)
-        maps = attribution_maps(classifier, pixels, targets, self.method, shown, seed=seed)
+        # On the CPU: sums are in double precision, which not every device has.
+        maps = attribution_maps(classifier, pixels, targets, self.method, shown, seed=seed).cpu()
         extra = map_columns(maps)
         if self.regions is not None:
-            extra |= region_columns(maps, batch.images[:, 3] > 0)
+            extra |= region_columns(maps, batch.images[:, 3].cpu() > 0)
         return replace(outcomes, extra=extra)
 
 
@@ -124,7 +125,7 @@ def region_columns(maps: Tensor, masks: Tensor) -> dict[str, NDArray[Any]]:
         takes, which is what a flat map's energy would be; ``centre_energy`` and ``centre_hit``, those of a map that
         knows nothing but the centre.
     """
-    baseline = centred_baseline(*maps.shape[1:]).to(maps.device).expand(len(maps), -1, -1)
+    baseline = centred_baseline(*maps.shape[1:]).expand(len(maps), -1, -1)
     area = masks.double().mean(dim=(1, 2))
     return {
         "energy_in_object": _column(energy_inside(maps, masks)),
@@ -135,6 +136,5 @@ def region_columns(maps: Tensor, masks: Tensor) -> dict[str, NDArray[Any]]:
     }
 
 
-def _column(values: Tensor) -> NDArray[Any]:
-    column: NDArray[Any] = values.cpu().numpy().astype(np.float64)
-    return column
+def _column(values: Tensor) -> NDArray[np.float64]:
+    return values.numpy().astype(np.float64)

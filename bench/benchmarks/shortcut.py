@@ -168,7 +168,7 @@ class Shortcut(Benchmark):
             has no positive value. ``moved`` is 1 where the prediction is another one.
         """
         del condition
-        changed = batch.images[:, 6] > 0
+        changed = batch.images[:, 6].cpu() > 0
         share = changed.double().mean(dim=(1, 2))
         partly = (share > 0) & (share < 1)
         after, mass = self._look(classifier, replace(batch, images=batch.images[:, :3]), changed, seed)
@@ -177,9 +177,9 @@ class Shortcut(Benchmark):
             "clean_correct": before.correct.astype(float),
             "clean_confidence": before.confidence,
             "moved": (after.prediction != before.prediction).astype(float),
-            "changed_share": share.cpu().numpy(),
-            "mass": mass.where(partly, torch.nan).cpu().numpy(),
-            "clean_mass": clean_mass.where(partly, torch.nan).cpu().numpy(),
+            "changed_share": share.numpy(),
+            "mass": mass.where(partly, torch.nan).numpy(),
+            "clean_mass": clean_mass.where(partly, torch.nan).numpy(),
         }
         return replace(after, extra=extra)
 
@@ -189,4 +189,4 @@ class Shortcut(Benchmark):
             outcomes = judge(classifier(pixels), batch)
         predicted = torch.as_tensor(outcomes.prediction).to(pixels.device)
         maps = attribution_maps(classifier, pixels, predicted, self.method, batch, seed=seed)
-        return outcomes, energy_inside(maps, changed)
+        return outcomes, energy_inside(maps.cpu(), changed)

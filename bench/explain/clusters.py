@@ -50,9 +50,9 @@ def pooled_maps(maps: Tensor) -> Tensor:
         maps: ``(B,H,W)`` attributions.
 
     Returns:
-        ``(B,64)`` float64; NaN for a map without a positive value.
+        ``(B,64)`` float64 on the CPU; NaN for a map without a positive value.
     """
-    pooled = F.adaptive_avg_pool2d(maps.double().clamp(min=0)[:, None], MAP_SIDE).flatten(1)
+    pooled = F.adaptive_avg_pool2d(maps.cpu().double().clamp(min=0)[:, None], MAP_SIDE).flatten(1)
     shares: Tensor = pooled / pooled.sum(dim=1, keepdim=True)
     return shares
 
@@ -67,15 +67,15 @@ def attributed_features(classifier: nn.Module, images: Tensor, targets: Tensor, 
         maps: ``(B,H,W)`` attributions.
 
     Returns:
-        ``(B,C)`` float64 of unit length; NaN for a map without a positive value.
+        ``(B,C)`` float64 of unit length, on the CPU; NaN for a map without a positive value.
 
     Raises:
         ConfigurationError: the classifier has no spatial feature map.
     """
     with torch.inference_mode(mode=False), torch.enable_grad():
-        features = spatial_features(classifier, images.clone(), targets.clone()).activations.double()
+        features = spatial_features(classifier, images.clone(), targets.clone()).activations.cpu().double()
     size = features.shape[2], features.shape[3]
-    heat = F.adaptive_avg_pool2d(maps.double().clamp(min=0)[:, None], size)
+    heat = F.adaptive_avg_pool2d(maps.cpu().double().clamp(min=0)[:, None], size)
     weights = heat / heat.sum(dim=(2, 3), keepdim=True)
     mean = (features * weights).sum(dim=(2, 3))
     unit: Tensor = mean / mean.norm(dim=1, keepdim=True)

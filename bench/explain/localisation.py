@@ -12,7 +12,7 @@ CENTRE_SIGMA = 0.25
 def energy_inside(maps: Tensor, masks: Tensor) -> Tensor:
     """Share of each map's positive values that lies in its region: the energy-based pointing game.
 
-    Wang et al. 2020, "Score-CAM", section 4.3; the paper's regions are bounding boxes.
+    Wang et al. 2020, "Score-CAM"; the paper's regions are bounding boxes.
 
     Args:
         maps: ``(B,H,W)`` attributions; negative values count as 0.

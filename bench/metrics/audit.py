@@ -23,6 +23,27 @@ def mean_present(values: NDArray[np.float64]) -> Estimate:
     return bootstrap_mean(present)
 
 
+def linearised(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What each image contributes to the mean of those that have a value (the delta method for a ratio).
+
+    Their mean is that mean exactly, and the variance of their mean its variance to first order, so that two classifiers
+    can be compared image by image although different images are absent.
+
+    Args:
+        values: ``(N,)``, NaN where absent.
+
+    Returns:
+        ``(N,)`` without NaN; ``values`` themselves where none is absent.
+
+    Raises:
+        DataError: no image has a value.
+    """
+    present = ~np.isnan(values)
+    mean = mean_present(values).value
+    contributions: NDArray[np.float64] = mean + np.where(present, values - mean, 0) / present.mean()
+    return contributions
+
+
 def hit_rate(hits: NDArray[np.float64]) -> Estimate:
     """Share of hits among the images that have an outcome, with its exact interval.
 

@@ -18,7 +18,7 @@ from bench.metrics.corruption import (
 from bench.metrics.shape_bias import cue_hits, shape_bias, shape_bias_values
 from bench.metrics.stability import mean_over_perturbations
 from bench.records import Condition, Estimate
-from bench.reports.audit import energy_in_object, pointing_game
+from bench.reports.audit import energy_in_object, energy_values, pointing_game, pointing_values
 from bench.reports.shape_bias import cue_trials
 from bench.reports.subjects import CLEAN, Subject, describe_condition
 
@@ -193,8 +193,26 @@ COLUMNS: tuple[Column, ...] = (
         "cue_conflict",
         always=False,
     ),
-    Column("cam_energy_in_object", "Energy in object", "Audit", "higher", energy_in_object, "cam_audit", always=False),
-    Column("pointing_game", "Pointing game", "Audit", "higher", pointing_game, "cam_audit", always=False),
+    Column(
+        "cam_energy_in_object",
+        "Energy in object",
+        "Audit",
+        "higher",
+        energy_values,
+        "cam_audit",
+        always=False,
+        exact=energy_in_object,
+    ),
+    Column(
+        "pointing_game",
+        "Pointing game",
+        "Audit",
+        "higher",
+        pointing_values,
+        "cam_audit",
+        always=False,
+        exact=pointing_game,
+    ),
 )
 """In the order of the CSV file."""
 

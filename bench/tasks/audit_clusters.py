@@ -82,9 +82,9 @@ class Explainer:
         """``(B,D)`` descriptors of the decisions on the images at ``rows``."""
         explained = self.explain(rows)
         if by == "map":
-            return pooled_maps(explained.maps).cpu()
+            return pooled_maps(explained.maps)
         targets = torch.as_tensor(explained.outcomes.prediction).to(self.device)
-        return attributed_features(self.network, self.batch(rows).pixels(), targets, explained.maps).cpu()
+        return attributed_features(self.network, self.batch(rows).pixels(), targets, explained.maps)
 
 
 def check(config: DictConfig) -> None:

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binomtest
 
 from bench.errors import DataError
-from bench.metrics.audit import hit_rate, mean_change, mean_present, relies_on
+from bench.metrics.audit import hit_rate, linearised, mean_change, mean_present, relies_on
 from bench.records import Estimate
 
 NAN = math.nan
@@ -32,7 +32,19 @@ def test_changes_are_paired():
     assert estimate.low > 0, "each image rises, however far apart they are"
 
 
-@pytest.mark.parametrize("metric", [mean_present, hit_rate])
+def test_contributions_have_the_mean_and_the_variance_of_the_ratio():
+    generator = np.random.default_rng(0)
+    values = generator.uniform(size=400)
+    values[generator.uniform(size=400) < 0.3] = NAN
+    contributions = linearised(values)
+    assert contributions.mean() == pytest.approx(np.nanmean(values))
+    resampled = [np.nanmean(values[generator.integers(0, 400, 400)]) for _ in range(3000)]
+    assert contributions.std() / 20 == pytest.approx(np.std(resampled), rel=0.05)
+    whole = np.array([0.1, 0.4])
+    assert np.allclose(linearised(whole), whole)
+
+
+@pytest.mark.parametrize("metric", [mean_present, hit_rate, linearised])
 def test_nothing_measured_has_no_figure(metric):
     with pytest.raises(DataError):
         metric(np.array([NAN, NAN]))
