@@ -193,8 +193,8 @@ def detectable_sentences(board: Leaderboard) -> list[str]:
         if difference > 0.01:
             which = f" of protocol {protocol}" if len(smallest) > 1 else ""
             sentences.append(
-                f"Two classifiers{which} must differ by about {difference * 100:.1f} points of clean accuracy to be told"
-                " apart (in 4 of 5 experiments, before correction for many pairs)."
+                f"Two classifiers{which} must differ by about {difference * 100:.1f} points of clean accuracy to be"
+                " told apart (in 4 of 5 experiments, before correction for many pairs)."
             )
     return sentences
 
