@@ -1,9 +1,12 @@
 """One small member of each of many timm families, random weights: a map of the image's size, the right way round."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from bench.benchmarks import Batch
+from bench.benchmarks.cam_audit import CamAudit
 from bench.explain import attribute
 from bench.explain.features import last_feature_layer, spatial_features
 
@@ -87,10 +90,23 @@ def test_grad_cam_and_saliency_of_a_family(make_classifier, images, architecture
         assert maps.isfinite().all()
         assert (maps >= 0).all()
     assert spatial_features(classifier, picture, target).gradients.any()
+    assert_audited(classifier, picture)
     # NCHW cannot be misread, and a deep random convolution mixes its neighbours; so does LeViT, whose stages are joined
     # by attention without a residual.
     if last_feature_layer(classifier, picture).layout.kind != "NCHW" and architecture != "levit_128s":
         assert strongest_change(classifier, picture) == (0, 1)
+
+
+def assert_audited(classifier, picture):
+    """The bias audit of the right half has figures, unless nothing in the map speaks for the predicted class."""
+    shown = torch.cat([(picture * 255).to(torch.uint8), torch.zeros(1, 1, SIDE, SIDE, dtype=torch.uint8)], dim=1)
+    shown[:, 3, :, SIDE // 2 :] = 255
+    batch = Batch(shown, torch.tensor([1]), np.array(["image"]))
+    audit = CamAudit(regions="samples")  # of which only their presence matters once an image is read
+    figures = audit.run(classifier, batch, audit.conditions()[0], seed=0).extra
+    assert figures["region_share"][0] == 0.5
+    measured = [figures[name][0] for name in ("energy_in_object", "pointing_hit", "entropy", "centre_distance")]
+    assert np.isnan(measured).all() or ((np.array(measured) >= 0) & (np.array(measured) <= 1)).all()
 
 
 def with_a_head(classifier):

@@ -9,7 +9,10 @@ from PIL import Image
 
 from bench.records import Condition, Outcomes
 from bench.reports import write_report
+from bench.reports.audit import energy_values
 from bench.reports.gallery import AUDIT, gallery_path
+from bench.reports.protocols import with_protocols
+from bench.reports.subjects import read_subjects
 from bench.results import Store
 
 N = 10
@@ -160,3 +163,15 @@ def test_strips_of_all_classifiers_are_shown_together(write, report, store, tmp_
     assert all(f'<details data-label="{name}" open>' in page for name in ("net", "other")), "to be compared"
     assert "What the classifiers look at" in page
     assert "Adversarial images" not in page
+
+
+def test_classifiers_that_lack_different_images_are_paired_by_image(write, store):
+    for name, absent in (("net", 5), ("other", 0)):
+        columns = audit_columns()
+        energy = np.linspace(0.1, 1, N)
+        energy[absent] = math.nan
+        write("cam_audit", CORRECT, columns | {"energy_in_object": energy}, name=name, weights_digest=name)
+    first, second = (energy_values(subject) for subject in with_protocols(read_subjects(store)))
+    assert len(first) == len(second) == N
+    assert first.mean() == pytest.approx(np.nanmean(np.delete(np.linspace(0.1, 1, N), 5)))
+    assert np.corrcoef(np.delete(first, [0, 5]), np.delete(second, [0, 5]))[0, 1] == pytest.approx(1)
