@@ -77,44 +77,82 @@ def render_page(
         plots: in order.
         galleries: of pictures, in order.
     """
-    environment = Environment(
-        loader=PackageLoader("bench.reports", "templates"), autoescape=True, undefined=StrictUndefined
-    )
     by_label = {subject.label: subject for subject in subjects}
     flags, ranks = _flags(checks), _ranks(board.ranks)
-    return environment.get_template("leaderboard.html.j2").render(
-        name=name,
-        axes=_axes(board.columns),
-        columns=board.columns,
-        rows=[
-            (
-                label,
-                _cells(row, board.columns, flags.get(str(label), {}), ranks.get(str(label), {})),
-                by_label[str(label)],
-            )
-            for label, row in board.table.iterrows()
-        ],
-        widths=[*width_sentences(board.table), *detectable_sentences(board)],
-        protocols=_protocols(subjects),
-        mixed=differences(subjects),
-        attacks=_headlines(board, subjects),
-        checked=len(checks),
-        check_names=[str(name).replace("_", " ") for name in checks["check"].unique()],
-        flags=[(label, attack, message) for label, found in flags.items() for attack, message in found.items()],
-        cautions=_cautions(subjects),
-        missing=missing_sentences(missing),
-        empty=_empty_figures(board.gaps),
-        plots=plots,
-        galleries=galleries,
-        style=(files("bench.reports") / "templates" / "leaderboard.css").read_text(),
-        script=(files("bench.reports") / "templates" / "leaderboard.js").read_text(),
-        classifier_script=(files("bench.reports") / "templates" / "classifier.js").read_text(),
-        table_style=(files("itables") / "html" / "dt_bundle.css").read_text(),
-        table_bundle=base64.b64encode((files("itables") / "html" / "dt_bundle.js").read_bytes()).decode(),
-        vega_bundle=vl_convert.javascript_bundle(VEGA, vl_version=VEGA_LITE).replace("</script", "<\\/script")
-        if plots
-        else "",
+    return (
+        _environment()
+        .get_template("leaderboard.html.j2")
+        .render(
+            name=name,
+            axes=_axes(board.columns),
+            columns=board.columns,
+            rows=[
+                (
+                    label,
+                    _cells(row, board.columns, flags.get(str(label), {}), ranks.get(str(label), {})),
+                    by_label[str(label)],
+                )
+                for label, row in board.table.iterrows()
+            ],
+            widths=[*width_sentences(board.table), *detectable_sentences(board)],
+            protocols=_protocols(subjects),
+            mixed=differences(subjects),
+            attacks=_headlines(board, subjects),
+            checked=len(checks),
+            check_names=[str(name).replace("_", " ") for name in checks["check"].unique()],
+            flags=[(label, attack, message) for label, found in flags.items() for attack, message in found.items()],
+            cautions=_cautions(subjects),
+            missing=missing_sentences(missing),
+            empty=_empty_figures(board.gaps),
+            plots=plots,
+            galleries=galleries,
+            style=_template("leaderboard.css"),
+            script=_template("leaderboard.js"),
+            charts_script=_template("charts.js"),
+            classifier_script=_template("classifier.js"),
+            table_style=(files("itables") / "html" / "dt_bundle.css").read_text(),
+            table_bundle=base64.b64encode((files("itables") / "html" / "dt_bundle.js").read_bytes()).decode(),
+            vega_bundle=_vega() if plots else "",
+        )
     )
+
+
+def render_history(name: str, dates: Sequence[str], plots: Sequence[Plot]) -> str:
+    """The page of ``task=history``.
+
+    Args:
+        name: of the report.
+        dates: in order, at least one.
+        plots: one a figure.
+    """
+    return (
+        _environment()
+        .get_template("history.html.j2")
+        .render(
+            name=name,
+            n_dates=len(dates),
+            first=dates[0],
+            last=dates[-1],
+            plots=plots,
+            style=_template("leaderboard.css"),
+            charts_script=_template("charts.js"),
+            vega_bundle=_vega(),
+        )
+    )
+
+
+def _environment() -> Environment:
+    """Templates that escape every name."""
+    return Environment(loader=PackageLoader("bench.reports", "templates"), autoescape=True, undefined=StrictUndefined)
+
+
+def _template(name: str) -> str:
+    return (files("bench.reports") / "templates" / name).read_text()
+
+
+def _vega() -> str:
+    """Vega-Embed as a script that no string in it can end."""
+    return vl_convert.javascript_bundle(VEGA, vl_version=VEGA_LITE).replace("</script", "<\\/script")
 
 
 def _axes(columns: Sequence[Column]) -> list[tuple[str, int]]:

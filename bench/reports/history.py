@@ -1,0 +1,93 @@
+"""Every figure over dates, from the store alone: who each classifier was on each day that anything was computed."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import pandas as pd
+
+from bench.errors import DataError
+from bench.reports.columns import COLUMNS, columns_named
+from bench.reports.page import Plot
+from bench.reports.plots import classifier_colour
+from bench.reports.protocols import with_protocols
+from bench.reports.subjects import Subject, read_subjects
+from bench.reports.tables import leaderboard
+from bench.results import Store
+
+HISTORY = [
+    *["date", "classifier", "defense", "dataset", "crop", "weights_digest", "n_images"],
+    *["metric", "value", "low", "high"],
+]
+
+
+def history_table(store: Store) -> pd.DataFrame:
+    """One row a day, classifier and figure; a day is one on which some cell was begun.
+
+    Each day shows what its leaderboard would have shown: a classifier that was not run that day stands with its
+    newest figures so far, and one whose weights have changed with those of the newest weights.
+
+    Raises:
+        DataError: the store is empty.
+    """
+    dates = sorted({cell.provenance.started[:10] for cell in store.cells()})
+    if not dates:
+        raise DataError(f"the store {store.root} is empty: run a sweep first, e.g. python run.py")
+    rows = [row for date in dates for row in _day(store, date)]
+    return pd.DataFrame(rows, columns=HISTORY)
+
+
+def _day(store: Store, date: str) -> list[dict[str, object]]:
+    board = leaderboard(with_protocols(_newest(read_subjects(store, until=date))))
+    identity = ("classifier", "defense", "dataset", "crop", "weights_digest", "n_images")
+    return [
+        {
+            "date": date,
+            **{name: row[name] for name in identity},
+            "metric": column.name,
+            "value": row[column.name],
+            "low": row[f"{column.name}_low"],
+            "high": row[f"{column.name}_high"],
+        }
+        for row in board.table.to_dict("records")
+        for column in board.columns
+        if pd.notna(row[column.name])
+    ]
+
+
+def _newest(subjects: Sequence[Subject]) -> list[Subject]:
+    """Of the rows of one name on the same images, the one computed last: its weights have replaced the others'."""
+    chosen: dict[tuple[str, str, str], Subject] = {}
+    for subject in sorted(subjects, key=lambda subject: subject.provenance.started):
+        chosen[subject.spec.classifier, subject.spec.defense, subject.spec.dataset] = subject
+    return list(chosen.values())
+
+
+def history_plots(history: pd.DataFrame) -> list[Plot]:
+    """One plot a figure: its value and interval over dates, a line a classifier."""
+    table = history.assign(
+        label=[
+            " · ".join(filter(None, parts))
+            for parts in zip(history["classifier"], history["defense"], history["dataset"], strict=True)
+        ]
+    )
+    names = list(dict.fromkeys(table["metric"]))
+    known = {column.name: column for column in columns_named(names, [])}
+    order = {column.name: place for place, column in enumerate(COLUMNS)}
+    plots = []
+    for name in sorted(names, key=lambda name: order.get(name, len(order))):
+        column = known[name]
+        rows = table[table["metric"] == name][["date", "label", "value", "low", "high", "weights_digest", "n_images"]]
+        note = f"Bars are 95 % intervals; {column.better} is better."
+        plots.append(Plot(column.title, note, _lines(rows, "%" if column.percent else "")))
+    return plots
+
+
+def _lines(rows: pd.DataFrame, form: str) -> alt.LayerChart:
+    axis = alt.Axis(format=form) if form else alt.Axis()
+    base = alt.Chart(rows).encode(x=alt.X("date:T", title=None), color=classifier_colour(rows))
+    value = alt.Y("value:Q", title=None, axis=axis, scale=alt.Scale(zero=False))
+    tooltip = [alt.Tooltip(name) for name in ("label:N", "date:T", "value:Q", "low:Q", "high:Q", "weights_digest:N")]
+    line = base.mark_line(point=True).encode(y=value, tooltip=tooltip)
+    bars = base.mark_rule(opacity=0.5).encode(y=alt.Y("low:Q"), y2="high:Q")
+    chart: alt.LayerChart = (bars + line).properties(width=760, height=220)
+    return chart

@@ -1,0 +1,28 @@
+"""``task=history``: every figure over the dates on which something was computed; no classifier is loaded."""
+
+import logging
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from bench.reports.history import history_plots, history_table
+from bench.reports.page import render_history
+from bench.results import Store
+
+logger = logging.getLogger(__name__)
+
+
+def run(config: DictConfig) -> None:
+    """Write ``reports/<name>/history.csv`` and ``history.html``.
+
+    Raises:
+        DataError: the store is empty.
+    """
+    history = history_table(Store(str(config.store)))
+    folder = Path(str(config.reports)) / str(config.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    dates = sorted(set(history["date"]))
+    page = render_history(str(config.name), dates, history_plots(history))
+    for name, text in {"history.csv": history.to_csv(index=False), "history.html": page}.items():
+        (folder / name).write_text(text)
+        logger.info("wrote %s", folder / name)

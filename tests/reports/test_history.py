@@ -1,0 +1,46 @@
+"""History: each day shows what its leaderboard showed, new weights replacing old ones."""
+
+import pandas as pd
+import pytest
+
+from bench.errors import DataError
+from bench.reports.history import history_plots, history_table
+from bench.reports.page import render_history
+from bench.results import Store
+
+HOSTILE = "</script><img src=x>"
+
+
+def test_each_day_shows_what_was_known_then(tmp_path, write_cells):
+    store = Store(str(tmp_path / "store"))
+    days = [f"2026-01-0{day}T12:00:00+00:00" for day in (1, 2, 3)]
+    write_cells(store, "net", {"clean": {0.0: 20}}, n=40, date=days[0], weights_digest="01")
+    write_cells(store, HOSTILE, {"clean": {0.0: 10}, "fgsm": {4 / 255: 4}}, n=40, date=days[1], weights_digest="02")
+    write_cells(store, "net", {"clean": {0.0: 30}}, n=40, date=days[2], weights_digest="03")
+    history = history_table(store)
+    clean = history[history["metric"] == "clean_accuracy"]
+    told = {(row["date"], row["classifier"]): row["value"] for row in clean.to_dict("records")}
+    assert told == {
+        ("2026-01-01", "net"): 0.5,
+        ("2026-01-02", "net"): 0.5,
+        ("2026-01-02", HOSTILE): 0.25,
+        ("2026-01-03", "net"): 0.75,
+        ("2026-01-03", HOSTILE): 0.25,
+    }
+    fgsm = history[history["metric"] == "fgsm_robust_accuracy"]
+    assert fgsm["date"].tolist() == ["2026-01-02", "2026-01-03"]
+    page = render_history("nightly", ["2026-01-01", "2026-01-03"], history_plots(history))
+    assert "<img src=x>" not in page
+    assert [plot.title for plot in history_plots(history)] == ["Clean accuracy", "FGSM robust accuracy"]
+
+
+def test_an_empty_store_is_said(tmp_path):
+    with pytest.raises(DataError, match="empty"):
+        history_table(Store(str(tmp_path)))
+
+
+def test_no_row_is_without_a_value(tmp_path, write_cells):
+    store = Store(str(tmp_path / "store"))
+    write_cells(store, "net", {"clean": {0.0: 20}}, n=40)
+    assert not history_table(store)["value"].isna().any()
+    assert isinstance(history_table(store), pd.DataFrame)
