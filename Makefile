@@ -12,6 +12,8 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
+environment: $(STAMP)  ## .venv alone
+
 quickstart: $(STAMP)  ## the main job on the embedded models and images, then its leaderboard
 	$(BIN)/python run.py
 	@echo "Open reports/default/leaderboard.html in a browser."
@@ -40,4 +42,4 @@ docs: $(STAMP)  ## documentation into site/
 clean:  ## remove the environment and caches; results and reports stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist site *.egg-info
 
-.PHONY: help quickstart test check lint report perf docs clean
+.PHONY: help environment quickstart test check lint report perf docs clean
