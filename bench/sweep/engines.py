@@ -42,13 +42,14 @@ class EngineConfig:
         """
         if self.name not in ENGINES:
             raise ConfigurationError(f"unknown engine {self.name!r}: {nearest_names(self.name, ENGINES)}")
-        if (self.workers or 1) < 1 or (self.threads or 1) < 1 or self.timeout <= 0 or self.retries < 0:
+        counts = [count for count in (self.workers, self.threads) if count is not None]
+        if min(counts, default=1) < 1 or self.timeout <= 0 or self.retries < 0:
             raise ConfigurationError(
                 "engine.workers and engine.threads are at least 1, engine.timeout above 0, engine.retries at least 0"
             )
         if self.gpus <= 0 or (self.gpus > 1 and self.gpus != int(self.gpus)):
             raise ConfigurationError(f"engine.gpus={self.gpus:g}: a fraction of a GPU, or a whole number of them")
-        if self.name == "local" and (self.workers or 1) > 1:
+        if self.name == "local" and self.workers is not None and self.workers > 1:
             raise ConfigurationError(f"engine=local is one process: engine=processes runs {self.workers}")
         if self.name != "ray" and self.address is not None:
             raise ConfigurationError(f"engine.address is for engine=ray, not engine={self.name}")
