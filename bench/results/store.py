@@ -1,6 +1,5 @@
 """The results store: what has been measured, by cell, in parts that cover images exactly once."""
 
-import io
 import json
 import re
 import uuid
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from bench.errors import DataError
 from bench.records import Outcomes, Provenance, RunSpec
 from bench.results.files import FileTree
+from bench.results.parts import DamagedError, part_bytes, read_part
 
 PART = re.compile(r"(\d{9})-(\d{9})\.parquet")
 FAILED = re.compile(r"(\d{9})-(\d{9})\.failed-[0-9a-f]{8}\.parquet")
@@ -197,19 +197,21 @@ class Store:
     ) -> bool:
         metadata = {"spec": spec.to_json(), "provenance": json.dumps(asdict(provenance)), "traceback": traceback}
         table = pa.table(columns).replace_schema_metadata(metadata)
-        buffer = io.BytesIO()
-        pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
-        return self._tree.write_once(spec.cell_id, name, buffer.getvalue())
+        return self._tree.write_once(spec.cell_id, name, part_bytes(table))
 
     def _read(self, cell_id: str, name: str, columns: list[str] | None = None) -> pa.Table:
         try:
             with self._tree.open(cell_id, name) as file:
-                source = pq.ParquetFile(io.BytesIO(file.read()), page_checksum_verification=True)
-                return source.read(columns, use_threads=columns is None)
-        except (pa.ArrowException, OSError) as error:
-            raise DataError(
-                f"{self.root}/{cell_id}/{name} is damaged ({error}): move it away and run the same command again"
-            ) from error
+                return read_part(file.read(), columns)
+        except (DamagedError, OSError) as error:
+            raise self._damaged(cell_id, name, error) from error
+
+    def _damaged(self, cell_id: str, name: str, error: Exception) -> DataError:
+        reason = " ".join(str(error).split())
+        return DataError(
+            f"{self.root}/{cell_id}/{name} is damaged ({reason}): move it away (task=store action=quarantine does) and"
+            " run the same command again"
+        )
 
     def _describe(self, cell_id: str, names: list[str]) -> StoredCell | None:
         parts = [name for name in names if PART.fullmatch(name)]
@@ -234,13 +236,14 @@ class Store:
         try:
             with self._tree.open(cell_id, name) as file:
                 metadata = pq.read_schema(file).metadata
-        except (pa.ArrowException, OSError) as error:
-            raise DataError(
-                f"{self.root}/{cell_id}/{name} is damaged ({error}): move it away and run the same command again"
-            ) from error
-        spec = RunSpec.from_json(metadata[b"spec"].decode())
-        provenance = Provenance(**json.loads(metadata[b"provenance"]))
-        return spec, provenance, metadata[b"traceback"].decode()
+            spec = RunSpec.from_json(metadata[b"spec"].decode())
+            provenance = Provenance(**json.loads(metadata[b"provenance"]))
+            traceback = metadata[b"traceback"].decode()
+        except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+            raise self._damaged(cell_id, name, error) from error
+        if spec.cell_id != cell_id:
+            raise self._damaged(cell_id, name, ValueError("it belongs to another cell"))
+        return spec, provenance, traceback
 
     def _failure(self, cell_id: str, name: str) -> Failure:
         rows = self._read(cell_id, name)
