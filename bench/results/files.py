@@ -42,6 +42,26 @@ class FileTree:
         """The file as a binary reader."""
         return self.fs.open(f"{self.root}/{folder}/{name}", "rb")
 
+    def read(self, folder: str, name: str) -> bytes:
+        """Every byte of the file."""
+        with self.open(folder, name) as file:
+            content: bytes = file.read()
+        return content
+
+    def size(self, folder: str, name: str) -> int:
+        """Bytes in the file."""
+        return int(self.fs.size(f"{self.root}/{folder}/{name}"))
+
+    def rename(self, folder: str, name: str, new: str) -> None:
+        """Give the file another name in its folder."""
+        self.fs.mv(f"{self.root}/{folder}/{name}", f"{self.root}/{folder}/{new}")
+
+    def remove(self, folder: str, name: str) -> None:
+        """Remove the file, and its folder where that leaves it empty."""
+        self.fs.rm_file(f"{self.root}/{folder}/{name}")
+        if self.is_local and not self.names(folder):
+            self.fs.rmdir(f"{self.root}/{folder}")
+
     def write_once(self, folder: str, name: str, content: bytes) -> bool:
         """Write ``content`` so that no reader ever sees a part of it; False where the file was there already."""
         target = f"{self.root}/{folder}/{name}"

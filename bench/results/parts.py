@@ -42,9 +42,11 @@ def read_part(content: bytes, columns: list[str] | None = None) -> pa.Table:
             head, _, tail = content.rpartition(told)
             if _digest(head + OPEN.encode() + tail).encode() != told:
                 raise DamagedError("its digest is another")
-        return source.read(columns, use_threads=columns is None)
+        table = source.read(columns, use_threads=columns is None)
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise DamagedError(" ".join(str(error).split())) from error
+    kept = {key: value for key, value in (table.schema.metadata or {}).items() if key != KEY.encode()}
+    return table.replace_schema_metadata(kept)  # the digest is the file's, not the rows'
 
 
 def _digest(content: bytes) -> str:
