@@ -89,7 +89,7 @@ class Store:
     def __init__(self, root: str) -> None:
         self.root = root
         self.files = FileTree(root)
-        """The files of the store, for housekeeping alone."""
+        """The files of the store."""
 
     def write_part(self, spec: RunSpec, outcomes: Outcomes, start: int, provenance: Provenance) -> bool:
         """Store the outcomes of images ``start .. start + len(outcomes)`` of the cell.

@@ -117,6 +117,7 @@ def _evaluate(settings: Settings, tracker: Tracker) -> JobSummary:
     logger.info("%s: %d cells, %d already in %s", classifier.name, len(cells), n_stored, settings.store)
     failed = {}
     if units:
+        store.files.check_writable()
         provenance = describe_run(
             device,
             list(HydraConfig.get().overrides.task),
