@@ -6,12 +6,14 @@ import subprocess
 import sys
 import time
 
+import hydra
 import pandas as pd
 import pytest
 
 from bench.results import Store
 from bench.results.housekeeping import verify
 from bench.tasks.cli import CONF
+from bench.tasks.config import register_schemas
 
 JOB = [
     "suite=quickstart",
@@ -93,6 +95,29 @@ def test_processes_killed_with_their_sweep_and_resumed_end_in_the_rows_of_one_pr
     )
     assert done.returncode == 0, done.stderr
     assert_equal_stores(frames(tmp_path), one_process)
+
+
+@pytest.mark.slow
+def test_submitits_local_executor_ends_in_the_rows_of_one_process(tmp_path, one_process):
+    pytest.importorskip("submitit", reason="submitit is not installed: pip install 'snowwolf[slurm]'")
+    done = subprocess.run(
+        command(tmp_path, "-m", "hydra/launcher=slurm_local", f"hydra.sweep.dir={tmp_path}/sweep"),
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        cwd=CONF.parent,
+    )
+    assert done.returncode == 0, done.stderr
+    assert_equal_stores(frames(tmp_path), one_process)
+
+
+@pytest.mark.parametrize("launcher", ["slurm", "slurm_local"])
+def test_launcher_presets_compose(launcher):
+    pytest.importorskip("submitit", reason="submitit is not installed: pip install 'snowwolf[slurm]'")
+    register_schemas()
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        config = hydra.compose("config", overrides=[f"hydra/launcher={launcher}"], return_hydra_config=True)
+    assert "submitit_launcher" in config.hydra.launcher._target_
 
 
 @pytest.mark.slow
