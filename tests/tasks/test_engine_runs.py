@@ -101,7 +101,7 @@ def test_processes_killed_with_their_sweep_and_resumed_end_in_the_rows_of_one_pr
 def test_submitits_local_executor_ends_in_the_rows_of_one_process(tmp_path, one_process):
     pytest.importorskip("submitit", reason="submitit is not installed: pip install 'snowwolf[slurm]'")
     done = subprocess.run(
-        command(tmp_path, "-m", "hydra/launcher=slurm_local", f"hydra.sweep.dir={tmp_path}/sweep"),
+        command(tmp_path, "hydra/launcher=slurm_local", f"hydra.sweep.dir={tmp_path}/sweep", "-m"),
         capture_output=True,
         text=True,
         env=ENVIRONMENT,
