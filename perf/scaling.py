@@ -1,6 +1,6 @@
 """A thousand classifiers on 64 devices, simulated with the real queue; two processes against one, measured.
 
-``python -m perf.scaling`` simulates; ``--measure`` runs the corruption benchmark on one and on two processes.
+The measured part runs the corruption benchmark on one and on two processes of one thread; it wants two idle cores.
 """
 
 import argparse
@@ -90,12 +90,12 @@ def images_a_second(workers: int, chunk: int, limit: int) -> float:
 def main() -> None:
     """Simulate, or measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--measure", action="store_true")
+    parser.add_argument("--simulate-only", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     console = Console()
-    if not arguments.measure:
-        show_simulation(console)
+    show_simulation(console)
+    if arguments.simulate_only:
         return
     pairs = [(images_a_second(1, 5, 20), images_a_second(2, 5, 20)) for _ in range(arguments.rounds)]
     one, two = (statistics.median(pair[side] for pair in pairs) for side in (0, 1))
