@@ -172,9 +172,9 @@ def test_a_killed_worker_loses_nothing(tmp_path, expected, provenance, caplog):
 def test_a_hanging_worker_is_replaced(tmp_path, expected, provenance, caplog):
     trap = Trap(how="hang", folder=str(tmp_path))
     _, _, units = planned(tmp_path, trap)
-    results = run_processes(units, trap, timeout=12.0)
+    results = run_processes(units, trap, timeout=20.0)
     assert_equal_stores(rows(results, tmp_path / "hung", provenance), expected)
-    assert "no sign of life in 12 s (engine.timeout)" in caplog.text
+    assert "no sign of life in 20 s (engine.timeout)" in caplog.text
 
 
 @pytest.mark.slow
