@@ -67,7 +67,7 @@ def draw_saliency(subject: Subject, step: Step) -> list[Panel]:
         object_ = segment_by_saliency(subject.images[place], heat)
         caption = f"{subject.titles[place]}: saliency of {subject.name(int(predicted[place]))}"
         panels += [
-            Panel(f"saliency_{place}.png", overlay(subject.images[place], heat, None), caption),
+            Panel(f"saliency_{place}.png", sparse_heat(heat), caption),
             Panel(
                 f"object_{place}.png",
                 cut_out(subject.images[place], object_),
