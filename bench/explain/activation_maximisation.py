@@ -33,6 +33,8 @@ class MaximisationConfig:
     """Largest shift of the image before each step, pixels, undone after it (Mordvintsev et al. 2015)."""
 
 
+SETTLING = 10
+"""The last tenth of the steps is without jitter, blur and clipping: the image is what the score was climbed on."""
 GREY = 0.5
 """The origin that decay and clipping lead to."""
 
@@ -86,14 +88,16 @@ def maximise(
         ``(B,3,H,W)`` in [0,1], without a graph.
     """
     generator = np.random.default_rng(seed)
+    settled = config.steps - config.steps // SETTLING
     images = start.detach().clone()
     for step in range(1, config.steps + 1):
-        shift = generator.integers(-config.jitter, config.jitter + 1, 2).tolist()
+        reach = config.jitter if step <= settled else 0
+        shift = generator.integers(-reach, reach + 1, 2).tolist()
         gradients = _gradients(scores, images.roll(shift, (2, 3))).roll([-shift[0], -shift[1]], (2, 3))
         scale = gradients.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
         images = images + config.step_size * gradients / scale.clamp(min=1e-20)
         images = (GREY + (1 - config.decay) * (images - GREY)).clamp(0, 1)
-        if step % config.blur_every == 0 and step < config.steps:
+        if step % config.blur_every == 0 and step < min(config.steps, settled + 1):
             images = _regularise(images, gradients, config)
         on_step()
     return images

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.explain.units import Unit, feature_maps
+from bench.explain.units import Unit, feature_maps, unit_maps
 from bench.models import Classifier
 
 NOISE_IMAGES = 4
@@ -74,7 +74,7 @@ def exciting_patches(
     found: list[tuple[float, float, int, tuple[int, int], Tensor]] = []
     for first, images in batches:
         with torch.no_grad():
-            features = feature_maps(classifier, images, [unit.layer])[unit.layer][:, unit.channel]
+            features = unit_maps(classifier, images, unit)
         peaks, places = features.flatten(1).max(dim=1)
         width = features.shape[2]
         found += [

@@ -19,7 +19,7 @@ def first_layer_filters(classifier: Classifier) -> Tensor:
     raise ConfigurationError(f"{type(classifier.network).__name__} has no convolution over the image's three channels")
 
 
-def class_templates(classifier: Classifier, classes: list[int]) -> Tensor:
+def class_templates(classifier: Classifier, classes: list[int], n_classes: int) -> Tensor:
     """The last linear layer's weights of some classes: images where it reads pixels, else one row a class.
 
     Returns:
@@ -35,7 +35,7 @@ def class_templates(classifier: Classifier, classes: list[int]) -> Tensor:
         if weight.ndim == 4 and weight.shape[2:] != (1, 1):
             continue
         rows = weight.flatten(1)
-        if len(rows) > max(classes):
+        if len(rows) == n_classes:
             chosen = rows[torch.tensor(classes)]
             if rows.shape[1] == 3 * height * width:
                 return chosen.view(len(classes), 3, height, width)

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from bench.errors import ConfigurationError
-from bench.explain.layer_taps import LayerTaps, check_layers, default_layers
+from bench.explain.layer_taps import LayerTaps, check_layers
 from bench.models import Classifier
 
+MOST_STAGES = 6
 WRITTEN = re.compile(r"(?P<layer>[\w.]+):(?P<channel>\d+)")
 
 
@@ -41,12 +42,33 @@ def read_unit(classifier: Classifier, text: str) -> Unit:
 
 
 def stage_layers(classifier: Classifier) -> tuple[str, ...]:
-    """One layer a stage, from the image upwards.
+    """The layers at the ends of the stages that timm lists, from the image upwards; six of a transformer's blocks.
 
     Raises:
         ConfigurationError: timm lists no stages of the network.
     """
-    return default_layers(classifier.network).style
+    network = classifier.network
+    names = {name for name, _ in network.named_modules()}
+    stages = [stage["module"] for stage in getattr(network, "feature_info", []) if stage["module"] in names]
+    if not stages:
+        raise ConfigurationError(
+            f"timm lists no stages of {type(network).__name__}: name units=[LAYER:CHANNEL,...] and layer=LAYER"
+        )
+    if len(stages) <= MOST_STAGES:
+        return tuple(stages)
+    return tuple(stages[round(place * (len(stages) - 1) / (MOST_STAGES - 1))] for place in range(MOST_STAGES))
+
+
+def unit_maps(classifier: Classifier, images: Tensor, unit: Unit) -> Tensor:
+    """``(B,h,w)`` the unit's activations; differentiable.
+
+    Raises:
+        ConfigurationError: the layer has fewer channels.
+    """
+    features = feature_maps(classifier, images, [unit.layer])[unit.layer]
+    if unit.channel >= features.shape[1]:
+        raise ConfigurationError(f"{unit.layer} has {features.shape[1]} channels: {unit} is not one of them")
+    return features[:, unit.channel]
 
 
 def feature_maps(classifier: Classifier, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
@@ -73,10 +95,7 @@ def unit_scores(classifier: Classifier, images: Tensor, unit: Unit) -> Tensor:
     Raises:
         ConfigurationError: the layer has fewer channels.
     """
-    features = feature_maps(classifier, images, [unit.layer])[unit.layer]
-    if unit.channel >= features.shape[1]:
-        raise ConfigurationError(f"{unit.layer} has {features.shape[1]} channels: {unit} is not one of them")
-    return features[:, unit.channel].mean(dim=(1, 2))
+    return unit_maps(classifier, images, unit).mean(dim=(1, 2))
 
 
 def unit_gradients(classifier: Classifier, images: Tensor, unit: Unit) -> Tensor:

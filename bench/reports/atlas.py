@@ -82,9 +82,9 @@ def spread(images: Tensor) -> Tensor:
 
 
 def signed(images: Tensor) -> Tensor:
-    """Each of ``(N,C,H,W)`` with zero at grey, the strongest value at black or white."""
-    strongest = images.detach().abs().amax(dim=(1, 2, 3), keepdim=True)
-    return 0.5 + 0.5 * images / strongest.clamp(min=1e-20)
+    """Each of ``(N,C,H,W)`` with zero at grey, and its strongest half a percent at black or white."""
+    strongest = torch.quantile(images.detach().abs().flatten(1), 0.995, dim=1)[:, None, None, None]
+    return (0.5 + 0.5 * images / strongest.clamp(min=1e-20)).clamp(0, 1)
 
 
 def contrast(images: Tensor) -> Tensor:

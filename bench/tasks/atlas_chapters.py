@@ -94,7 +94,7 @@ CHAPTERS: Mapping[str, Kind] = {
     ),
     "from_image": Kind(
         "The same from a photograph",
-        "Without regularisers, a change too small to see makes the photograph another class: left the "
+        "Without regularisers, a change hard to see makes the photograph another class: left the "
         "image, right the change, grey where there is none.",
         makes.draw_from_image,
         lambda subject: len(subject.classes) * makes.IMPERCEPTIBLE.steps,

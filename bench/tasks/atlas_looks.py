@@ -1,11 +1,13 @@
 """Chapters of the atlas that look: at weights, at maps, at what in an image matters."""
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
+from bench.errors import ConfigurationError
 from bench.explain import METHODS, attribute
 from bench.explain.exciting_patches import exciting_patches
 from bench.explain.filters import class_templates, first_layer_filters
@@ -16,6 +18,7 @@ from bench.reports.overlay import overlay, sparse_heat
 from bench.tasks.atlas_subject import Step, Subject
 
 PATCH_SIDE = 96
+logger = logging.getLogger(__name__)
 
 
 def draw_filters(subject: Subject, _step: Step) -> list[Panel]:
@@ -30,7 +33,7 @@ def draw_filters(subject: Subject, _step: Step) -> list[Panel]:
 
 def draw_templates(subject: Subject, _step: Step) -> list[Panel]:
     """One picture a chosen class."""
-    templates = class_templates(subject.classifier, list(subject.classes))
+    templates = class_templates(subject.classifier, list(subject.classes), len(subject.names))
     if templates.shape[1] == 1:
         side = int(np.ceil(templates.shape[3] ** 0.5))
         padded = torch.nn.functional.pad(templates.flatten(1), (0, side * side - templates.shape[3]))
@@ -79,7 +82,12 @@ def draw_saliency(subject: Subject, step: Step) -> list[Panel]:
 
 
 def draw_classes(subject: Subject, step: Step, methods: Sequence[str], folder: str) -> list[Panel]:
-    """Every image, and a map of it for each of its top classes and each method."""
+    """Every image, and a map of it for each of its top classes and each method that can do the network.
+
+    Raises:
+        ConfigurationError: no method can; the message is the last one's.
+    """
+    methods = _able(subject, methods)
     panels = []
     top = subject.top_classes(subject.top)
     with torch.no_grad():
@@ -96,6 +104,20 @@ def draw_classes(subject: Subject, step: Step, methods: Sequence[str], folder: s
                 panels.append(Panel(file, shown, caption))
                 step()
     return panels
+
+
+def _able(subject: Subject, methods: Sequence[str]) -> list[str]:
+    able, refusal = [], None
+    for method in methods:
+        try:
+            attribute(subject.classifier, subject.pixels[:1], subject.top_classes(1)[:1, 0], method)
+            able.append(method)
+        except ConfigurationError as error:
+            logger.warning("%s: %s", METHODS[method].title, error)
+            refusal = error
+    if refusal is not None and not able:
+        raise refusal
+    return able
 
 
 def draw_cams(subject: Subject, step: Step) -> list[Panel]:

@@ -88,7 +88,7 @@ def _subject(config: DictConfig, settings: Settings, classifier: Classifier, cro
     else:
         files = _image_files(str(config.image))
         sources = [Source(path, "", 0) for path in files]
-        loaded = load_sources(sources, classifier.crop.height)
+        loaded = load_sources(sources, classifier.crop)
         pixels = torch.stack([loaded[path.absolute()].pixels for path in files])
         images, titles = (pixels * 255).round().to(torch.uint8), [path.name for path in files]
     device = classifier.mean.device

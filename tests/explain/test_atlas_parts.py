@@ -149,9 +149,9 @@ def test_among_saturated_channels_the_selective_ones_come_first():
 
 def test_filters_and_templates_are_the_weights(net):
     assert torch.equal(first_layer_filters(net), net.network.one.weight)
-    assert torch.equal(class_templates(net, [5, 1])[:, 0, 0], net.network.head.weight[[5, 1]])
+    assert torch.equal(class_templates(net, [5, 1], 7)[:, 0, 0], net.network.head.weight[[5, 1]])
     linear = wrap(nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 4)), side=8)
-    assert torch.equal(class_templates(linear, [2])[0], linear.network[1].weight[2].view(3, 8, 8))
+    assert torch.equal(class_templates(linear, [2], 4)[0], linear.network[1].weight[2].view(3, 8, 8))
     with pytest.raises(ConfigurationError, match="no convolution"):
         first_layer_filters(linear)
 
