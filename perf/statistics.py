@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
@@ -26,6 +25,7 @@ from bench.reports.protocols import with_protocols
 from bench.reports.subjects import read_subjects
 from bench.reports.summary import summarise
 from bench.results import Store
+from bench.results.parts import part_bytes
 
 CROP = "224x224-center-0.875-bicubic"
 PROVENANCE = Provenance("0" * 40, False, {}, "none", "none", {}, {"parameters": 1, "gmacs": 1}, "", "2026-01-01", 1.0)
@@ -75,8 +75,7 @@ def write_classifier(root: str, place: int, cells: int, images: int) -> None:
         folder = Path(root) / spec.cell_id
         folder.mkdir(parents=True)
         table = pa.table(columns).replace_schema_metadata(metadata)
-        path = folder / f"{0:09d}-{images:09d}.parquet"
-        pq.write_table(table, path, compression="zstd", compression_level=1, write_page_checksum=True)
+        (folder / f"{0:09d}-{images:09d}.parquet").write_bytes(part_bytes(table))
 
 
 def measure(root: str, answers: "multiprocessing.Queue[dict[str, float]]") -> None:

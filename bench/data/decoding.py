@@ -64,7 +64,20 @@ def _decode(encoded: bytes) -> Image.Image:
         image = Image.open(io.BytesIO(encoded))
         if max(image.size) > MAX_ASPECT_RATIO * min(image.size):
             raise ValueError(f"{image.width} x {image.height} pixels is too thin to crop")
-        return image.convert("RGB")
+        return _to_rgb(image)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """Eight bits a channel; Pillow's own conversion of deep pictures clips them, most of the picture to white.
+
+    Alpha is dropped and EXIF rotation left alone, as torchvision's and timm's loaders do.
+    """
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
+        deep = np.asarray(image, dtype=np.uint32)
+        return Image.fromarray(((deep * 255 + 32767) // 65535).astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):
+        raise ValueError(f"pixels of mode {image.mode} have no known range: convert the file to 8 or 16 bits a channel")
+    return image.convert("RGB")
 
 
 def decode_all(dataset: Dataset, recipe: CropRecipe, *, workers: int) -> Iterator[Decoded | BadImage]:

@@ -1,12 +1,16 @@
 """Whole-file reads and writes that are atomic on a local disk, a shared file system or an fsspec URL."""
 
+import contextlib
 import os
 import tempfile
+import uuid
 from pathlib import Path
 from typing import Any
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
+
+from bench.errors import DataError
 
 
 class FileTree:
@@ -42,8 +46,53 @@ class FileTree:
         """The file as a binary reader."""
         return self.fs.open(f"{self.root}/{folder}/{name}", "rb")
 
+    def read(self, folder: str, name: str) -> bytes:
+        """Every byte of the file."""
+        with self.open(folder, name) as file:
+            content: bytes = file.read()
+        return content
+
+    def size(self, folder: str, name: str) -> int:
+        """Bytes in the file."""
+        return int(self.fs.size(f"{self.root}/{folder}/{name}"))
+
+    def check_writable(self) -> None:
+        """Find out now, not after the first hours of work.
+
+        Raises:
+            DataError: the disk is full, or nobody may write there.
+        """
+        folder, name = ".writing", uuid.uuid4().hex
+        self.write_once(folder, name, b"?")
+        self.remove(folder, name)
+
+    def rename(self, folder: str, name: str, new: str) -> None:
+        """Give the file another name in its folder."""
+        self.fs.mv(f"{self.root}/{folder}/{name}", f"{self.root}/{folder}/{new}")
+
+    def remove(self, folder: str, name: str) -> None:
+        """Remove the file, and its folder where that leaves it empty."""
+        self.fs.rm_file(f"{self.root}/{folder}/{name}")
+        if self.is_local:
+            with contextlib.suppress(OSError):  # others are writing there
+                Path(self.root, folder).rmdir()
+
     def write_once(self, folder: str, name: str, content: bytes) -> bool:
-        """Write ``content`` so that no reader ever sees a part of it; False where the file was there already."""
+        """Write ``content`` so that no reader ever sees a part of it; False where the file was there already.
+
+        Raises:
+            DataError: the disk is full, or nobody may write there.
+        """
+        try:
+            return self._write_once(folder, name, content)
+        except OSError as error:
+            reason = error.strerror or " ".join(str(error).split())
+            raise DataError(
+                f"cannot write to {self.root}: {reason}; what was stored before stands: mend that and run the same"
+                " command again"
+            ) from error
+
+    def _write_once(self, folder: str, name: str, content: bytes) -> bool:
         target = f"{self.root}/{folder}/{name}"
         if not self.is_local:  # object stores publish a file only when it is complete
             if self.fs.exists(target):

@@ -1,11 +1,10 @@
 """The results store: what has been measured, by cell, in parts that cover images exactly once."""
 
-import io
 import json
 import re
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from bench.errors import DataError
 from bench.records import Outcomes, Provenance, RunSpec
 from bench.results.files import FileTree
+from bench.results.parts import DamagedError, part_bytes, read_part
 
 PART = re.compile(r"(\d{9})-(\d{9})\.parquet")
 FAILED = re.compile(r"(\d{9})-(\d{9})\.failed-[0-9a-f]{8}\.parquet")
@@ -88,7 +88,8 @@ class Store:
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self._tree = FileTree(root)
+        self.files = FileTree(root)
+        """The files of the store."""
 
     def write_part(self, spec: RunSpec, outcomes: Outcomes, start: int, provenance: Provenance) -> bool:
         """Store the outcomes of images ``start .. start + len(outcomes)`` of the cell.
@@ -124,11 +125,40 @@ class Store:
 
     def covered(self, spec: RunSpec) -> list[Range]:
         """The image ranges of the cell that have outcomes, one a part."""
-        return _ranges(self._tree.names(spec.cell_id), PART)
+        return _ranges(self.files.names(spec.cell_id), PART)
 
-    def cells(self) -> list[StoredCell]:
-        """Every cell in the store, by classifier, benchmark and condition; no rows are read."""
-        found = [self._describe(folder, names) for folder, names in self._tree.tree().items()]
+    def part(self, spec: RunSpec, images: Range) -> pa.Table:
+        """The rows of one part.
+
+        Raises:
+            DataError: it is damaged.
+        """
+        return self._read(spec.cell_id, f"{images[0]:09d}-{images[1]:09d}.parquet")
+
+    def identity(self, cell_id: str, name: str) -> tuple[RunSpec, Provenance]:
+        """Whose rows a file holds, and how they came to be.
+
+        Raises:
+            DataError: it is damaged, or belongs to another cell.
+        """
+        return self._footer(cell_id, name)[:2]
+
+    def write_table(
+        self, spec: RunSpec, table: pa.Table, start: int, provenance: Provenance, *, seconds: float
+    ) -> None:
+        """Store rows that were read from smaller parts."""
+        columns = {name: table[name] for name in table.column_names}
+        name = f"{start:09d}-{start + len(table):09d}.parquet"
+        self._write(spec, name, columns, replace(provenance, seconds=seconds))
+
+    def cells(self, but: Container[str] = ()) -> list[StoredCell]:
+        """Every cell in the store, by classifier, benchmark and condition; no rows are read.
+
+        Args:
+            but: ids of cells to leave out, known to be damaged.
+        """
+        tree = self.files.tree()
+        found = [self._describe(folder, names) for folder, names in tree.items() if folder not in but]
         return sorted(
             (cell for cell in found if cell is not None),
             key=lambda cell: (cell.spec.classifier, cell.spec.benchmark, cell.spec.condition, cell.spec.cell_id),
@@ -197,19 +227,21 @@ class Store:
     ) -> bool:
         metadata = {"spec": spec.to_json(), "provenance": json.dumps(asdict(provenance)), "traceback": traceback}
         table = pa.table(columns).replace_schema_metadata(metadata)
-        buffer = io.BytesIO()
-        pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
-        return self._tree.write_once(spec.cell_id, name, buffer.getvalue())
+        return self.files.write_once(spec.cell_id, name, part_bytes(table))
 
     def _read(self, cell_id: str, name: str, columns: list[str] | None = None) -> pa.Table:
         try:
-            with self._tree.open(cell_id, name) as file:
-                source = pq.ParquetFile(io.BytesIO(file.read()), page_checksum_verification=True)
-                return source.read(columns, use_threads=columns is None)
-        except (pa.ArrowException, OSError) as error:
-            raise DataError(
-                f"{self.root}/{cell_id}/{name} is damaged ({error}): move it away and run the same command again"
-            ) from error
+            with self.files.open(cell_id, name) as file:
+                return read_part(file.read(), columns)
+        except (DamagedError, OSError) as error:
+            raise self._damaged(cell_id, name, error) from error
+
+    def _damaged(self, cell_id: str, name: str, error: Exception) -> DataError:
+        reason = " ".join(str(error).split())
+        return DataError(
+            f"{self.root}/{cell_id}/{name} is damaged ({reason}): move it away (task=store action=quarantine does) and"
+            " run the same command again"
+        )
 
     def _describe(self, cell_id: str, names: list[str]) -> StoredCell | None:
         parts = [name for name in names if PART.fullmatch(name)]
@@ -232,15 +264,16 @@ class Store:
 
     def _footer(self, cell_id: str, name: str) -> tuple[RunSpec, Provenance, str]:
         try:
-            with self._tree.open(cell_id, name) as file:
+            with self.files.open(cell_id, name) as file:
                 metadata = pq.read_schema(file).metadata
-        except (pa.ArrowException, OSError) as error:
-            raise DataError(
-                f"{self.root}/{cell_id}/{name} is damaged ({error}): move it away and run the same command again"
-            ) from error
-        spec = RunSpec.from_json(metadata[b"spec"].decode())
-        provenance = Provenance(**json.loads(metadata[b"provenance"]))
-        return spec, provenance, metadata[b"traceback"].decode()
+            spec = RunSpec.from_json(metadata[b"spec"].decode())
+            provenance = Provenance(**json.loads(metadata[b"provenance"]))
+            traceback = metadata[b"traceback"].decode()
+        except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+            raise self._damaged(cell_id, name, error) from error
+        if spec.cell_id != cell_id:
+            raise self._damaged(cell_id, name, ValueError("it belongs to another cell"))
+        return spec, provenance, traceback
 
     def _failure(self, cell_id: str, name: str) -> Failure:
         rows = self._read(cell_id, name)

@@ -1,6 +1,22 @@
 """Planning and running: which cells are missing, in which units, on which devices."""
 
+from bench.sweep.dispatch import run_pool
 from bench.sweep.engine import RuntimeConfig, UnitResult, run_local
+from bench.sweep.engines import EngineConfig, open_pool
 from bench.sweep.plan import Cell, WorkUnit, plan_cells, plan_units
+from bench.sweep.worker import Job, Placement
 
-__all__ = ["Cell", "RuntimeConfig", "UnitResult", "WorkUnit", "plan_cells", "plan_units", "run_local"]
+__all__ = [
+    "Cell",
+    "EngineConfig",
+    "Job",
+    "Placement",
+    "RuntimeConfig",
+    "UnitResult",
+    "WorkUnit",
+    "open_pool",
+    "plan_cells",
+    "plan_units",
+    "run_local",
+    "run_pool",
+]

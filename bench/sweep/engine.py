@@ -74,6 +74,20 @@ class UnitResult:
     """The exception in one line."""
     traceback: str = ""
     """Where it came from."""
+    device: str = ""
+    """Where it was computed, in words; empty for this process's device."""
+    host: str = ""
+    """The machine it was computed on; empty for this one."""
+
+
+@dataclass(frozen=True)
+class BatchDone:
+    """Some images of a work unit have been through the classifier: progress, and a sign of life."""
+
+    unit: WorkUnit
+    """The unit."""
+    n: int
+    """Images in the batch."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +149,17 @@ def run_local(
         seed: the sweep's seed.
         on_batch: called with the unit and the number of images done, after each batch.
     """
+    for event in run_events(classifier, units, runtime, seed=seed):
+        if isinstance(event, UnitResult):
+            yield event
+        elif on_batch is not None:
+            on_batch(event.unit, event.n)
+
+
+def run_events(
+    classifier: nn.Module, units: Sequence[WorkUnit], runtime: RuntimeConfig, *, seed: int
+) -> Iterator[UnitResult | BatchDone]:
+    """What ``run_local`` does, each batch an event too."""
     device = runtime.torch_device()
     if runtime.keep_memory:
         keep_freed_memory()
@@ -148,8 +173,7 @@ def run_local(
         for _, start, stop, images in batches:
             if state.failed is None and unit.cell.spec.cell_id not in failed_cells:
                 _advance(state, runner, unit, start, images)
-            if on_batch is not None:
-                on_batch(unit, stop - start)
+            yield BatchDone(unit, stop - start)
         seconds = time.perf_counter() - began
         if state.failed is not None:
             failed_cells.add(unit.cell.spec.cell_id)

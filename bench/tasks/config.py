@@ -13,7 +13,7 @@ from bench.benchmarks import Benchmark
 from bench.data import DataConfig
 from bench.errors import ConfigurationError, nearest_names
 from bench.models import DEFENSES, Defense, ModelConfig
-from bench.sweep import RuntimeConfig
+from bench.sweep import EngineConfig, RuntimeConfig
 from bench.tracking import TrackerConfig
 from bench.training import Recipe
 
@@ -34,6 +34,8 @@ class Settings:
     """The suite, by name, each benchmark with its images."""
     runtime: RuntimeConfig
     """How to run."""
+    engine: EngineConfig
+    """Who runs it."""
     tracker: TrackerConfig
     """Where live figures go."""
     store: str
@@ -58,6 +60,7 @@ def register_schemas() -> None:
     store.store(group="model", name="schema", node=ModelConfig)
     store.store(group="data", name="schema", node=DataConfig)
     store.store(group="runtime", name="schema", node=RuntimeConfig)
+    store.store(group="engine", name="schema", node=EngineConfig)
     store.store(group="recipe", name="schema", node=Recipe)
     store.store(group="tracker", name="schema", node=TrackerConfig)
 
@@ -79,6 +82,7 @@ def read_settings(config: DictConfig) -> Settings:
         data=data,
         benchmarks=suite,
         runtime=_typed(config.runtime, "runtime"),
+        engine=_typed(config.engine, "engine"),
         tracker=read_tracker(config),
         store=str(config.store),
         seed=int(config.seed),

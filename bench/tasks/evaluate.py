@@ -3,25 +3,24 @@
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from bench.benchmarks import Benchmark
-from bench.data import Crops, DataConfig, check_data, label_space_of
+from bench.data import DataConfig, check_data, label_space_of
 from bench.errors import ConfigurationError, DataError
-from bench.models import Classifier, check_model, defend, load_classifier
-from bench.models.fast import prepare_fast
-from bench.records import Provenance
+from bench.models import Classifier, check_model, load_classifier
+from bench.records import Parameter, Provenance
 from bench.results import Store
-from bench.sweep import Cell, UnitResult, WorkUnit, plan_cells, plan_units, run_local
+from bench.sweep import Cell, UnitResult, WorkUnit, open_pool, plan_cells, plan_units, run_local, run_pool
 from bench.tasks.config import Settings, read_settings
-from bench.tasks.images import open_images
+from bench.tasks.job import open_job, open_suite, prepare
 from bench.tasks.live import CellFollower, summarise_job, tracked_run
 from bench.tasks.progress import SweepProgress
 from bench.tasks.provenance import describe_run
@@ -58,6 +57,7 @@ def check(config: DictConfig) -> None:
     settings = read_settings(config)
     check_model(settings.model)
     settings.runtime.torch_device()
+    settings.engine.check()
     check_tracker(settings.tracker)
     if settings.runtime.chunk < 1 or (settings.runtime.batch_size or 1) < 1:
         raise ConfigurationError("runtime.chunk and runtime.batch_size are at least 1")
@@ -108,7 +108,7 @@ def _evaluate(settings: Settings, tracker: Tracker) -> JobSummary:
         torch.set_num_threads(settings.runtime.threads)
     device = settings.runtime.torch_device()
     classifier = load_classifier(settings.model)
-    suite = _open_suite(settings, classifier)
+    suite = open_suite(settings, classifier)
     store = Store(settings.store)
     cells = plan_cells(classifier, suite, seed=settings.seed, defense=settings.defense_identity)
     units = plan_units(cells, store, chunk=settings.runtime.chunk)
@@ -117,30 +117,19 @@ def _evaluate(settings: Settings, tracker: Tracker) -> JobSummary:
     logger.info("%s: %d cells, %d already in %s", classifier.name, len(cells), n_stored, settings.store)
     failed = {}
     if units:
+        store.files.check_writable()
         provenance = describe_run(
             device,
             list(HydraConfig.get().overrides.task),
-            settings={key: value for key, value in asdict(settings.runtime).items() if key != "cache_dir"},
+            settings={**_runtime(settings), "engine": settings.engine.name},
             cost=classifier.cost(),
         )
-        failed = _compute(classifier.to(device), units, store, settings, provenance, tracker)
+        failed = _compute(classifier, units, store, settings, provenance, tracker)
     summarise_job(tracker, store, classifier.weights_digest, settings.defense_identity)
     seconds = time.perf_counter() - began
     logger.info("%s: %d cells computed in %.1f s", classifier.name, len(open_cells) - len(failed), seconds)
     skipped = {crops.name: crops.skipped for _, crops in suite.values() if crops.skipped}
     return JobSummary(classifier.name, len(cells), n_stored, seconds, failed, skipped)
-
-
-def _open_suite(settings: Settings, classifier: Classifier) -> dict[str, tuple[Benchmark, Crops]]:
-    opened: dict[str, Crops] = {}
-    suite = {}
-    for name, (benchmark, data) in settings.benchmarks.items():
-        recipe = benchmark.recipe(classifier.crop)
-        key = json.dumps([asdict(data), recipe.key], sort_keys=True)
-        if key not in opened:
-            opened[key] = open_images(data, recipe, settings.runtime)
-        suite[name] = (benchmark, opened[key])
-    return suite
 
 
 def _compute(
@@ -153,8 +142,6 @@ def _compute(
 ) -> dict[str, str]:
     """Run ``units`` and store each as it is done; the failed cells with their errors."""
     failed: dict[str, str] = {}
-    network = defend(prepare_fast(classifier) if settings.runtime.fast else classifier, settings.defense)
-
     images = sum(len(unit) for unit in units)
     passes = sum(len(unit) * unit.cell.benchmark.passes for unit in units)
     follower = CellFollower(tracker, store, units)
@@ -163,7 +150,7 @@ def _compute(
         def count(unit: WorkUnit, n: int) -> None:
             progress.advance(n, _label(unit.cell), n * unit.cell.benchmark.passes)
 
-        for result in run_local(network, units, settings.runtime, seed=settings.seed, on_batch=count):
+        for result in _results(classifier, units, settings, count):
             _store_result(result, store, provenance)
             follower.stored(result)
             if result.outcomes is None:
@@ -172,10 +159,33 @@ def _compute(
     return failed
 
 
+def _results(
+    classifier: Classifier, units: list[WorkUnit], settings: Settings, count: Callable[[WorkUnit, int], None]
+) -> Iterator[UnitResult]:
+    """What the engine makes of ``units``."""
+    engine = settings.engine
+    if engine.name == "local":
+        network = prepare(classifier, settings)
+        return run_local(network, units, settings.runtime, seed=settings.seed, on_batch=count)
+    pool = open_pool(engine, partial(open_job, settings), settings.runtime.device)
+    logger.info("%s: engine=%s, %d workers", classifier.name, engine.name, min(pool.size, len(units)))
+    return run_pool(units, pool, timeout=engine.timeout, retries=engine.retries, on_batch=count)
+
+
+def _runtime(settings: Settings) -> dict[str, Parameter]:
+    return {key: value for key, value in asdict(settings.runtime).items() if key != "cache_dir"}
+
+
 def _store_result(result: UnitResult, store: Store, provenance: Provenance) -> None:
     unit, spec = result.unit, result.unit.cell.spec
     started = datetime.now(UTC) - timedelta(seconds=result.seconds)
-    stamped = replace(provenance, started=started.isoformat(timespec="seconds"), seconds=result.seconds)
+    stamped = replace(
+        provenance,
+        started=started.isoformat(timespec="seconds"),
+        seconds=result.seconds,
+        device=result.device or provenance.device,
+        host=result.host or provenance.host,
+    )
     if result.outcomes is not None:
         store.write_part(spec, result.outcomes, unit.start, stamped)
         return

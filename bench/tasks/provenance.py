@@ -25,7 +25,7 @@ def describe_run(
         commit=commit,
         dirty=dirty,
         packages={name: _installed(name) for name in PACKAGES},
-        device=torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({_processor()})",
+        device=describe_device(device),
         host=platform.node(),
         settings=settings,
         cost=cost,
@@ -33,6 +33,11 @@ def describe_run(
         started="",
         seconds=0.0,
     )
+
+
+def describe_device(device: torch.device) -> str:
+    """The device in words: the GPU's name, or the processor's."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({_processor()})"
 
 
 def _code_version() -> tuple[str, bool]:

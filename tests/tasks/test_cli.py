@@ -33,6 +33,9 @@ def _schemas():
         (["defense=jpeg", "defense.gradient=adaptiv"], "unknown gradient 'adaptiv': did you mean 'adaptive'"),
         (["defense=jpeg", "defense.quality=0"], "defense jpeg: quality is 1 to 100, not 0"),
         (["defense=jpeg", "defense.qualty=5"], "unknown key 'defense.qualty': did you mean 'defense.quality'"),
+        (["engine=procesess"], "unknown engine 'procesess': did you mean 'processes'"),
+        (["engine=processes", "engine.worker=2"], "unknown key 'engine.worker': did you mean 'engine.workers'"),
+        (["engine.workers=2"], "engine=local is one process"),
         (["task=reprot"], "unknown task 'reprot': did you mean 'report'"),
         (["data.limt=3"], "unknown key 'data.limt': did you mean 'data.limit'"),
         (["modle=lite0"], "unknown key 'modle': did you mean 'model'"),
@@ -70,7 +73,7 @@ def test_a_sweep_is_expanded_as_hydra_does():
     ]
 
 
-@pytest.mark.parametrize("group", ["model", "defense", "data", "benchmark", "suite", "runtime", "task"])
+@pytest.mark.parametrize("group", ["model", "defense", "data", "benchmark", "suite", "runtime", "engine", "task"])
 def test_every_yaml_composes(group):
     import hydra
 

@@ -1,0 +1,199 @@
+"""A store looked after: verified, compacted, merged, pruned; never by a run, always because someone asked."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bench.errors import DataError
+from bench.results.parts import DamagedError, read_part
+from bench.results.store import FAILED, PART, Store, StoredCell
+
+SET_ASIDE = ".damaged"
+LEFTOVER = ".writing-"
+ROWS = ["position", "image_id", "label", "prediction", "confidence", "correct"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A file that is not what it should be."""
+
+    cell_id: str
+    """Its folder."""
+    name: str
+    """Its name."""
+    reason: str
+    """What is wrong, in one line."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a look at every byte has shown."""
+
+    parts: int
+    """Parts read."""
+    bytes: int
+    """Their size together."""
+    damaged: tuple[Finding, ...]
+    """Parts that hold something else than was written, or rows that contradict their name or themselves."""
+    leftovers: tuple[Finding, ...]
+    """Half-written files of killed runs: never read, harmless."""
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What a merge has done."""
+
+    copied: int
+    """Parts that came from the other store."""
+    present: int
+    """Parts that were here already."""
+    differing: tuple[Finding, ...]
+    """Of those, the ones with other predictions there than here; those here stand."""
+
+
+def verify(store: Store, on_part: Callable[[], None] = lambda: None) -> Verdict:
+    """Read every byte of every part.
+
+    Args:
+        store: which is not changed.
+        on_part: called after each part.
+    """
+    damaged, leftovers, parts, size = [], [], 0, 0
+    for folder, names in sorted(store.files.tree().items()):
+        for name in names:
+            if name.startswith(LEFTOVER):
+                leftovers.append(Finding(folder, name, "half-written by a run that was killed"))
+            if not PART.fullmatch(name) and not FAILED.fullmatch(name):
+                continue
+            content = store.files.read(folder, name)
+            parts, size = parts + 1, size + len(content)
+            try:
+                _check_rows(store, folder, name, content)
+            except (DamagedError, DataError) as error:
+                damaged.append(Finding(folder, name, str(error)))
+            on_part()
+    return Verdict(parts, size, tuple(damaged), tuple(leftovers))
+
+
+def _check_rows(store: Store, folder: str, name: str, content: bytes) -> None:
+    table = read_part(content)
+    store.identity(folder, name)
+    match = PART.fullmatch(name) or FAILED.fullmatch(name)
+    start, stop = int(match[1]), int(match[2])  # type: ignore[index]  # the caller has matched it
+    if not np.array_equal(table["position"].to_numpy(), np.arange(start, stop)):
+        raise DamagedError("its rows are not the images that its name says")
+    if PART.fullmatch(name):
+        if pc.count_distinct(table["image_id"]).as_py() != len(table):
+            raise DamagedError("it holds an image twice")
+        right = pc.equal(table["label"].cast(pa.int64()), table["prediction"].cast(pa.int64()))
+        if not right.equals(table["correct"]):
+            raise DamagedError("its column correct contradicts label and prediction")
+
+
+def set_aside(store: Store, findings: tuple[Finding, ...]) -> None:
+    """Rename damaged parts, so that they no longer count and the next run computes their images anew."""
+    for finding in findings:
+        store.files.rename(finding.cell_id, finding.name, finding.name + SET_ASIDE)
+
+
+def compact(store: Store, cell: StoredCell) -> int:
+    """One part for each stretch of a cell's parts that came about in the same way; the small ones then go.
+
+    Not while a sweep or a report uses the store.
+
+    Returns:
+        Parts fewer than before.
+
+    Raises:
+        DataError: a part is damaged; nothing has been removed.
+    """
+    saved = 0
+    for stretch in _stretches(store, cell):
+        start, stop = stretch[0][0], stretch[-1][1]
+        tables = [store.part(cell.spec, part) for part in stretch]
+        seconds = sum(store.identity(cell.spec.cell_id, _name(*part))[1].seconds for part in stretch)
+        provenance = store.identity(cell.spec.cell_id, _name(*stretch[0]))[1]
+        store.write_table(cell.spec, pa.concat_tables(tables), start, provenance, seconds=seconds)
+        store.part(cell.spec, (start, stop))  # read back whole before anything is removed
+        for part in stretch:
+            store.files.remove(cell.spec.cell_id, _name(*part))
+        saved += len(stretch) - 1
+    return saved
+
+
+def _stretches(store: Store, cell: StoredCell) -> Iterator[list[tuple[int, int]]]:
+    """Runs of two or more adjoining parts with one provenance; overlapping parts are left as they are."""
+    open_run: list[tuple[int, int]] = []
+    told = None
+    for part in sorted(store.covered(cell.spec)):
+        provenance = store.identity(cell.spec.cell_id, _name(*part))[1]
+        same = {**provenance.__dict__, "started": "", "seconds": 0.0}
+        if open_run and (part[0] != open_run[-1][1] or same != told):
+            if len(open_run) > 1:
+                yield open_run
+            open_run = []
+        open_run.append(part)
+        told = same
+    if len(open_run) > 1:
+        yield open_run
+
+
+def merge(store: Store, other: Store, on_part: Callable[[], None] = lambda: None) -> Merged:
+    """Copy into ``store`` what only ``other`` has.
+
+    Raises:
+        DataError: a part of ``other`` is damaged.
+    """
+    copied, present, differing = 0, 0, []
+    for folder, names in sorted(other.files.tree().items()):
+        for name in names:
+            if not PART.fullmatch(name) and not FAILED.fullmatch(name):
+                continue
+            content = other.files.read(folder, name)
+            try:
+                _check_rows(other, folder, name, content)
+            except DamagedError as error:
+                raise DataError(f"{other.root}/{folder}/{name} is damaged ({error}): quarantine it first") from error
+            if store.files.write_once(folder, name, content):
+                copied += 1
+            else:
+                present += 1
+                here = read_part(store.files.read(folder, name))
+                if PART.fullmatch(name) and not here["prediction"].equals(read_part(content)["prediction"]):
+                    differing.append(Finding(folder, name, "its predictions are others there"))
+            on_part()
+    return Merged(copied, present, tuple(differing))
+
+
+def rows_of(cell: StoredCell, store: Store) -> pa.Table:
+    """The rows of a complete cell, with its identity in columns before them."""
+    frame = store.outcomes(cell.spec)
+    spec = cell.spec
+    told: dict[str, str | int | float] = {
+        "classifier": spec.classifier,
+        "weights_digest": spec.weights_digest,
+        "defense": spec.defense,
+        "dataset": spec.dataset,
+        "benchmark": spec.benchmark,
+        "version": spec.version,
+        "condition": spec.condition.name,
+        "strength": spec.condition.strength,
+        "seed": spec.seed,
+        "cell_id": spec.cell_id,
+    }
+    for place, (name, value) in enumerate(told.items()):
+        frame.insert(place, name, value)
+    return pa.Table.from_pandas(frame[[*told, *ROWS]], preserve_index=False)
+
+
+def bytes_of(store: Store, cell: StoredCell) -> int:
+    """The size of a cell's parts."""
+    names = store.files.names(cell.spec.cell_id)
+    return sum(store.files.size(cell.spec.cell_id, name) for name in names if PART.fullmatch(name))
+
+
+def _name(start: int, stop: int) -> str:
+    return f"{start:09d}-{stop:09d}.parquet"

@@ -1,0 +1,168 @@
+"""Many workers, one queue: leases out, outcomes in, and the units of whoever dies or falls silent go to others."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from bench.errors import DataError
+from bench.sweep.engine import UnitResult
+from bench.sweep.plan import WorkUnit
+from bench.sweep.queue import UnitKey, UnitQueue, cost_of, key_of
+from bench.sweep.worker import LeaseDone, Message, Progress, Ready, UnitDone
+
+logger = logging.getLogger(__name__)
+LONGEST_WAIT = 5.0
+
+
+class Pool(Protocol):
+    """Workers by number, wherever they run."""
+
+    size: int
+    """How many there are to be."""
+
+    def start(self, worker: int) -> None:
+        """Start ``worker``, or start it anew after it is gone; it says ``Ready`` when it is."""
+
+    def send(self, worker: int, lease: Sequence[UnitKey]) -> None:
+        """Give ``lease`` to a worker that is ready."""
+
+    def wait(self, seconds: float) -> list[tuple[int, Message]]:
+        """What the workers have said; waits for something at most ``seconds``. A death is a ``Broken``."""
+
+    def kill(self, worker: int) -> None:
+        """End ``worker`` at once, whatever it does."""
+
+    def close(self) -> None:
+        """End all of them."""
+
+
+def run_pool(
+    units: Sequence[WorkUnit],
+    pool: Pool,
+    *,
+    timeout: float,
+    retries: int,
+    on_batch: Callable[[WorkUnit, int], None] | None = None,
+) -> Iterator[UnitResult]:
+    """Run ``units`` on the workers of ``pool``, yielding each result once, as soon as it is whole.
+
+    After a failure the other units of that cell are not tried, as with ``run_local``; a unit that takes its worker
+    down more than ``retries`` times is a failure of its cell.
+
+    Args:
+        units: what to run.
+        pool: the workers, not yet started; closed at the end.
+        timeout: seconds without a word, after which a worker counts as hanging.
+        retries: how often a unit is tried again whose worker died or hung.
+        on_batch: called with the unit and the number of images done, after each batch.
+
+    Raises:
+        DataError: units are left and no worker can be started.
+    """
+    dispatcher = _Dispatcher(units, pool, timeout, retries, on_batch)
+    try:
+        yield from dispatcher.run()
+    finally:
+        pool.close()
+
+
+class _Dispatcher:
+    def __init__(
+        self,
+        units: Sequence[WorkUnit],
+        pool: Pool,
+        timeout: float,
+        retries: int,
+        on_batch: Callable[[WorkUnit, int], None] | None,
+    ) -> None:
+        self.units = {key_of(unit): unit for unit in units}
+        self.queue = UnitQueue(
+            [(key_of(unit), cost_of(unit)) for unit in units], workers=min(pool.size, len(units)), retries=retries
+        )
+        self.pool, self.timeout, self.on_batch = pool, timeout, on_batch
+        self.heard: dict[int, float] = {}  # by worker that starts or works: when it last gave a sign of life
+        self.starting: set[int] = set()
+        self.idle: set[int] = set()
+        self.last_word = ""
+
+    def run(self) -> Iterator[UnitResult]:
+        for worker in range(min(self.pool.size, len(self.units))):
+            self._start(worker)
+        while len(self.queue):
+            if not self.heard and not self.idle:
+                raise DataError(f"no worker is left for {len(self.queue)} work units; the last one: {self.last_word}")
+            for worker in sorted(self.idle):
+                self._lease(worker)
+            for worker, message in self.pool.wait(min(LONGEST_WAIT, self.timeout / 4)):
+                if worker in self.idle:  # what rests can only die
+                    self.idle.discard(worker)
+                    self.heard[worker] = 0.0
+                if worker in self.heard:
+                    self.heard[worker] = time.monotonic()
+                    yield from self._hear(worker, message)
+            now = time.monotonic()
+            for worker in [worker for worker, heard in self.heard.items() if now - heard > self.timeout]:
+                yield from self._lose(worker, f"no sign of life in {self.timeout:.0f} s (engine.timeout)")
+
+    def _start(self, worker: int) -> None:
+        self.starting.add(worker)
+        self.heard[worker] = time.monotonic()
+        self.pool.start(worker)
+
+    def _lease(self, worker: int) -> None:
+        lease = self.queue.lease(worker)
+        if lease:
+            self.idle.discard(worker)
+            self.heard[worker] = time.monotonic()
+            self.pool.send(worker, lease)
+
+    def _hear(self, worker: int, message: Message) -> Iterator[UnitResult]:
+        if isinstance(message, Progress):
+            if self.on_batch is not None:
+                self.on_batch(self.units[message.key], message.n)
+        elif isinstance(message, UnitDone):
+            yield from self._finish(worker, message)
+        elif isinstance(message, Ready | LeaseDone):
+            self.starting.discard(worker)
+            self.queue.end_lease(worker)
+            del self.heard[worker]
+            self.idle.add(worker)
+        else:
+            yield from self._lose(worker, message.error)
+
+    def _finish(self, worker: int, done: UnitDone) -> Iterator[UnitResult]:
+        """A unit counts once: what others have been given meanwhile, or what failed elsewhere, is not told twice."""
+        if not self.queue.finish(worker, done.key):
+            return
+        if done.outcomes is None:
+            self._drop(done.key.cell_id)
+        yield UnitResult(
+            self.units[done.key],
+            done.outcomes,
+            done.seconds,
+            done.error,
+            done.traceback,
+            done.device,
+            done.host,
+        )
+
+    def _drop(self, cell_id: str) -> None:
+        self.queue.drop_cell(cell_id)
+
+    def _lose(self, worker: int, reason: str) -> Iterator[UnitResult]:
+        self.pool.kill(worker)
+        del self.heard[worker]
+        self.last_word = reason
+        given_up = self.queue.lose(worker)
+        if worker in self.starting:
+            self.starting.discard(worker)
+            logger.warning("worker %d could not start, the others go on: %s", worker, reason)
+            return
+        logger.warning("worker %d is gone, its units go to others: %s", worker, reason)
+        if given_up is not None:
+            self._drop(given_up.cell_id)
+            error = f"WorkerLost: {reason}"
+            yield UnitResult(self.units[given_up], None, 0.0, error, f"{error}\n(the worker left no traceback)")
+        if self.queue.has_open:
+            self._start(worker)

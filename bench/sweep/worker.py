@@ -1,0 +1,128 @@
+"""What happens inside a worker, and all that it says: the same for a process of this machine and an actor of Ray."""
+
+import platform
+import traceback as traceback_module
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+from bench.errors import DataError
+from bench.records import Outcomes
+from bench.sweep.engine import BatchDone, RuntimeConfig, run_events
+from bench.sweep.plan import Cell, WorkUnit
+from bench.sweep.queue import UnitKey, key_of
+
+
+@dataclass(frozen=True)
+class Job:
+    """A classifier and its suite, as a worker has built them for itself."""
+
+    network: nn.Module
+    """Frozen, in eval mode, on the worker's device, defense included."""
+    cells: Mapping[str, Cell]
+    """The suite's cells by their id."""
+    runtime: RuntimeConfig
+    """The worker's own device and threads."""
+    seed: int
+    """The sweep's seed."""
+    device: str
+    """The worker's device in words."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where one worker is to run."""
+
+    device: str
+    """A torch device, or ``auto``."""
+    threads: int | None
+    """Its torch threads; torch's default for None."""
+
+
+OpenJob = Callable[[Placement], Job]
+"""Builds the job inside a worker: a function of a module, with plain settings bound to it."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The worker has built its job and takes leases."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A batch is done: the worker lives."""
+
+    key: UnitKey
+    """The unit."""
+    n: int
+    """Images in the batch."""
+
+
+@dataclass(frozen=True)
+class UnitDone:
+    """A unit is whole, or has failed."""
+
+    key: UnitKey
+    """The unit."""
+    outcomes: Outcomes | None
+    """One row an image; None when it failed."""
+    seconds: float
+    """Wall time spent on it."""
+    error: str
+    """The exception in one line."""
+    traceback: str
+    """Where it came from."""
+    device: str
+    """The worker's device, in words."""
+    host: str
+    """The worker's machine."""
+
+
+@dataclass(frozen=True)
+class LeaseDone:
+    """The worker has been through its lease and takes another."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The worker cannot go on; a process that dies without a word is reported as this, too."""
+
+    error: str
+    """Why, in one line."""
+
+
+Message = Ready | Progress | UnitDone | LeaseDone | Broken
+
+
+def serve(job: Job, lease: Sequence[UnitKey]) -> Iterator[Message]:
+    """Run ``lease``, saying what happens.
+
+    Raises:
+        DataError: a unit of a cell that this worker does not have: its weights or images are not those of the sweep.
+    """
+    units = [_unit(job, key) for key in lease]
+    for event in run_events(job.network, units, job.runtime, seed=job.seed):
+        key = key_of(event.unit)
+        if isinstance(event, BatchDone):
+            yield Progress(key, event.n)
+        else:
+            where = job.device, platform.node()
+            yield UnitDone(key, event.outcomes, event.seconds, event.error, event.traceback, *where)
+    yield LeaseDone()
+
+
+def broken(error: BaseException) -> Broken:
+    """A worker's last word."""
+    where = traceback_module.extract_tb(error.__traceback__)[-1]
+    message = " ".join(str(error).split())
+    return Broken(f"{type(error).__name__}: {message} ({where.name}, line {where.lineno})"[:500])
+
+
+def _unit(job: Job, key: UnitKey) -> WorkUnit:
+    if key.cell_id not in job.cells:
+        raise DataError(
+            f"{platform.node()} has no cell {key.cell_id}: its images, weights or code are not those the sweep was"
+            " planned with; put the same there and run the same command again"
+        )
+    return WorkUnit(job.cells[key.cell_id], key.start, key.stop)

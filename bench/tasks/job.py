@@ -1,0 +1,63 @@
+"""From settings to a classifier and its suite: once in the sweep, to plan, and once in each worker, to run."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+
+import torch
+from torch import nn
+
+from bench.benchmarks import Benchmark
+from bench.data import Crops
+from bench.models import Classifier, defend, load_classifier
+from bench.models.fast import prepare_fast
+from bench.sweep import Job, Placement, plan_cells
+from bench.tasks.config import Settings
+from bench.tasks.images import open_images
+from bench.tasks.provenance import describe_device
+
+
+def open_suite(settings: Settings, classifier: Classifier) -> dict[str, tuple[Benchmark, Crops]]:
+    """The benchmarks of the suite, by name, each with its images at the classifier's crop.
+
+    Raises:
+        DataError: images that do not decode, unless ``data.on_error=skip``.
+    """
+    opened: dict[str, Crops] = {}
+    suite = {}
+    for name, (benchmark, data) in settings.benchmarks.items():
+        recipe = benchmark.recipe(classifier.crop)
+        key = json.dumps([asdict(data), recipe.key], sort_keys=True)
+        if key not in opened:
+            opened[key] = open_images(data, recipe, settings.runtime)
+        suite[name] = (benchmark, opened[key])
+    return suite
+
+
+def prepare(classifier: Classifier, settings: Settings) -> nn.Module:
+    """What is run: the classifier on its device, on its fast path, behind its defense."""
+    on_device = classifier.to(settings.runtime.torch_device())
+    return defend(prepare_fast(on_device) if settings.runtime.fast else on_device, settings.defense)
+
+
+def open_job(settings: Settings, placement: Placement) -> Job:
+    """The job as a worker builds it, from settings alone.
+
+    Args:
+        settings: the sweep's.
+        placement: this worker's device and threads.
+    """
+    runtime = replace(settings.runtime, device=placement.device, threads=placement.threads)
+    settings = replace(settings, runtime=runtime)
+    if placement.threads is not None:
+        torch.set_num_threads(placement.threads)
+    classifier = load_classifier(settings.model)
+    suite: Mapping[str, tuple[Benchmark, Crops]] = open_suite(settings, classifier)
+    cells = plan_cells(classifier, suite, seed=settings.seed, defense=settings.defense_identity)
+    return Job(
+        network=prepare(classifier, settings),
+        cells={cell.spec.cell_id: cell for cell in cells},
+        runtime=runtime,
+        seed=settings.seed,
+        device=describe_device(runtime.torch_device()),
+    )

@@ -1,0 +1,92 @@
+"""``task=store`` from the command line's side."""
+
+import pandas as pd
+import pytest
+
+from bench.errors import ConfigurationError
+from bench.results import Store
+from bench.tasks.cli import _compose, preflight, register_schemas, run_task
+
+
+@pytest.fixture(autouse=True)
+def schemas():
+    register_schemas()
+
+
+@pytest.fixture
+def store(tmp_path, make_spec, make_outcomes, provenance):
+    store, spec = Store(str(tmp_path / "store")), make_spec(n_images=10)
+    for start in (0, 5):
+        store.write_part(spec, make_outcomes(start, start + 5), start, provenance)
+    store.write_failure(make_spec(seed=1), ["image_0"], 0, provenance, error="ValueError: no", traceback="")
+    return store
+
+
+def act(store, *overrides):
+    import hydra
+
+    from bench.tasks.cli import CONF
+
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        config = _compose(["task=store", f"store={store.root}", *overrides])
+    run_task(config)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["action=verfiy"], "did you mean 'verify'"),
+        (["action=merge"], "needs source=STORE"),
+        (["action=export", "out=rows.txt"], r"ending in \.parquet or \.csv"),
+        (["action=prune"], "needs prune="),
+        (["action=prune", "prune=[cell]"], "did you mean 'cells'"),
+        (["action=prune", "prune=[cells]"], "which cells"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(overrides, message):
+    with pytest.raises(ConfigurationError, match=message):
+        preflight(["task=store", *overrides])
+
+
+def test_an_incomplete_store_does_not_verify(store, capsys):
+    with pytest.raises(SystemExit) as ended:
+        act(store, "action=verify")
+    assert ended.value.code == 1
+    said = capsys.readouterr().out
+    assert "incomplete: linear / toy / clean clean@0" in said
+    assert "3 files" in said
+    assert "0 damaged, 1 cells incomplete, 0 half-written leftovers" in said
+
+
+def test_quarantine_keeps_the_bytes(store, tmp_path, capsys):
+    part = sorted((tmp_path / "store").rglob("*05-000000010.parquet"))[0]
+    part.write_bytes(part.read_bytes()[:-1])
+    with pytest.raises(SystemExit):
+        act(store, "action=quarantine")
+    assert "set aside" in capsys.readouterr().out
+    assert not part.exists()
+    assert part.with_name(f"{part.name}.damaged").exists()
+
+
+def test_list_and_export(store, tmp_path, capsys):
+    act(store, "action=list")
+    assert "10/10 images, 2 parts" in capsys.readouterr().out
+    for suffix, read in ((".parquet", pd.read_parquet), (".csv", pd.read_csv)):
+        out = tmp_path / f"rows{suffix}"
+        act(store, "action=export", f"out={out}")
+        assert len(read(out)) == 10
+
+
+def test_nothing_is_pruned_unasked(store, tmp_path, capsys):
+    held = sorted((tmp_path / "store").rglob("*.parquet"))
+    act(store, "action=prune", "prune=[failures]")
+    assert "1 files would go; confirm=true removes them" in capsys.readouterr().out
+    assert sorted((tmp_path / "store").rglob("*.parquet")) == held
+    act(store, "action=prune", "prune=[failures]", "confirm=true")
+    assert len(sorted((tmp_path / "store").rglob("*.parquet"))) == 2
+    act(store, "action=compact")
+    act(store, "action=verify")
+    act(store, "action=prune", "prune=[cells]", "only.benchmark=other", "confirm=true")
+    assert len(store.cells()) == 1
+    act(store, "action=prune", "prune=[cells]", "only.classifier=linear", "confirm=true")
+    assert store.cells() == []
