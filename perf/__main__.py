@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-TABLES = ("corruptions", "sweep", "attacks", "statistics")
+TABLES = ("corruptions", "sweep", "attacks", "statistics", "scaling")
 
 
 def main() -> int:

@@ -3,7 +3,8 @@
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -150,26 +151,28 @@ def _compute(
         def count(unit: WorkUnit, n: int) -> None:
             progress.advance(n, _label(unit.cell), n * unit.cell.benchmark.passes)
 
-        for result in _results(classifier, units, settings, count):
-            _store_result(result, store, provenance)
-            follower.stored(result)
-            if result.outcomes is None:
-                failed[_label(result.unit.cell)] = result.error
-                logger.error("%s %s failed: %s", classifier.name, _label(result.unit.cell), result.error)
+        with closing(_results(classifier, units, settings, count)) as results:  # whatever ends it, workers end too
+            for result in results:
+                _store_result(result, store, provenance)
+                follower.stored(result)
+                if result.outcomes is None:
+                    failed[_label(result.unit.cell)] = result.error
+                    logger.error("%s %s failed: %s", classifier.name, _label(result.unit.cell), result.error)
     return failed
 
 
 def _results(
     classifier: Classifier, units: list[WorkUnit], settings: Settings, count: Callable[[WorkUnit, int], None]
-) -> Iterator[UnitResult]:
+) -> Generator[UnitResult, None, None]:
     """What the engine makes of ``units``."""
     engine = settings.engine
     if engine.name == "local":
         network = prepare(classifier, settings)
-        return run_local(network, units, settings.runtime, seed=settings.seed, on_batch=count)
+        yield from run_local(network, units, settings.runtime, seed=settings.seed, on_batch=count)
+        return
     pool = open_pool(engine, partial(open_job, settings), settings.runtime.device)
     logger.info("%s: engine=%s, %d workers", classifier.name, engine.name, min(pool.size, len(units)))
-    return run_pool(units, pool, timeout=engine.timeout, retries=engine.retries, on_batch=count)
+    yield from run_pool(units, pool, timeout=engine.timeout, retries=engine.retries, on_batch=count)
 
 
 def _runtime(settings: Settings) -> dict[str, Parameter]:
