@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
@@ -26,7 +25,9 @@ from bench.reports.protocols import with_protocols
 from bench.reports.subjects import read_subjects
 from bench.reports.summary import summarise
 from bench.results import Store
+from bench.results.parts import part_bytes
 
+CROP = "224x224-center-0.875-bicubic"
 PROVENANCE = Provenance("0" * 40, False, {}, "none", "none", {}, {"parameters": 1, "gmacs": 1}, "", "2026-01-01", 1.0)
 
 
@@ -56,17 +57,25 @@ def write_classifier(root: str, place: int, cells: int, images: int) -> None:
             "confidence": pa.array(generator.integers(0, 256, images).astype(np.float32) / 256),
             "correct": pa.array(correct),
         }
-        parameters = {"attack": benchmark} if benchmark in ("fgsm", "pgd") else {}
+        parameters = {}
+        if benchmark in ("fgsm", "pgd"):
+            parameters = {"attack": benchmark, "norm": "linf", "minimal_norm": False, "target": "", "options": {}}
+            columns |= {
+                "distance": pa.array(np.full(images, condition.strength)),
+                "success": pa.array(~correct),
+                "queries": pa.array(np.ones(images, dtype=np.int64)),
+                "zero_gradient": pa.array(np.zeros(images, dtype=np.float32)),
+                "stage": pa.array(np.where(correct, "", "attack")),
+            }
         spec = RunSpec(
-            f"classifier_{place:03d}", f"{place:032x}", "224", "", "synthetic", "0", images, benchmark, "1", parameters,
+            f"classifier_{place:03d}", f"{place:032x}", CROP, "", "synthetic", "0", images, benchmark, "1", parameters,
             condition, 0, "float32",
         )  # fmt: skip
         metadata = {"spec": spec.to_json(), "provenance": json.dumps(asdict(PROVENANCE)), "traceback": ""}
         folder = Path(root) / spec.cell_id
         folder.mkdir(parents=True)
         table = pa.table(columns).replace_schema_metadata(metadata)
-        path = folder / f"{0:09d}-{images:09d}.parquet"
-        pq.write_table(table, path, compression="zstd", compression_level=1, write_page_checksum=True)
+        (folder / f"{0:09d}-{images:09d}.parquet").write_bytes(part_bytes(table))
 
 
 def measure(root: str, answers: "multiprocessing.Queue[dict[str, float]]") -> None:

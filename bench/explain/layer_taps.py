@@ -107,7 +107,11 @@ class LayerTaps:
             self._undo.pop()()
 
     def __call__(self, images: Tensor) -> Mapping[str, Tensor]:
-        """The features of ``images``, ``(B,3,H,W)`` in [0,1]: layer -> ``(B,C,M)``, M positions.
+        """As ``maps``, positions in one dimension: layer -> ``(B,C,M)``."""
+        return {name: features.flatten(2) for name, features in self.maps(images).items()}
+
+    def maps(self, images: Tensor) -> Mapping[str, Tensor]:
+        """The features of ``images``, ``(B,3,H,W)`` in [0,1]: layer -> ``(B,C,h,w)``.
 
         Raises:
             ConfigurationError: the network refuses images of this size.
@@ -122,9 +126,9 @@ class LayerTaps:
                 f"{self.classifier.name} refuses images of {images.shape[3]} px ({error}): give its own size, and"
                 " transfer.octaves=1 transfer.passes=1"
             ) from error
-        return {name: self._positions(name, images) for name in self.layers}
+        return {name: self._map(name, images) for name in self.layers}
 
-    def _positions(self, name: str, images: Tensor) -> Tensor:
+    def _map(self, name: str, images: Tensor) -> Tensor:
         output = self._seen[name]
         prefixes = (getattr(self.classifier.network, "num_prefix_tokens", 0), 0)
         layout = read_layout(output.shape, (images.shape[2], images.shape[3]), prefixes=prefixes)
@@ -133,7 +137,7 @@ class LayerTaps:
                 f"layer {name!r} gives {tuple(output.shape)} for {images.shape[3]} px, no map of an image: name another"
                 " layer, or give larger images"
             )
-        return layout.as_map(output).flatten(2)
+        return layout.as_map(output)
 
     def _keep(self, name: str) -> Any:
         def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:

@@ -57,7 +57,7 @@ class Loaded:
     """An image ready for the optimiser."""
 
     pixels: Tensor
-    """``(3,size,size)`` float in [0,1]."""
+    """``(3,H,W)`` float in [0,1]."""
     digest: str
     """Of the encoded file."""
 
@@ -142,15 +142,19 @@ def make_pairs(contents: Sequence[Source], styles: Sequence[Source], *, same_cat
     return pairs
 
 
-def load_sources(sources: Sequence[Source], size: int) -> dict[Path, Loaded]:
-    """Each file, its short side resized to ``size`` and its centre cropped.
+def whole_crop(size: int) -> CropRecipe:
+    """The short side resized to ``size``, and the centre cropped."""
+    return CropRecipe(size, size, crop_pct=1.0, crop_mode="center", interpolation="bicubic")
+
+
+def load_sources(sources: Sequence[Source], recipe: CropRecipe) -> dict[Path, Loaded]:
+    """Each file, cropped by ``recipe``.
 
     Raises:
         DataError: a file that is no image.
     """
     paths = tuple(dict.fromkeys(str(source.path.absolute()) for source in sources))
     dataset = Dataset("stimuli", paths, np.zeros(len(paths), dtype=np.int64), ReadFile("/", paths), "")
-    recipe = CropRecipe(size, size, crop_pct=1.0, crop_mode="center", interpolation="bicubic")
     loaded = {}
     for position, path in enumerate(paths):
         decoded = decode_one(dataset, recipe, position)

@@ -112,7 +112,7 @@ def _figures(source: Exported) -> dict[str, bytes]:
     written = {}
     for plot in source.plots:
         name = f"figures/{re.sub('[^a-z0-9]+', '_', plot.title.lower()).strip('_')}"
-        spec = plot.chart.to_dict()
+        spec = plot.vega_lite()
         written[f"{name}.svg"] = vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE).encode()
         written[f"{name}.pdf"] = vl_convert.vegalite_to_pdf(spec, vl_version=VEGA_LITE)
     return written

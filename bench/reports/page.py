@@ -52,9 +52,14 @@ class Plot:
     chart: alt.TopLevelMixin
     """The chart."""
 
+    def vega_lite(self) -> dict[str, Any]:
+        """The chart with its data inside, however many rows: a hundred classifiers have more than Altair likes."""
+        with alt.data_transformers.disable_max_rows():
+            return self.chart.to_dict()
+
     def spec(self) -> str:
         """Vega-Lite JSON without any ``<``, so that no name in it can end a script element or open a comment."""
-        return json.dumps(self.chart.to_dict()).replace("<", "\\u003c")
+        return json.dumps(self.vega_lite()).replace("<", "\\u003c")
 
 
 def render_page(

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from omegaconf import DictConfig
 from PIL import Image, ImageDraw, ImageFont
-from scipy.ndimage import binary_erosion
 from torch import Tensor
 
 from bench.benchmarks import Batch
@@ -23,13 +21,12 @@ from bench.models import check_model, defend, load_classifier
 from bench.models.fast import prepare_fast
 from bench.records import Outcomes
 from bench.reports.gallery import AUDIT, gallery_path
+from bench.reports.overlay import overlay
 from bench.tasks.config import read_settings
 from bench.tasks.images import open_images
 
 logger = logging.getLogger(__name__)
 SIDE, GAP, LINES = 168, 8, 70
-HEAT = np.array([[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]], dtype=np.float64)
-"""Five colours of the map called inferno, from dark to bright."""
 RIGHT, WRONG = "#006040", "#B03000"
 
 
@@ -112,24 +109,6 @@ def draw_strip(
         colour = RIGHT if outcomes.correct[place] else WRONG
         pen.text((left, SIDE + 2), "\n".join(words), fill=colour, font=font)
     return strip
-
-
-def overlay(image: Tensor, heat: Tensor, region: NDArray[np.bool_] | None) -> Image.Image:
-    """An image half covered by its map's positive values, from dark to bright, and the region's outline in white.
-
-    Args:
-        image: ``(3,H,W)`` uint8.
-        heat: ``(H,W)``; scaled by its own maximum.
-        region: ``(H,W)``.
-    """
-    values = heat.clamp(min=0).double().numpy()
-    values = values / max(values.max(), 1e-12)
-    colours = np.stack([np.interp(values, np.linspace(0, 1, len(HEAT)), channel) for channel in HEAT.T], axis=-1)
-    mixed = 0.5 * image.permute(1, 2, 0).numpy() + 0.5 * colours
-    if region is not None:
-        width = max(1, round(len(region) / 100))
-        mixed[region & ~binary_erosion(region, iterations=width, border_value=0)] = 255
-    return Image.fromarray(mixed.round().astype(np.uint8))
 
 
 def _short(name: str) -> str:

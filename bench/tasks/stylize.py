@@ -20,7 +20,7 @@ from timm.models import get_pretrained_cfg
 from torch import Tensor
 
 from bench.errors import ConfigurationError, DataError
-from bench.explain.stimuli import Loaded, Pair, Source, find_sources, load_sources, make_pairs
+from bench.explain.stimuli import Loaded, Pair, Source, find_sources, load_sources, make_pairs, whole_crop
 from bench.explain.style_transfer import (
     SMALLEST_SIDE,
     TransferConfig,
@@ -85,7 +85,9 @@ def check(config: DictConfig) -> None:
     settings = read_stylize(config)
     check_model(settings.backbone)
     read_settings(config).runtime.torch_device()
-    load_sources([source for pair in settings.pairs for source in (pair.content, pair.style)], settings.size)
+    load_sources(
+        [source for pair in settings.pairs for source in (pair.content, pair.style)], whole_crop(settings.size)
+    )
 
 
 def run(config: DictConfig) -> None:
@@ -97,7 +99,7 @@ def run(config: DictConfig) -> None:
         torch.set_num_threads(runtime.threads)
     classifier = load_backbone(settings.backbone).to(device)
     sources = [source for pair in settings.pairs for source in (pair.content, pair.style)]
-    images = load_sources(sources, settings.size)
+    images = load_sources(sources, whole_crop(settings.size))
     recipe = make_recipe(settings, classifier, images)
     digest = _digest(recipe)
     missing = [pair for pair in settings.pairs if not _is_made(settings, pair, digest)]

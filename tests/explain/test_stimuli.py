@@ -6,7 +6,7 @@ from PIL import Image
 
 from bench.data.categories import read_cues
 from bench.errors import ConfigurationError, DataError
-from bench.explain.stimuli import find_sources, load_sources, make_pairs
+from bench.explain.stimuli import find_sources, load_sources, make_pairs, whole_crop
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_two_files_are_one_pair(draw):
 
 def test_pixels_are_the_centre_crop_in_zero_to_one(draw):
     path = draw("wide.png", (255, 0, 51), size=(120, 60))
-    loaded = load_sources(find_sources(str(path), "content"), 32)[path]
+    loaded = load_sources(find_sources(str(path), "content"), whole_crop(32))[path]
     assert loaded.pixels.shape == (3, 32, 32)
     assert np.allclose(loaded.pixels.mean(dim=(1, 2)), [1.0, 0.0, 0.2])
 
@@ -86,4 +86,4 @@ def test_mistakes_are_refused(draw, tmp_path):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG\r\n\x1a\n then nothing")
     with pytest.raises(DataError, match=r"cannot use .*broken\.png: "):
-        load_sources(find_sources(str(broken), "content"), 32)
+        load_sources(find_sources(str(broken), "content"), whole_crop(32))

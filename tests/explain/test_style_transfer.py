@@ -11,7 +11,7 @@ from torch import nn
 
 from bench.data import CropRecipe
 from bench.errors import ConfigurationError
-from bench.explain.stimuli import Source, load_sources
+from bench.explain.stimuli import Source, load_sources, whole_crop
 from bench.explain.style_transfer import (
     TransferConfig,
     check_transfer,
@@ -38,7 +38,7 @@ def samples() -> torch.Tensor:
     """A bald eagle and rows of red chairs, ``(2,3,96,96)``."""
     folder = Path(str(files("foolbox") / "data"))
     paths = [folder / "imagenet_17_22.jpg", folder / "imagenet_01_559.jpg"]
-    loaded = load_sources([Source(path, "", 0) for path in paths], SIDE)
+    loaded = load_sources([Source(path, "", 0) for path in paths], whole_crop(SIDE))
     return torch.stack([loaded[path].pixels for path in paths])
 
 

@@ -3,6 +3,7 @@
 import json
 import xml.etree.ElementTree as ET
 
+import altair as alt
 import jsonschema
 import pandas as pd
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from bench.errors import ConfigurationError
 from bench.reports import write_report
 from bench.reports.exports import EXPORTS, badge_svg
+from bench.reports.page import Plot
 from bench.results import Store
 
 HOSTILE = "50% <b>&_net_</b>"
@@ -68,6 +70,12 @@ def test_the_badge_says_the_first_rows_figure(report):
 def test_a_badge_escapes_its_texts():
     tree = ET.fromstring(badge_svg('<script>"&', "a<b"))
     assert [element.text for element in tree.iter() if element.tag.endswith("}text")] == ['<script>"&', "a<b"]
+
+
+def test_a_plot_may_have_more_rows_than_altair_likes():
+    rows = pd.DataFrame({"label": [f"net_{i}" for i in range(6000)], "value": 0.5})
+    plot = Plot("many", "", alt.Chart(rows).mark_point().encode(x="value:Q"))
+    assert sum(map(len, plot.vega_lite()["datasets"].values())) == 6000
 
 
 def test_unknown_formats_are_refused(tmp_path, write_cells):

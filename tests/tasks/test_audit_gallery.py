@@ -7,8 +7,9 @@ import torch
 from PIL import Image
 
 from bench.errors import ConfigurationError
+from bench.reports.overlay import HEAT, overlay
 from bench.tasks import audit_gallery
-from bench.tasks.audit_gallery import GAP, HEAT, LINES, SIDE, evenly_spaced, overlay
+from bench.tasks.audit_gallery import GAP, LINES, SIDE, evenly_spaced
 from bench.tasks.cli import CONF
 from bench.tasks.config import register_schemas
 
