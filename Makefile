@@ -35,6 +35,9 @@ report: $(STAMP)  ## tables, plots and page from what the store holds
 perf: $(STAMP)  ## side-by-side speed table
 	$(BIN)/python -m perf
 
+soak: $(STAMP)  ## sweeps killed, damaged and resumed at random for ten minutes
+	$(BIN)/python -m tests.soak
+
 docs: $(STAMP)  ## documentation into site/
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	$(BIN)/mkdocs build --strict
@@ -42,4 +45,4 @@ docs: $(STAMP)  ## documentation into site/
 clean:  ## remove the environment and caches; results and reports stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist site *.egg-info
 
-.PHONY: help environment quickstart test check lint report perf docs clean
+.PHONY: help environment quickstart test check lint report perf soak docs clean
