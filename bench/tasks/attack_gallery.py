@@ -18,13 +18,13 @@ from bench.benchmarks.adversarial import attack_batch
 from bench.benchmarks.attack import Attack
 from bench.data.label_spaces import class_names
 from bench.errors import ConfigurationError, DataError
-from bench.models import defend, load_classifier
-from bench.models.fast import prepare_fast
+from bench.models import load_classifier
 from bench.reports.gallery import gallery_path
 from bench.reports.subjects import describe_condition
 from bench.tasks.config import Settings, read_settings
 from bench.tasks.evaluate import check as check_evaluation
 from bench.tasks.images import open_images
+from bench.tasks.job import prepare
 from bench.tasks.progress import SweepProgress
 
 logger = logging.getLogger(__name__)
@@ -60,8 +60,7 @@ def run(config: DictConfig) -> None:
     device = settings.runtime.torch_device()
     classifier = load_classifier(settings.model)
     crops = open_images(settings.data, classifier.crop, settings.runtime)
-    plain = prepare_fast(classifier).to(device) if settings.runtime.fast else classifier.to(device)
-    network = defend(plain, settings.defense)
+    network = prepare(classifier, settings)
     logits = _logits(network, crops.read(range(min(len(crops), FIRST))).to(device))
     rows = _first_correct(logits, crops.labels, int(config.images))
     names = class_names(logits.shape[1], settings.data.class_map)

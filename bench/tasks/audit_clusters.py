@@ -20,14 +20,14 @@ from bench.data.label_spaces import class_names
 from bench.data.regions import read_regions
 from bench.errors import ConfigurationError, DataError
 from bench.explain.clusters import FEWEST_IMAGES, Clusters, attributed_features, pooled_maps, spectral_clusters
-from bench.models import defend, load_classifier
-from bench.models.fast import prepare_fast
+from bench.models import load_classifier
 from bench.records import Outcomes
 from bench.reports.gallery import CLUSTERS, gallery_path
 from bench.tasks import audit_gallery
 from bench.tasks.audit_gallery import draw_strip
 from bench.tasks.config import read_settings
 from bench.tasks.images import open_images
+from bench.tasks.job import prepare
 from bench.tasks.progress import SweepProgress
 
 logger = logging.getLogger(__name__)
@@ -107,8 +107,7 @@ def run(config: DictConfig) -> None:
     device = settings.runtime.torch_device()
     classifier = load_classifier(settings.model)
     crops = open_images(settings.data, classifier.crop, settings.runtime)
-    plain = prepare_fast(classifier).to(device) if settings.runtime.fast else classifier.to(device)
-    network = defend(plain, settings.defense)
+    network = prepare(classifier, settings)
     explainer = Explainer(network, crops, str(config.method), device, settings.seed)
     rows, points, n_classes = _collect(explainer, config)
     clusters = spectral_clusters(points, clusters=config.clusters, seed=settings.seed)

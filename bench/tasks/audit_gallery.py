@@ -10,20 +10,20 @@ from omegaconf import DictConfig
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from bench.benchmarks import Batch
+from bench.benchmarks import Batch, judge
 from bench.benchmarks.cam_audit import CamAudit, attribution_maps
 from bench.data import check_data
 from bench.data.label_spaces import class_names
 from bench.data.regions import check_regions, read_regions
 from bench.errors import ConfigurationError
 from bench.explain.localisation import energy_inside
-from bench.models import check_model, defend, load_classifier
-from bench.models.fast import prepare_fast
+from bench.models import check_model, load_classifier
 from bench.records import Outcomes
 from bench.reports.gallery import AUDIT, gallery_path
 from bench.reports.overlay import overlay
 from bench.tasks.config import read_settings
 from bench.tasks.images import open_images
+from bench.tasks.job import prepare
 
 logger = logging.getLogger(__name__)
 SIDE, GAP, LINES = 168, 8, 70
@@ -49,8 +49,7 @@ def run(config: DictConfig) -> None:
     device = settings.runtime.torch_device()
     classifier = load_classifier(settings.model)
     crops = open_images(settings.data, classifier.crop, settings.runtime)
-    plain = prepare_fast(classifier).to(device) if settings.runtime.fast else classifier.to(device)
-    network = defend(plain, settings.defense)
+    network = prepare(classifier, settings)
     rows = evenly_spaced(len(crops), int(config.images))
     batch = Batch(crops.read(rows).to(device), torch.as_tensor(crops.labels[rows]).to(device), crops.image_ids[rows])
     with torch.no_grad():
@@ -60,12 +59,7 @@ def run(config: DictConfig) -> None:
     maps = attribution_maps(network, batch.pixels(), predicted, method, batch, seed=settings.seed).cpu()
     source = settings.data.regions
     regions = None if source is None else read_regions(crops, rows, source, missing="absent")[:, 0] > 0
-    outcomes = Outcomes(
-        batch.image_ids,
-        crops.labels[rows],
-        predicted.cpu().numpy(),
-        logits.softmax(dim=1).amax(dim=1).cpu().numpy(),
-    )
+    outcomes = judge(logits, batch)
     report = Path(str(config.reports)) / str(config.name)
     out = gallery_path(report, classifier.weights_digest, crops.digest, defense=settings.defense_identity, kind=AUDIT)
     out.parent.mkdir(parents=True, exist_ok=True)
