@@ -56,11 +56,9 @@ def check_maximisation(config: MaximisationConfig) -> None:
         raise ConfigurationError("maximise.small_value and maximise.small_gradient are percentiles in [0,100)")
 
 
-def noise_start(count: int, size: tuple[int, int], seeds: Sequence[int]) -> Tensor:
-    """``(count,3,H,W)`` in [0,1]: faint noise around grey, each image from its own seed."""
-    noise = [
-        np.random.default_rng(seed).normal(GREY, 0.05, (3, *size)) for seed, _ in zip(seeds, range(count), strict=True)
-    ]
+def noise_start(size: tuple[int, int], seeds: Sequence[int]) -> Tensor:
+    """``(len(seeds),3,H,W)`` in [0,1]: faint noise around grey, each image from its own seed."""
+    noise = [np.random.default_rng(seed).normal(GREY, 0.05, (3, *size)) for seed in seeds]
     return torch.from_numpy(np.clip(np.stack(noise), 0, 1)).float()
 
 

@@ -4,14 +4,14 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 
 import numpy as np
 import torch
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
+
+from bench.reports.page import environment, template
 
 GAP = 2
 
@@ -53,11 +53,8 @@ class Chapter:
 
 def render_atlas(classifier: str, chapters: Sequence[Chapter]) -> str:
     """The page; every name is escaped, every picture inside."""
-    environment = Environment(
-        loader=PackageLoader("bench.reports", "templates"), autoescape=True, undefined=StrictUndefined
-    )
-    style = (files("bench.reports") / "templates" / "leaderboard.css").read_text()
-    return environment.get_template("atlas.html.j2").render(classifier=classifier, chapters=chapters, style=style)
+    page = environment().get_template("atlas.html.j2")
+    return page.render(classifier=classifier, chapters=chapters, style=template("leaderboard.css"))
 
 
 def png(picture: Image.Image) -> bytes:

@@ -85,7 +85,7 @@ def render_page(
     by_label = {subject.label: subject for subject in subjects}
     flags, ranks = _flags(checks), _ranks(board.ranks)
     return (
-        _environment()
+        environment()
         .get_template("leaderboard.html.j2")
         .render(
             name=name,
@@ -111,10 +111,10 @@ def render_page(
             empty=_empty_figures(board.gaps),
             plots=plots,
             galleries=galleries,
-            style=_template("leaderboard.css"),
-            script=_template("leaderboard.js"),
-            charts_script=_template("charts.js"),
-            classifier_script=_template("classifier.js"),
+            style=template("leaderboard.css"),
+            script=template("leaderboard.js"),
+            charts_script=template("charts.js"),
+            classifier_script=template("classifier.js"),
             table_style=(files("itables") / "html" / "dt_bundle.css").read_text(),
             table_bundle=base64.b64encode((files("itables") / "html" / "dt_bundle.js").read_bytes()).decode(),
             vega_bundle=_vega() if plots else "",
@@ -131,7 +131,7 @@ def render_history(name: str, dates: Sequence[str], plots: Sequence[Plot]) -> st
         plots: one a figure.
     """
     return (
-        _environment()
+        environment()
         .get_template("history.html.j2")
         .render(
             name=name,
@@ -139,19 +139,20 @@ def render_history(name: str, dates: Sequence[str], plots: Sequence[Plot]) -> st
             first=dates[0],
             last=dates[-1],
             plots=plots,
-            style=_template("leaderboard.css"),
-            charts_script=_template("charts.js"),
+            style=template("leaderboard.css"),
+            charts_script=template("charts.js"),
             vega_bundle=_vega(),
         )
     )
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
     """Templates that escape every name."""
     return Environment(loader=PackageLoader("bench.reports", "templates"), autoescape=True, undefined=StrictUndefined)
 
 
-def _template(name: str) -> str:
+def template(name: str) -> str:
+    """A file of the templates' folder, as it is."""
     return (files("bench.reports") / "templates" / name).read_text()
 
 

@@ -25,7 +25,7 @@ def draw_maximised(subject: Subject, step: Step) -> list[Panel]:
         return scores
 
     seeds = [subject.seed + place for place in range(len(classes))]
-    start = noise_start(len(classes), subject.classifier.input_size, seeds).to(classes.device)
+    start = noise_start(subject.classifier.input_size, seeds).to(classes.device)
     images = maximise(scores, start, subject.maximise, seed=subject.seed, on_step=step)
     with torch.no_grad():
         confidences = subject.classifier(images).softmax(dim=1).gather(1, classes[:, None])[:, 0]
@@ -43,7 +43,7 @@ def draw_maximised_units(subject: Subject, step: Step) -> list[Panel]:
     """One picture a unit."""
     panels = []
     for place, unit in enumerate(subject.chosen_units()):
-        start = noise_start(1, subject.classifier.input_size, [subject.seed]).to(subject.classifier.mean.device)
+        start = noise_start(subject.classifier.input_size, [subject.seed]).to(subject.classifier.mean.device)
         scores = _scores_of(subject.classifier, unit)
         image = maximise(scores, start, subject.maximise, seed=subject.seed, on_step=step)
         panels.append(Panel(f"maximised_{place}.png", picture_of(contrast(image)[0]), str(unit)))

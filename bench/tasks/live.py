@@ -48,7 +48,7 @@ class CellFollower:
         if self._left[spec.cell_id] or not self._tracker.active or result.outcomes is None:
             return
         done = sum(left == 0 for left in self._left.values())
-        accuracy = float(self._store.outcomes(spec)["correct"].mean())
+        accuracy = float(self._store.correct(spec).mean())
         name = f"accuracy/{spec.benchmark}/{spec.condition.key}"
         self._tracker.log({name: accuracy, "cells": done, "cells_left": self._cells - done})
 

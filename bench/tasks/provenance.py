@@ -11,9 +11,9 @@ import torch
 
 from bench import __version__
 from bench.records import Parameter, Provenance
+from bench.tracking import redact_override
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "pillow", "imagecorruptions-imaug", "foolbox")
-SECRET = re.compile(r"(key|token|secret|password|credential)[^=]*=.*", re.IGNORECASE)
 
 
 def describe_run(
@@ -29,7 +29,7 @@ def describe_run(
         host=platform.node(),
         settings=settings,
         cost=cost,
-        command=" ".join(["python run.py", *(SECRET.sub(r"\1=***", override) for override in overrides)]),
+        command=" ".join(["python run.py", *map(redact_override, overrides)]),
         started="",
         seconds=0.0,
     )

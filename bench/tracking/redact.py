@@ -4,10 +4,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-SECRET_KEY = re.compile(r"key|token|secret|password|credential", re.IGNORECASE)
+TELLING = r"key|token|secret|password|credential"
+SECRET_KEY = re.compile(TELLING, re.IGNORECASE)
+SECRET_OVERRIDE = re.compile(rf"({TELLING})[^=]*=.*", re.IGNORECASE)
 USER_INFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 """``user:password`` of a URL."""
 HIDDEN = "***"
+
+
+def redact_override(override: str) -> str:
+    """A ``key=value`` of the command line without what would be secret in a config."""
+    return USER_INFO.sub(HIDDEN, SECRET_OVERRIDE.sub(rf"\1={HIDDEN}", override))
 
 
 def redact(value: Any, name: str = "") -> Any:

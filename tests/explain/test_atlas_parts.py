@@ -51,7 +51,7 @@ def test_a_linear_score_is_climbed_to_its_corner():
 
 
 def test_each_regulariser_does_what_it_says():
-    start = noise_start(1, (8, 8), [0])
+    start = noise_start((8, 8), [0])
 
     def still(x):
         return (x * 0).sum((1, 2, 3))
@@ -68,7 +68,7 @@ def test_each_regulariser_does_what_it_says():
 
 
 def test_small_contributions_are_cut_by_gradient_times_pixel():
-    start = noise_start(1, (8, 8), [0])
+    start = noise_start((8, 8), [0])
     weights = torch.zeros(3, 8, 8)
     weights[:, :2] = 1.0  # only the upper quarter matters
     config = MaximisationConfig(
@@ -84,7 +84,7 @@ def test_the_same_seed_gives_the_same_image_and_no_other(net):
     def scores(x):
         return net(x)[:, 0]
 
-    start = noise_start(2, (SIDE, SIDE), [0, 1])
+    start = noise_start((SIDE, SIDE), [0, 1])
     config = MaximisationConfig(steps=4, jitter=3)
     torch.testing.assert_close(maximise(scores, start, config, seed=1), maximise(scores, start, config, seed=1))
     assert not torch.equal(maximise(scores, start, config, seed=1), maximise(scores, start, config, seed=2))

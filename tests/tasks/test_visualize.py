@@ -84,7 +84,7 @@ def test_the_dogs_evidence_is_on_the_dog_and_a_dog_can_be_made(tmp_path):
     box = read_regions(crops, [0], "samples")[:, 0] > 0
     assert pointing_hits(heat, box).item() == 1
     assert energy_inside(heat, box).item() > 0.7
-    start = noise_start(1, classifier.input_size, [0])
+    start = noise_start(classifier.input_size, [0])
     made = maximise(lambda x: classifier(x)[:, 243], start, MaximisationConfig(steps=60, jitter=4))
     assert classifier(made).softmax(dim=1)[0, 243] > 0.9
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import ConfigurationError
-from bench.tracking import Run, Tracker, TrackerConfig, check_tracker, open_tracker, redact
+from bench.tracking import Run, Tracker, TrackerConfig, check_tracker, open_tracker, redact, redact_override
 from bench.tracking.jsonl import run_file
 
 RUN = Run("lite0", "nightly", "job", {"seed": 0})
@@ -106,3 +106,15 @@ def test_secrets_and_the_users_of_urls_are_hidden():
 def test_mistakes_are_refused(config, message):
     with pytest.raises(ConfigurationError, match=message):
         check_tracker(config)
+
+
+@pytest.mark.parametrize(
+    ("override", "shown"),
+    [
+        ("model.name=resnet50", "model.name=resnet50"),
+        ("tracker.api_key=abc", "tracker.api_key=***"),
+        ("store=s3://me:pass@bucket/runs", "store=s3://***@bucket/runs"),
+    ],
+)
+def test_the_command_that_results_keep_has_no_secret(override, shown):
+    assert redact_override(override) == shown
