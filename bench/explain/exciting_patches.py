@@ -1,12 +1,12 @@
 """The parts of a dataset's images that excite a unit most: what it sees, cropped to its receptive field."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from bench.explain.units import Unit, feature_maps, unit_maps
+from bench.explain.units import Unit, feature_maps, units_maps
 from bench.models import Classifier
 
 NOISE_IMAGES = 4
@@ -58,32 +58,53 @@ def receptive_field(
 
 
 def exciting_patches(
-    classifier: Classifier, batches: Iterable[tuple[int, Tensor]], unit: Unit, count: int
-) -> list[Patch]:
-    """The ``count`` images with the strongest activation of ``unit`` anywhere, each cropped to where it is.
+    classifier: Classifier, batches: Iterable[tuple[int, Tensor]], units: Sequence[Unit], count: int
+) -> list[list[Patch]]:
+    """For each unit the ``count`` images that excite it most anywhere, each cropped to where that is.
 
     Args:
         classifier: whose.
-        batches: position of the first image, and ``(B,3,H,W)`` in [0,1].
-        unit: of a layer that is a map.
+        batches: position of the first image, and ``(B,3,H,W)`` in [0,1]; read once for all units.
+        units: of layers that are maps.
         count: at most one patch an image.
 
     Returns:
-        Strongest first; among equals, as a saturated rectifier makes them, the one with more of it.
+        A list a unit, strongest first; among equals, as a saturated rectifier makes them, the one with more of it.
+
+    Raises:
+        ConfigurationError: a layer has fewer channels than a unit asks for.
     """
-    found: list[tuple[float, float, int, tuple[int, int], Tensor]] = []
+    found: list[list[_Peak]] = [[] for _ in units]
     for first, images in batches:
         with torch.no_grad():
-            features = unit_maps(classifier, images, unit)
-        peaks, places = features.flatten(1).max(dim=1)
-        width = features.shape[2]
-        found += [
-            (float(peak), float(features[row].mean()), first + row, divmod(int(place), width), images[row])
-            for row, (peak, place) in enumerate(zip(peaks, places, strict=True))
-        ]
-        found = sorted(found, key=lambda item: (-item[0], -item[1], item[2]))[:count]
-    patches = []
-    for activation, _, position, place, image in found:
-        left, top, right, bottom = receptive_field(classifier, (image.shape[1], image.shape[2]), unit.layer, place)
-        patches.append(Patch(position, activation, (left, top, right, bottom), image[:, top:bottom, left:right]))
-    return patches
+            maps = units_maps(classifier, images, units)
+        for peaks, activations in zip(found, maps, strict=True):
+            peaks += _peaks(activations, first, images)
+            peaks.sort(key=lambda peak: (-peak.activation, -peak.mean, peak.position))
+            del peaks[count:]
+    return [[_crop(classifier, unit, peak) for peak in peaks] for unit, peaks in zip(units, found, strict=True)]
+
+
+@dataclass(frozen=True)
+class _Peak:
+    activation: float
+    mean: float
+    position: int
+    place: tuple[int, int]
+    image: Tensor
+
+
+def _peaks(activations: Tensor, first: int, images: Tensor) -> list[_Peak]:
+    """The strongest place of each ``(B,h,w)`` map."""
+    strongest, places = activations.flatten(1).max(dim=1)
+    width = activations.shape[2]
+    return [
+        _Peak(float(peak), float(activations[row].mean()), first + row, divmod(int(place), width), images[row])
+        for row, (peak, place) in enumerate(zip(strongest, places, strict=True))
+    ]
+
+
+def _crop(classifier: Classifier, unit: Unit, peak: _Peak) -> Patch:
+    size = peak.image.shape[1], peak.image.shape[2]
+    left, top, right, bottom = receptive_field(classifier, size, unit.layer, peak.place)
+    return Patch(peak.position, peak.activation, (left, top, right, bottom), peak.image[:, top:bottom, left:right])

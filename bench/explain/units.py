@@ -59,16 +59,18 @@ def stage_layers(classifier: Classifier) -> tuple[str, ...]:
     return tuple(stages[round(place * (len(stages) - 1) / (MOST_STAGES - 1))] for place in range(MOST_STAGES))
 
 
-def unit_maps(classifier: Classifier, images: Tensor, unit: Unit) -> Tensor:
-    """``(B,h,w)`` the unit's activations; differentiable.
+def units_maps(classifier: Classifier, images: Tensor, units: Sequence[Unit]) -> list[Tensor]:
+    """The activations of each unit, ``(B,h,w)``, from one pass; differentiable.
 
     Raises:
-        ConfigurationError: the layer has fewer channels.
+        ConfigurationError: a layer has fewer channels.
     """
-    features = feature_maps(classifier, images, [unit.layer])[unit.layer]
-    if unit.channel >= features.shape[1]:
-        raise ConfigurationError(f"{unit.layer} has {features.shape[1]} channels: {unit} is not one of them")
-    return features[:, unit.channel]
+    features = feature_maps(classifier, images, list(dict.fromkeys(unit.layer for unit in units)))
+    for unit in units:
+        channels = features[unit.layer].shape[1]
+        if unit.channel >= channels:
+            raise ConfigurationError(f"{unit.layer} has {channels} channels: {unit} is not one of them")
+    return [features[unit.layer][:, unit.channel] for unit in units]
 
 
 def feature_maps(classifier: Classifier, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
@@ -95,7 +97,8 @@ def unit_scores(classifier: Classifier, images: Tensor, unit: Unit) -> Tensor:
     Raises:
         ConfigurationError: the layer has fewer channels.
     """
-    return unit_maps(classifier, images, unit).mean(dim=(1, 2))
+    [activations] = units_maps(classifier, images, [unit])
+    return activations.mean(dim=(1, 2))
 
 
 def unit_gradients(classifier: Classifier, images: Tensor, unit: Unit) -> Tensor:

@@ -72,13 +72,13 @@ CHAPTERS: Mapping[str, Kind] = {
         "Gradients of units",
         "Which pixels raise a unit's mean activation (bright) or lower it (dark).",
         looks.draw_unit_gradients,
-        lambda subject: len(subject.chosen_units()),
+        lambda subject: len(subject.chosen_units),
     ),
     "patches": Kind(
         "Most exciting patches",
         "The images of the dataset that excite a unit most, cropped to its receptive field there.",
         looks.draw_patches,
-        lambda subject: len(subject.chosen_units()),
+        lambda subject: len(subject.chosen_units),
     ),
     "classes": Kind(
         "What a class looks like",
@@ -90,7 +90,7 @@ CHAPTERS: Mapping[str, Kind] = {
         "What a unit looks like",
         "The same for one unit of each stage.",
         makes.draw_maximised_units,
-        lambda subject: len(subject.chosen_units()) * subject.maximise.steps,
+        lambda subject: len(subject.chosen_units) * subject.maximise.steps,
     ),
     "from_image": Kind(
         "The same from a photograph",

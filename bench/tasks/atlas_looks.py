@@ -133,7 +133,7 @@ def draw_backprops(subject: Subject, step: Step) -> list[Panel]:
 def draw_unit_gradients(subject: Subject, step: Step) -> list[Panel]:
     """One picture a unit, on the first image."""
     panels = []
-    for place, unit in enumerate(subject.chosen_units()):
+    for place, unit in enumerate(subject.chosen_units):
         gradients = unit_gradients(subject.classifier, subject.pixels[:1], unit)
         panels.append(
             Panel(f"unit_{place}.png", picture_of(signed(gradients)[0].cpu()), f"{unit} on {subject.titles[0]}")
@@ -145,8 +145,9 @@ def draw_unit_gradients(subject: Subject, step: Step) -> list[Panel]:
 def draw_patches(subject: Subject, step: Step) -> list[Panel]:
     """Nine patches a unit."""
     panels = []
-    for place, unit in enumerate(subject.chosen_units()):
-        patches = exciting_patches(subject.classifier, subject.batches(), unit, 9)
+    units = subject.chosen_units
+    found = exciting_patches(subject.classifier, subject.batches(), units, 9)
+    for place, (unit, patches) in enumerate(zip(units, found, strict=True)):
         tiles = [interpolate(patch.pixels[None].cpu(), (PATCH_SIDE, PATCH_SIDE))[0] for patch in patches]
         width = max(patch.box[2] - patch.box[0] for patch in patches)
         range_ = f"{patches[0].activation:.2f} to {patches[-1].activation:.2f}"

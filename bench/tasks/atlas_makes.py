@@ -42,7 +42,7 @@ def draw_maximised(subject: Subject, step: Step) -> list[Panel]:
 def draw_maximised_units(subject: Subject, step: Step) -> list[Panel]:
     """One picture a unit."""
     panels = []
-    for place, unit in enumerate(subject.chosen_units()):
+    for place, unit in enumerate(subject.chosen_units):
         start = noise_start(subject.classifier.input_size, [subject.seed]).to(subject.classifier.mean.device)
         scores = _scores_of(subject.classifier, unit)
         image = maximise(scores, start, subject.maximise, seed=subject.seed, on_step=step)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -54,6 +55,7 @@ class Subject:
             images = self.crops.read(range(start, min(start + BATCH, len(self.crops))))
             yield start, images.to(self.classifier.mean.device).float() / 255
 
+    @cached_property
     def chosen_units(self) -> list[Unit]:
         """The units asked for, else the strongest on the first image in each stage."""
         if self.units:

@@ -118,7 +118,7 @@ def test_the_most_exciting_patch_is_the_planted_one(net):
     images = torch.full((5, 3, SIDE, SIDE), 0.5)
     kernel = net.network.one.weight[2].detach()
     images[3, :, 10:13, 20:23] = (kernel > 0).float()
-    patches = exciting_patches(net, [(0, images[:2]), (2, images[2:])], Unit("one", 2), 2)
+    [patches] = exciting_patches(net, [(0, images[:2]), (2, images[2:])], [Unit("one", 2)], 2)
     assert patches[0].position == 3
     assert patches[0].box == (20, 10, 23, 13)
     torch.testing.assert_close(patches[0].pixels, (kernel > 0).float())
