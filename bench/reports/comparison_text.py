@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.reports.columns import Column
 from bench.reports.comparison import Comparison
-from bench.reports.tables import escape_markdown
+from bench.reports.tables import escape_markdown, markdown_table
 
 DASH = "\N{EN DASH}"
 MOST_CONDITIONS = 20
@@ -56,12 +56,6 @@ def comparison_markdown(
         " store.",
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def markdown_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, every cell escaped."""
-    lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
-    return "\n".join([*lines, *("| " + " | ".join(escape_markdown(cell) for cell in row) + " |" for row in rows)])
 
 
 def number(value: object, form: str) -> str:

@@ -12,8 +12,8 @@ from bench.errors import DataError
 from bench.metrics.paired import holm, loss_beyond
 from bench.reports.columns import Column, headline_epsilon
 from bench.reports.comparison import refuse_unlike
-from bench.reports.comparison_text import markdown_table
 from bench.reports.subjects import Subject
+from bench.reports.tables import markdown_table
 
 ALPHA = 0.05
 

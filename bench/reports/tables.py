@@ -197,21 +197,24 @@ def identity(subject: Subject) -> dict[str, object]:
 def to_markdown(board: Leaderboard) -> str:
     """The leaderboard as a Markdown table: value and interval in one cell."""
     titles = ["Classifier", "Parameters (M)", "GMACs", "Images", *(column.title for column in board.columns)]
-    lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
-    for label, row in board.table.iterrows():
-        cells = [
-            escape_markdown(str(label)),
+    rows = [
+        [
+            str(label),
             f"{row['parameters'] / 1e6:.2f}",
             f"{row['gmacs']:.2f}",
             str(row["n_images"]),
             *(format_estimate(row, column.name, percent=column.percent) for column in board.columns),
         ]
-        lines.append("| " + " | ".join(cells) + " |")
-    lines += [
-        "",
-        *(f"- {escape_markdown(gap.subject)}, {gap.column}: {escape_markdown(gap.reason)}" for gap in board.gaps),
+        for label, row in board.table.iterrows()
     ]
-    return "\n".join(lines).rstrip() + "\n"
+    gaps = [f"- {escape_markdown(gap.subject)}, {gap.column}: {escape_markdown(gap.reason)}" for gap in board.gaps]
+    return "\n".join([markdown_table(titles, rows), "", *gaps]).rstrip() + "\n"
+
+
+def markdown_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, every cell escaped."""
+    lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
+    return "\n".join([*lines, *("| " + " | ".join(escape_markdown(cell) for cell in row) + " |" for row in rows)])
 
 
 def format_estimate(row: "pd.Series[Any]", name: str, *, percent: bool) -> str:

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,7 +20,7 @@ from bench.errors import ConfigurationError, DataError
 from bench.models import load_classifier
 from bench.reports.gallery import gallery_path
 from bench.reports.subjects import describe_condition
-from bench.tasks.config import Settings, read_settings
+from bench.tasks.config import Settings, read_settings, report_folder
 from bench.tasks.evaluate import check as check_evaluation
 from bench.tasks.images import open_images
 from bench.tasks.job import prepare
@@ -74,7 +73,7 @@ def run(config: DictConfig) -> None:
             result = attack_batch(network, batch, attack.spec, condition, seed=settings.seed)
             attacked.append(Attacked(f"{name}, {describe_condition(name, condition)}", result))
             progress.advance(len(rows), name, attack.passes)
-    report = Path(str(config.reports)) / str(config.name)
+    report = report_folder(config)
     out = gallery_path(report, classifier.weights_digest, crops.digest, defense=settings.defense_identity)
     out.parent.mkdir(parents=True, exist_ok=True)
     draw_gallery(batch, logits[rows].softmax(dim=1).amax(dim=1).tolist(), attacked, names).save(out, optimize=True)

@@ -4,7 +4,6 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -25,7 +24,7 @@ from bench.records import Outcomes
 from bench.reports.gallery import CLUSTERS, gallery_path
 from bench.tasks import audit_gallery
 from bench.tasks.audit_gallery import draw_strip
-from bench.tasks.config import read_settings
+from bench.tasks.config import read_settings, report_folder
 from bench.tasks.images import open_images
 from bench.tasks.job import prepare
 from bench.tasks.progress import SweepProgress
@@ -113,7 +112,7 @@ def run(config: DictConfig) -> None:
     clusters = spectral_clusters(points, clusters=config.clusters, seed=settings.seed)
     names = class_names(n_classes, settings.data.class_map)
     sheet = draw_sheet(explainer, clusters, rows, names, settings.data.regions, shown=int(config.images))
-    report = Path(str(config.reports)) / str(config.name)
+    report = report_folder(config)
     identity = settings.defense_identity
     out = gallery_path(report, classifier.weights_digest, crops.digest, defense=identity, kind=CLUSTERS)
     out.parent.mkdir(parents=True, exist_ok=True)

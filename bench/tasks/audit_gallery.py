@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,7 +20,7 @@ from bench.models import check_model, load_classifier
 from bench.records import Outcomes
 from bench.reports.gallery import AUDIT, gallery_path
 from bench.reports.overlay import overlay
-from bench.tasks.config import read_settings
+from bench.tasks.config import read_settings, report_folder
 from bench.tasks.images import open_images
 from bench.tasks.job import prepare
 
@@ -60,7 +59,7 @@ def run(config: DictConfig) -> None:
     source = settings.data.regions
     regions = None if source is None else read_regions(crops, rows, source, missing="absent")[:, 0] > 0
     outcomes = judge(logits, batch)
-    report = Path(str(config.reports)) / str(config.name)
+    report = report_folder(config)
     out = gallery_path(report, classifier.weights_digest, crops.digest, defense=settings.defense_identity, kind=AUDIT)
     out.parent.mkdir(parents=True, exist_ok=True)
     names = class_names(logits.shape[1], settings.data.class_map)

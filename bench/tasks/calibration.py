@@ -1,7 +1,6 @@
 """``task=calibration``: how far confidence can be trusted under each corruption, from what the store holds."""
 
 import logging
-from pathlib import Path
 
 import pandas as pd
 from omegaconf import DictConfig
@@ -11,6 +10,7 @@ from bench.reports.calibration import calibration_conditions, calibration_rows
 from bench.reports.protocols import with_protocols
 from bench.reports.subjects import read_subjects
 from bench.results import Store
+from bench.tasks.config import report_folder
 from bench.tasks.progress import SweepProgress
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def run(config: DictConfig) -> None:
         for row in calibration_rows(cells):
             rows.append(row)
             progress.advance(1, str(row["condition"]))
-    out = Path(str(config.reports)) / str(config.name) / "calibration.csv"
+    out = report_folder(config) / "calibration.csv"
     out.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows).to_csv(out, index=False)
     logger.info("wrote %s", out)

@@ -3,7 +3,6 @@
 import logging
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
@@ -19,9 +18,11 @@ from bench.reports.costs import cost_table, effective_robustness_table
 from bench.reports.protocols import with_protocols
 from bench.reports.subjects import Subject, protocol_of, read_subjects
 from bench.results import Store
+from bench.tasks.config import report_folder
 
 WIDTH = 160
 """Characters, where there is no terminal to ask."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -70,7 +71,7 @@ def run(config: DictConfig) -> None:
         "effective_robustness.csv": effective.to_csv(index=False),
         "costs.csv": costs.to_csv(index=False),
     }
-    folder = Path(str(config.reports)) / str(config.name) / "compare"
+    folder = report_folder(config) / "compare"
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         (folder / name).write_text(text)

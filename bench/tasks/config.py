@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from hydra.core.config_store import ConfigStore
@@ -87,6 +88,11 @@ def read_settings(config: DictConfig) -> Settings:
         store=str(config.store),
         seed=int(config.seed),
     )
+
+
+def report_folder(config: DictConfig) -> Path:
+    """Where the report's files go: ``reports/<name>``."""
+    return Path(str(config.reports)) / str(config.name)
 
 
 def read_recipe(config: DictConfig) -> Recipe:

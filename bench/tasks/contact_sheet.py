@@ -1,7 +1,6 @@
 """``task=contact_sheet``: every corruption and severity on one image, as a picture to look at."""
 
 import logging
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from bench.corruptions import CORRUPTIONS, EXTRA_CORRUPTIONS, SEVERITIES
 from bench.data import check_data, load_dataset
 from bench.errors import ConfigurationError
 from bench.records import Condition
-from bench.tasks.config import read_settings
+from bench.tasks.config import read_settings, report_folder
 from bench.tasks.images import open_images
 from bench.tasks.make_corrupted import RECIPE
 
@@ -36,7 +35,7 @@ def run(config: DictConfig) -> None:
     settings = read_settings(config)
     crops = open_images(settings.data, RECIPE, settings.runtime)
     position = int(config.position)
-    out = Path(str(config.reports)) / str(config.name) / "corruptions.png"
+    out = report_folder(config) / "corruptions.png"
     out.parent.mkdir(parents=True, exist_ok=True)
     sheet = draw_sheet(crops.read([position]), str(crops.image_ids[position]), seed=settings.seed)
     sheet.save(out, optimize=True)

@@ -12,6 +12,7 @@ from bench.reports.gate import Known, gate_markdown, hold_against, known_row, kn
 from bench.reports.protocols import with_protocols
 from bench.reports.subjects import Subject, read_subjects
 from bench.results import Store
+from bench.tasks.config import report_folder
 
 NEEDED = ("classifier", "defense", "dataset_digest")
 
@@ -44,7 +45,7 @@ def run(config: DictConfig) -> None:
     baseline, columns, where = _baseline(config, subjects)
     findings = hold_against(baseline, subjects, columns, float(config.tolerance))
     text = gate_markdown(findings, float(config.tolerance), where)
-    folder = Path(str(config.reports)) / str(config.name)
+    folder = report_folder(config)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "gate.md").write_text(text)
     print(text, end="")

@@ -1,13 +1,13 @@
 """``task=history``: every figure over the dates on which something was computed; no classifier is loaded."""
 
 import logging
-from pathlib import Path
 
 from omegaconf import DictConfig
 
 from bench.reports.history import history_plots, history_table
 from bench.reports.page import render_history
 from bench.results import Store
+from bench.tasks.config import report_folder
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ def run(config: DictConfig) -> None:
         DataError: the store is empty.
     """
     history = history_table(Store(str(config.store)))
-    folder = Path(str(config.reports)) / str(config.name)
+    folder = report_folder(config)
     folder.mkdir(parents=True, exist_ok=True)
     dates = sorted(set(history["date"]))
     page = render_history(str(config.name), dates, history_plots(history))

@@ -1,13 +1,13 @@
 """``task=report``: tables, plots and the leaderboard page from the store; no classifier is loaded."""
 
 import logging
-from pathlib import Path
 
 from omegaconf import DictConfig
 
 from bench.reports import write_report
 from bench.reports.exports import check_exports
 from bench.results import Store
+from bench.tasks.config import report_folder
 from bench.tasks.live import publish_report
 
 logger = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ def run(config: DictConfig) -> None:
     Raises:
         DataError: the store is empty or damaged.
     """
-    folder = Path(str(config.reports)) / str(config.name)
+    folder = report_folder(config)
     for path in write_report(Store(str(config.store)), folder, _exports(config)):
         logger.info("wrote %s", path)
     publish_report(config, folder)

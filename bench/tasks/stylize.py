@@ -31,7 +31,7 @@ from bench.explain.style_transfer import (
 )
 from bench.models import Classifier, ModelConfig, check_model, load_classifier
 from bench.results.files import FileTree
-from bench.tasks.config import read_settings
+from bench.tasks.config import read_settings, report_folder
 from bench.tasks.progress import SweepProgress
 from bench.tasks.provenance import describe_run
 
@@ -133,7 +133,7 @@ def read_stylize(config: DictConfig) -> StylizeSettings:
     check_transfer(transfer)
     contents, styles = (find_sources(str(config[key]), key) for key in ("content", "style"))
     pairs = tuple(make_pairs(contents, styles, same_category=bool(config.same_category)))
-    default = Path(str(config.reports)) / str(config.name) / "stylized"
+    default = report_folder(config) / "stylized"
     out = default if config.out is None else Path(str(config.out))
     if out.suffix.lower() == ".png" and len(pairs) > 1:
         raise ConfigurationError(f"out={out} is one file, but there are {len(pairs)} pictures: give a folder")

@@ -21,7 +21,7 @@ from bench.reports.atlas import png, render_atlas
 from bench.tasks.atlas_chapters import CHAPTERS, count_steps, draw_chapter
 from bench.tasks.atlas_subject import Subject
 from bench.tasks.audit_gallery import evenly_spaced
-from bench.tasks.config import Settings, read_settings
+from bench.tasks.config import Settings, read_settings, report_folder
 from bench.tasks.images import open_images
 from bench.tasks.progress import SweepProgress
 
@@ -56,7 +56,7 @@ def run(config: DictConfig) -> None:
     crops = open_images(settings.data, classifier.crop, settings.runtime)
     subject = _subject(config, settings, classifier, crops)
     parts = _parts(config)
-    folder = Path(str(config.reports)) / str(config.name) / "atlas" / folder_name(classifier)
+    folder = report_folder(config) / "atlas" / folder_name(classifier)
     folder.mkdir(parents=True, exist_ok=True)
     steps = {part: count_steps(part, subject) + 1 for part in parts}
     chapters = []
