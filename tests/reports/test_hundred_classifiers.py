@@ -3,17 +3,15 @@
 import html
 import json
 import re
-import shutil
-import subprocess
 
 import numpy as np
 import pytest
+from browser import BROWSER, open_page
 
 from bench.records import Condition, Outcomes
 from bench.reports import write_report
 from bench.results import Store
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CLASSIFIERS, N = 100, 40
 PARAMETERS = {"attack": "fgsm", "norm": "linf", "minimal_norm": False, "target": "", "options": {}}
 
@@ -104,15 +102,9 @@ def test_a_hundred_classifiers_can_be_sorted_filtered_and_opened(page, tmp_path,
     assert page.stat().st_size < 5e6
     before, end, after = page.read_text().rpartition("</body>")
     page.write_text(before + DRIVER + end + after)
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-    options += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    options += ["--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={tmp_path / 'profile'}"]
-    options += ["--enable-logging=stderr", "--v=0", "--virtual-time-budget=20000", "--window-size=1400,2000"]
-    run = subprocess.run(
-        [BROWSER, *options, "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=180, check=True
-    )
-    assert "CONSOLE" not in run.stderr
-    told = json.loads(html.unescape(re.search(r'<pre id="told">(.*?)</pre>', run.stdout, re.DOTALL)[1]))
+    elements, log = open_page(page, tmp_path / "profile", milliseconds=20000, size="1400,2000")
+    assert "CONSOLE" not in log
+    told = json.loads(html.unescape(re.search(r'<pre id="told">(.*?)</pre>', elements, re.DOTALL)[1]))
     assert told["errors"] == []
     assert told["shown"].startswith("The plots show 12 of 100 classifiers")
     by_name = {f"net_{index:02}": accuracy for index, accuracy in enumerate(accuracies)}

@@ -1,18 +1,16 @@
 """The page opened in headless Chromium without a network: it draws everything and complains about nothing."""
 
 import re
-import shutil
-import subprocess
 
 import numpy as np
 import pytest
+from browser import BROWSER, open_page
 
 from bench.corruptions import CORRUPTIONS
 from bench.records import Condition, Outcomes
 from bench.reports import write_report
 from bench.results import Store
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 N = 12
 PARAMETERS = {"attack": "fgsm", "norm": "linf", "minimal_norm": False, "target": "", "options": {}}
@@ -53,15 +51,9 @@ def page(tmp_path, make_spec, provenance):
 @pytest.mark.slow
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 def test_the_page_draws_itself_without_a_network_or_an_error(page, tmp_path):
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-    options += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    options += ["--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={tmp_path / 'profile'}"]
-    options += ["--enable-logging=stderr", "--v=0", "--virtual-time-budget=8000", "--window-size=1400,3000"]
-    run = subprocess.run(
-        [BROWSER, *options, "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=180, check=True
-    )
-    assert "CONSOLE" not in run.stderr
-    markup = re.sub(r"<script\b.*?</script>", "", run.stdout, flags=re.DOTALL)
+    elements, log = open_page(page, tmp_path / "profile", milliseconds=8000, size="1400,3000")
+    assert "CONSOLE" not in log
+    markup = re.sub(r"<script\b.*?</script>", "", elements, flags=re.DOTALL)
     assert len(re.findall(r'<svg[^>]*class="marks"', markup)) == 5
     assert 'class="dt-search"' in markup
     assert "<title>Snowwolf · report</title>" in markup

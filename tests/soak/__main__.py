@@ -17,11 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
-import pandas as pd
-
-from bench.results import Store
-from bench.results.housekeeping import verify
 from bench.tasks.cli import CONF
+from tests.tasks.stores import assert_equal_stores, frames
 
 RUN = str(CONF.parent / "run.py")
 JOB = [
@@ -42,11 +39,6 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 def command(place: Path, chunk: int, engine: list[str]) -> list[str]:
     own = [f"store={place}/store", f"reports={place}/reports", f"hydra.run.dir={place}/out", f"runtime.chunk={chunk}"]
     return [sys.executable, RUN, *JOB, *own, *engine]
-
-
-def rows(place: Path) -> dict[str, pd.DataFrame]:
-    store = Store(str(place / "store"))
-    return {cell.spec.cell_id: store.outcomes(cell.spec) for cell in store.cells()}
 
 
 def children(process: int) -> list[int]:
@@ -103,15 +95,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "whole"
         subprocess.run(command(whole, 20, ENGINES[0]), env=ENVIRONMENT, check=True, stderr=subprocess.DEVNULL)
-        expected, round_, kills, damaged = rows(whole), 0, 0, 0
+        expected, round_, kills, damaged = frames(whole), 0, 0, 0
         while time.monotonic() < until:
             place = Path(folder) / str(round_)
             killed, broken = disturbed(place, dice)
-            found = rows(place)
-            assert verify(Store(str(place / "store"))).damaged == ()
-            assert found.keys() == expected.keys()
-            for cell_id, frame in expected.items():
-                pd.testing.assert_frame_equal(found[cell_id], frame, check_exact=True)
+            found = frames(place)
+            assert_equal_stores(found, expected)
             round_, kills, damaged = round_ + 1, kills + killed, damaged + broken
             n_rows = sum(map(len, found.values()))
             print(

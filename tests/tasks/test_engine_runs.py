@@ -7,11 +7,9 @@ import sys
 import time
 
 import hydra
-import pandas as pd
 import pytest
+from stores import assert_equal_stores, frames
 
-from bench.results import Store
-from bench.results.housekeeping import verify
 from bench.tasks.cli import CONF
 from bench.tasks.config import register_schemas
 
@@ -37,18 +35,6 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 def command(place, *overrides):
     own = [f"store={place}/store", f"reports={place}", f"hydra.run.dir={place}/out"]
     return [sys.executable, str(CONF.parent / "run.py"), *JOB, *own, *overrides]
-
-
-def frames(place):
-    store = Store(str(place / "store"))
-    assert verify(store).damaged == ()
-    return {cell.spec.cell_id: store.outcomes(cell.spec) for cell in store.cells()}
-
-
-def assert_equal_stores(left, right):
-    assert left.keys() == right.keys()
-    for cell_id in left:
-        pd.testing.assert_frame_equal(left[cell_id], right[cell_id], check_exact=True)
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ import subprocess
 import sys
 import time
 
-import pandas as pd
 import pytest
 import timm
 import torch
+from stores import assert_equal_stores, frames
 
 from bench.results import Store
 from bench.tasks.cli import CONF
@@ -35,17 +35,6 @@ def run(place, *overrides):
     )
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
-
-
-def frames(place):
-    store = Store(str(place / "store"))
-    return {cell.spec.cell_id: store.outcomes(cell.spec) for cell in store.cells()}
-
-
-def assert_equal_stores(left, right):
-    assert left.keys() == right.keys()
-    for cell_id in left:
-        pd.testing.assert_frame_equal(left[cell_id], right[cell_id], check_exact=True)
 
 
 @pytest.fixture(scope="module")
