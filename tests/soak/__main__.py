@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from bench.tasks.cli import CONF
-from tests.tasks.stores import assert_equal_stores, frames
+from tests.tasks.sweeps import assert_equal_stores, frames
 
 RUN = str(CONF.parent / "run.py")
 JOB = [

@@ -9,7 +9,7 @@ import time
 import pytest
 import timm
 import torch
-from stores import assert_equal_stores, frames
+from sweeps import assert_equal_stores, frames
 
 from bench.results import Store
 from bench.tasks.cli import CONF
