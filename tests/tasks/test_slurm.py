@@ -7,16 +7,13 @@ import time
 from pathlib import Path
 
 import pytest
-from sweeps import ENVIRONMENT, REPOSITORY, assert_equal_stores, command, frames
+from sweeps import ENVIRONMENT, LONG, REPOSITORY, assert_equal_stores, command, frames
 
 SCRIPT = Path(__file__).with_name("slurm.sh")
 PROGRAMS = ["munged", "mariadbd", "mariadb-install-db", "slurmdbd", "slurmctld", "slurmd", "sbatch", "sacct"]
 ABSENT = [program for program in PROGRAMS if shutil.which(program) is None]
 SWEEP = ["hydra/launcher=slurm", "hydra.launcher.partition=test", "hydra.launcher.cpus_per_task=1"]
 SWEEP += ["hydra.launcher.mem_gb=3", "-m"]
-# Slurm gives a job six seconds to go; this one is not done by then.
-LONG = ["model=lite0", "benchmarks.corruption.severities=[1,2,3,4,5]"]
-LONG += ["benchmarks.corruption.corruptions=[contrast,gaussian_noise,shot_noise,brightness,jpeg_compression,pixelate]"]
 
 pytestmark = [
     pytest.mark.slow,
