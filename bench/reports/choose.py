@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.errors import ConfigurationError, nearest_names
-from bench.reports.subjects import Subject, read_subjects
+from bench.reports.subjects import Subject, newest, read_subjects
 from bench.results import Store
 
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -27,8 +27,8 @@ def choose_subject(store: Store, name: str) -> Subject:
     if not DATE.fullmatch(date):
         return _only(read_subjects(store), name, store.root)
     found = _matches(read_subjects(store, until=date), wanted, f"{store.root} on {date}")
-    newest = max(found, key=lambda subject: subject.provenance.started)
-    return replace(newest, label=f"{newest.label} @ {date}")
+    latest = newest(found)
+    return replace(latest, label=f"{latest.label} @ {date}")
 
 
 def _only(subjects: Sequence[Subject], name: str, where: str) -> Subject:

@@ -12,7 +12,7 @@ from bench.errors import DataError
 from bench.metrics.paired import holm, loss_beyond
 from bench.reports.columns import Column, headline_epsilon
 from bench.reports.comparison import refuse_unlike
-from bench.reports.subjects import Subject
+from bench.reports.subjects import Subject, newest
 from bench.reports.tables import markdown_table
 
 ALPHA = 0.05
@@ -132,7 +132,7 @@ def _findings(
         if (subject.spec.classifier, subject.spec.defense, subject.spec.dataset_digest)
         == (known.classifier, known.defense, known.dataset_digest)
     ]
-    newest = max(today, key=lambda subject: subject.provenance.started, default=None)
+    latest = newest(today) if today else None
     for column in columns:
         try:
             value = known.figures(column)
@@ -140,17 +140,17 @@ def _findings(
             continue
         scale = 100 if column.percent else 1
         finding = Finding(known.name, column.title, value * scale)
-        if newest is None:
+        if latest is None:
             yield replace(finding, missing="the classifier was not run on these images")
             continue
         try:
-            losses = known.losses(column, newest)
+            losses = known.losses(column, latest)
         except DataError as error:
             yield replace(finding, missing=str(error))
             continue
         harm = losses if column.better == "higher" else -losses
         p_value = loss_beyond(harm, tolerance / scale)
-        yield replace(finding, today=float(column.values(newest).mean()) * scale, p_value=p_value)
+        yield replace(finding, today=float(column.values(latest).mean()) * scale, p_value=p_value)
 
 
 def gate_markdown(findings: Sequence[Finding], tolerance: float, where: str) -> str:

@@ -1,6 +1,6 @@
 """Who is reported on: a classifier under one protocol, with its outcomes by benchmark and condition."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -110,6 +110,11 @@ class Subject:
         return "" if variant is None else str(variant.parameters.get(name, ""))
 
 
+def newest(subjects: Iterable[Subject]) -> Subject:
+    """The one that was begun last, of at least one."""
+    return max(subjects, key=lambda subject: subject.provenance.started)
+
+
 def read_subjects(store: Store, *, until: str = "") -> list[Subject]:
     """Every classifier and protocol in the store; decision makers that were imported are no classifiers.
 
@@ -208,10 +213,10 @@ def _subject(cells: Sequence[StoredCell], guests: Sequence[StoredCell], store: S
         name: sorted(held, key=lambda variant: ("categories" not in variant.parameters, *variant.rank))
         for name, held in by_benchmark.items()
     }
-    newest = {name: held[-1] for name, held in ranked.items()}
+    latest = {name: held[-1] for name, held in ranked.items()}
     older = [(name, variant) for name, held in ranked.items() for variant in held[:-1]]
     last = max(cells, key=lambda cell: cell.provenance.started)
-    return Subject(last.spec, last.provenance, newest, older, store)
+    return Subject(last.spec, last.provenance, latest, older, store)
 
 
 def _variant_parameters(spec: RunSpec) -> Mapping[str, Parameter]:

@@ -71,19 +71,22 @@ class Explainer:
 
     def explain(self, rows: Sequence[int]) -> Explained:
         """Decisions and maps."""
+        return self._explain(self.batch(rows))
+
+    def describe(self, rows: Sequence[int], by: str) -> Tensor:
+        """``(B,D)`` descriptors of the decisions on the images at ``rows``."""
         batch = self.batch(rows)
+        explained = self._explain(batch)
+        if by == "map":
+            return pooled_maps(explained.maps)
+        targets = torch.as_tensor(explained.outcomes.prediction).to(self.device)
+        return attributed_features(self.network, batch.pixels(), targets, explained.maps)
+
+    def _explain(self, batch: Batch) -> Explained:
         outcomes = self.decide(batch)
         targets = torch.as_tensor(outcomes.prediction).to(self.device)
         maps = attribution_maps(self.network, batch.pixels(), targets, self.method, batch, seed=self.seed)
         return Explained(outcomes, maps)
-
-    def describe(self, rows: Sequence[int], by: str) -> Tensor:
-        """``(B,D)`` descriptors of the decisions on the images at ``rows``."""
-        explained = self.explain(rows)
-        if by == "map":
-            return pooled_maps(explained.maps)
-        targets = torch.as_tensor(explained.outcomes.prediction).to(self.device)
-        return attributed_features(self.network, self.batch(rows).pixels(), targets, explained.maps)
 
 
 def check(config: DictConfig) -> None:

@@ -18,7 +18,7 @@ from bench.sweep import EngineConfig, RuntimeConfig
 from bench.tracking import TrackerConfig
 from bench.training import Recipe
 
-_Filled = TypeVar("_Filled", Benchmark, Defense)
+_Filled = TypeVar("_Filled")
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,29 @@ def chosen_benchmarks(config: DictConfig) -> dict[str, DictConfig]:
     return {str(name): node for name, node in config.benchmarks.items()}
 
 
+def filled(cls: type[_Filled], values: Mapping[str, Any] | DictConfig, what: str) -> _Filled:
+    """A dataclass from a yaml's values, every key and type checked.
+
+    Args:
+        cls: the dataclass; what ``values`` leaves out has its default.
+        values: by field.
+        what: what is filled, for messages.
+
+    Raises:
+        ConfigurationError: an unknown key, or a value of the wrong type.
+    """
+    schema = OmegaConf.structured(cls)
+    OmegaConf.set_readonly(schema, value=False)
+    for key in map(str, values.keys() - schema.keys()):
+        raise ConfigurationError(f"{what} has no parameter {key!r}: {nearest_names(key, schema.keys())}")
+    try:
+        merged = OmegaConf.merge(schema, values)
+        typed = {key: _plain(merged[key]) for key in schema}
+    except OmegaConfBaseException as error:
+        raise ConfigurationError(f"{what}: {str(error).splitlines()[0]}") from error
+    return cls(**typed)
+
+
 def build_benchmark(name: str, node: DictConfig) -> Benchmark:
     """The benchmark a yaml describes.
 
@@ -126,7 +149,7 @@ def build_benchmark(name: str, node: DictConfig) -> Benchmark:
     cls = get_class(target)
     if not issubclass(cls, Benchmark):
         raise ConfigurationError(f"benchmark {name!r}: {target} is not a bench.benchmarks.Benchmark")
-    return _filled(cls, values, f"benchmark {name!r}")
+    return filled(cls, values, f"benchmark {name!r}")
 
 
 def build_defense(node: DictConfig) -> Defense | None:
@@ -136,21 +159,7 @@ def build_defense(node: DictConfig) -> Defense | None:
         return None
     if node.name not in DEFENSES:
         raise ConfigurationError(f"unknown defense {node.name!r}: {nearest_names(node.name, ['none', *DEFENSES])}")
-    return _filled(DEFENSES[node.name], values, f"defense {node.name!r}")
-
-
-def _filled(cls: type[_Filled], values: Mapping[str, Any], what: str) -> _Filled:
-    """A dataclass from a yaml's values, every key and type checked."""
-    schema = OmegaConf.structured(cls)
-    OmegaConf.set_readonly(schema, value=False)
-    for key in values.keys() - schema.keys():
-        raise ConfigurationError(f"{what} has no parameter {key!r}: {nearest_names(key, schema.keys())}")
-    try:
-        merged = OmegaConf.merge(schema, values)
-        typed = {key: _plain(merged[key]) for key in schema}
-    except OmegaConfBaseException as error:
-        raise ConfigurationError(f"{what}: {str(error).splitlines()[0]}") from error
-    return cls(**typed)
+    return filled(DEFENSES[node.name], values, f"defense {node.name!r}")
 
 
 def _plain(value: Any) -> Any:

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from bench.errors import DataError
 from bench.reports.protocols import with_protocols
-from bench.reports.subjects import read_subjects
+from bench.reports.subjects import newest, read_subjects
 from bench.reports.tables import leaderboard
 from bench.results import Store
 from bench.sweep import UnitResult, WorkUnit
@@ -63,9 +63,8 @@ def summarise_job(tracker: Tracker, store: Store, weights_digest: str, defense: 
             for subject in read_subjects(store)
             if (subject.spec.weights_digest, subject.spec.defense) == (weights_digest, defense)
         ]
-        newest = max(found, key=lambda subject: subject.provenance.started, default=None)
-        if newest is not None:
-            tracker.summarise(row_figures(leaderboard(with_protocols([newest])).table.iloc[0]))
+        if found:
+            tracker.summarise(row_figures(leaderboard(with_protocols([newest(found)])).table.iloc[0]))
     except DataError as error:
         logger.warning("the tracker gets no summary of this job: %s", error)
 

@@ -13,8 +13,7 @@ from typing import Any
 
 import torch
 from huggingface_hub import try_to_load_from_cache
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig
 from PIL import Image, PngImagePlugin
 from timm.models import get_pretrained_cfg
 from torch import Tensor
@@ -31,7 +30,7 @@ from bench.explain.style_transfer import (
 )
 from bench.models import Classifier, ModelConfig, check_model, load_classifier
 from bench.results.files import FileTree
-from bench.tasks.config import read_settings, report_folder
+from bench.tasks.config import filled, read_settings, report_folder
 from bench.tasks.progress import SweepProgress
 from bench.tasks.provenance import describe_run
 
@@ -129,7 +128,7 @@ def read_stylize(config: DictConfig) -> StylizeSettings:
             raise ConfigurationError(f"task=stylize needs {key}=FILE or {key}=FOLDER")
     if int(config.size) < SMALLEST_SIDE or int(config.pairs) < 1:
         raise ConfigurationError(f"size={config.size} pairs={config.pairs}: at least {SMALLEST_SIDE} px, and one pair")
-    transfer: TransferConfig = _typed(TransferConfig, config.transfer, "transfer")
+    transfer = filled(TransferConfig, config.transfer, "transfer")
     check_transfer(transfer)
     contents, styles = (find_sources(str(config[key]), key) for key in ("content", "style"))
     pairs = tuple(make_pairs(contents, styles, same_category=bool(config.same_category)))
@@ -137,17 +136,10 @@ def read_stylize(config: DictConfig) -> StylizeSettings:
     out = default if config.out is None else Path(str(config.out))
     if out.suffix.lower() == ".png" and len(pairs) > 1:
         raise ConfigurationError(f"out={out} is one file, but there are {len(pairs)} pictures: give a folder")
-    backbone: ModelConfig = _typed(ModelConfig, config.backbone, "backbone")
+    backbone = filled(ModelConfig, config.backbone, "backbone")
     if backbone.name == "auto":
         backbone.name = PREFERRED if backbone.checkpoint or _in_hub_cache(PREFERRED) else PACKAGED
     return StylizeSettings(pairs, out, int(config.size), int(config.pairs), backbone, transfer, int(config.seed))
-
-
-def _typed(schema: type[Any], node: DictConfig, where: str) -> Any:
-    try:
-        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), node))
-    except OmegaConfBaseException as error:
-        raise ConfigurationError(f"{where}: {str(error).splitlines()[0]}") from error
 
 
 def _in_hub_cache(architecture: str) -> bool:

@@ -1,14 +1,10 @@
 """``task=visualize``: an atlas of what a classifier has learned, as one page and its pictures."""
 
-import hashlib
 import logging
-import re
-from dataclasses import replace
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig
 
 from bench.data import Crops, check_data
 from bench.data.label_spaces import class_names
@@ -17,11 +13,12 @@ from bench.explain.activation_maximisation import MaximisationConfig, check_maxi
 from bench.explain.stimuli import Source, load_sources
 from bench.explain.units import read_unit
 from bench.models import Classifier, check_model, load_classifier
+from bench.paths import path_name
 from bench.reports.atlas import png, render_atlas
 from bench.tasks.atlas_chapters import CHAPTERS, count_steps, draw_chapter
 from bench.tasks.atlas_subject import Subject
 from bench.tasks.audit_gallery import evenly_spaced
-from bench.tasks.config import Settings, read_settings, report_folder
+from bench.tasks.config import Settings, filled, read_settings, report_folder
 from bench.tasks.images import open_images
 from bench.tasks.progress import SweepProgress
 
@@ -56,7 +53,7 @@ def run(config: DictConfig) -> None:
     crops = open_images(settings.data, classifier.crop, settings.runtime)
     subject = _subject(config, settings, classifier, crops)
     parts = _parts(config)
-    folder = report_folder(config) / "atlas" / folder_name(classifier)
+    folder = report_folder(config) / "atlas" / path_name(classifier.name, classifier.weights_digest)
     folder.mkdir(parents=True, exist_ok=True)
     steps = {part: count_steps(part, subject) + 1 for part in parts}
     chapters = []
@@ -72,13 +69,6 @@ def run(config: DictConfig) -> None:
             (folder / panel.file).write_bytes(png(panel.picture))
     (folder / "index.html").write_text(render_atlas(classifier.name, chapters))
     logger.info("wrote %s with %d pictures", folder / "index.html", sum(len(chapter.panels) for chapter in chapters))
-
-
-def folder_name(classifier: Classifier) -> str:
-    """Letters of its name and digits of its weights: no name leads out of the atlas's folder."""
-    letters = re.sub(r"[^A-Za-z0-9_-]+", "_", classifier.name)[:60] or "_"
-    digest = hashlib.blake2b(f"{classifier.name}|{classifier.weights_digest}".encode(), digest_size=4).hexdigest()
-    return f"{letters}-{digest}"
 
 
 def _subject(config: DictConfig, settings: Settings, classifier: Classifier, crops: Crops) -> Subject:
@@ -133,13 +123,6 @@ def _parts(config: DictConfig) -> list[str]:
 
 
 def _maximisation(config: DictConfig) -> MaximisationConfig:
-    try:
-        merged = OmegaConf.merge(OmegaConf.create(MaximisationConfig().__dict__), config.maximise)
-    except OmegaConfBaseException as error:
-        raise ConfigurationError(f"maximise: {str(error).splitlines()[0]}") from error
-    unknown = set(map(str, merged)) - set(MaximisationConfig.__dataclass_fields__)
-    for name in unknown:
-        raise ConfigurationError(f"maximise.{name}: {nearest_names(name, MaximisationConfig.__dataclass_fields__)}")
-    settings = replace(MaximisationConfig(), **{str(key): value for key, value in merged.items()})
+    settings = filled(MaximisationConfig, config.maximise, "maximise")
     check_maximisation(settings)
     return settings

@@ -1,9 +1,7 @@
 """A tracker that needs no service: one JSON object a line, one file a run."""
 
-import hashlib
 import json
 import math
-import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,17 +9,13 @@ from typing import Any
 
 import pandas as pd
 
+from bench.paths import path_letters, path_name
 from bench.tracking.tracker import Run
 
 
 def run_file(folder: Path, run: Run) -> Path:
     """``<group>/<name>-<digest>.jsonl``: a name from outside gives letters to a path, never a way out of it."""
-    digest = hashlib.blake2b(json.dumps([run.group, run.kind, run.name]).encode(), digest_size=4).hexdigest()
-    return folder / _letters(run.group) / f"{_letters(run.name)}-{digest}.jsonl"
-
-
-def _letters(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]+", "_", text)[:80] or "_"
+    return folder / path_letters(run.group) / f"{path_name(run.name, run.group, run.kind)}.jsonl"
 
 
 class JsonLines:

@@ -101,7 +101,7 @@ def test_names_are_escaped_and_stay_inside():
         ("parts=[filtres]", "did you mean 'filters'"),
         ("image=nowhere.jpg", "no image file"),
         ("maximise.steps=0", "at least 1"),
-        ("+maximise.stepz=1", "maximise.stepz"),
+        ("+maximise.stepz=1", "maximise has no parameter 'stepz': did you mean"),
         ("top=0", "at least 1"),
     ],
 )
