@@ -5,27 +5,23 @@ reads and summarises it in a process of its own, whose time and peak memory are 
 """
 
 import argparse
-import json
 import multiprocessing
 import resource
 import tempfile
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
 from bench.corruptions import CORRUPTIONS, SEVERITIES
-from bench.records import Condition, Provenance, RunSpec
+from bench.records import Condition, Outcomes, Provenance, RunSpec
 from bench.reports.columns import columns_of
 from bench.reports.protocols import with_protocols
 from bench.reports.subjects import read_subjects
 from bench.reports.summary import summarise
 from bench.results import Store
-from bench.results.parts import part_bytes
 
 CROP = "224x224-center-0.875-bicubic"
 PROVENANCE = Provenance("0" * 40, False, {}, "none", "none", {}, {"parameters": 1, "gmacs": 1}, "", "2026-01-01", 1.0)
@@ -43,39 +39,28 @@ def write_classifier(root: str, place: int, cells: int, images: int) -> None:
     generator = np.random.default_rng([1, place])
     hard = np.random.default_rng(0).normal(size=images).astype(np.float32)
     label = np.arange(images) % 1000
-    fixed = {
-        "position": pa.array(np.arange(images)),
-        "image_id": pa.array([f"validation/{i:08d}" for i in range(images)]),
-        "label": pa.array(label),
-    }
+    names = np.array([f"validation/{index:08d}" for index in range(images)])
+    store = Store(root)
     for benchmark, condition in plan()[:cells]:
         margin = 0.5 + place / 100 - condition.strength / 5 - hard
         correct = margin + 0.5 * generator.standard_normal(images, dtype=np.float32) > 0
-        columns = {
-            **fixed,
-            "prediction": pa.array(np.where(correct, label, label + 1)),
-            "confidence": pa.array(generator.integers(0, 256, images).astype(np.float32) / 256),
-            "correct": pa.array(correct),
-        }
-        parameters = {}
+        confidence = generator.integers(0, 256, images).astype(np.float32) / 256
+        parameters, extra = {}, {}
         if benchmark in ("fgsm", "pgd"):
             parameters = {"attack": benchmark, "norm": "linf", "minimal_norm": False, "target": "", "options": {}}
-            columns |= {
-                "distance": pa.array(np.full(images, condition.strength)),
-                "success": pa.array(~correct),
-                "queries": pa.array(np.ones(images, dtype=np.int64)),
-                "zero_gradient": pa.array(np.zeros(images, dtype=np.float32)),
-                "stage": pa.array(np.where(correct, "", "attack")),
+            extra = {
+                "distance": np.full(images, condition.strength),
+                "success": ~correct,
+                "queries": np.ones(images, dtype=np.int64),
+                "zero_gradient": np.zeros(images, dtype=np.float32),
+                "stage": np.where(correct, "", "attack"),
             }
         spec = RunSpec(
             f"classifier_{place:03d}", f"{place:032x}", CROP, "", "synthetic", "0", images, benchmark, "1", parameters,
             condition, 0, "float32",
         )  # fmt: skip
-        metadata = {"spec": spec.to_json(), "provenance": json.dumps(asdict(PROVENANCE)), "traceback": ""}
-        folder = Path(root) / spec.cell_id
-        folder.mkdir(parents=True)
-        table = pa.table(columns).replace_schema_metadata(metadata)
-        (folder / f"{0:09d}-{images:09d}.parquet").write_bytes(part_bytes(table))
+        outcomes = Outcomes(names, label, np.where(correct, label, label + 1), confidence, extra)
+        store.write_part(spec, outcomes, 0, PROVENANCE)
 
 
 def measure(root: str, answers: "multiprocessing.Queue[dict[str, float]]") -> None:

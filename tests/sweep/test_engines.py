@@ -265,6 +265,22 @@ def test_ray_actors_die_and_nothing_is_lost(tmp_path, expected, provenance, monk
     assert_equal_stores(rows(results, tmp_path / "ray", provenance), expected)
 
 
+def test_four_ray_actors_share_a_gpu(tmp_path, expected, provenance, monkeypatch):
+    ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'snowwolf[ray]'")
+    from bench.sweep.ray_actors import RayPool
+
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    _, _, units = planned(tmp_path, Trap())
+    ray.init(num_cpus=8, num_gpus=1, include_dashboard=False, logging_level="error", log_to_driver=False)
+    try:
+        pool = RayPool(partial(open_toy_job, Trap()), address=None, workers=None, gpus=0.25, threads=1)
+        assert pool.size == 4
+        results = list(run_pool(units, pool, timeout=60, retries=2))
+    finally:
+        ray.shutdown()
+    assert_equal_stores(rows(results, tmp_path / "ray", provenance), expected)
+
+
 def test_ctrl_c_is_for_the_sweep_alone(tmp_path):
     pool = ProcessPool(partial(open_toy_job, Trap()), [HERE])
     pool.start(0)
