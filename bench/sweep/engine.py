@@ -44,6 +44,18 @@ class RuntimeConfig:
     keep_memory: bool = True
     """On the CPU, keep freed memory for the next activation instead of returning it to the kernel."""
 
+    def check(self) -> None:
+        """Refuse what cannot be run.
+
+        Raises:
+            ConfigurationError: a device that does not exist on this machine, or a number out of range.
+        """
+        self.torch_device()
+        for name, least in (("batch_size", 1), ("workers", 0), ("threads", 1), ("chunk", 1), ("cache_gb", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ConfigurationError(f"runtime.{name} is at least {least}, not {value:g}")
+
     def torch_device(self) -> torch.device:
         """The device to run on.
 

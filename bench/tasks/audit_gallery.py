@@ -34,7 +34,7 @@ def check(config: DictConfig) -> None:
     settings = read_settings(config)
     check_data(settings.data)
     check_model(settings.model)
-    settings.runtime.torch_device()
+    settings.runtime.check()
     if settings.data.regions is not None:
         check_regions(settings.data.regions)
     CamAudit(method=str(config.method))

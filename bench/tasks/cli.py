@@ -4,6 +4,7 @@ import importlib
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import hydra
@@ -11,15 +12,24 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import bench.tasks
 from bench.errors import ConfigurationError, DataError, nearest_names
-from bench.tasks.config import register_schemas
+from bench.tasks.config import register_schemas, report_folder
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
+GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "hydra")
+TYPES = {
+    bool: ((bool,), "true or false"),
+    int: ((int,), "a whole number"),
+    float: ((int, float), "a number"),
+    list: ((list,), "a list, [ONE,ANOTHER],"),
+    dict: ((dict,), "a section, whose keys are set one by one,"),
+}
 
 
 def main(job: Callable[[], None]) -> int:
@@ -35,6 +45,8 @@ def main(job: Callable[[], None]) -> int:
     try:
         arguments = get_args_parser().parse_args()
         if arguments.run or arguments.multirun or not (arguments.cfg or arguments.hydra_help or arguments.info):
+            if not arguments.multirun and "hydra.mode=MULTIRUN" not in arguments.overrides:
+                _refuse_sweep(arguments.overrides)
             preflight(arguments.overrides)
         job()
     except ConfigurationError as error:
@@ -55,6 +67,8 @@ def preflight(overrides: Sequence[str]) -> None:
     with hydra.initialize_config_dir(str(CONF), version_base="1.3", job_name="run"):
         for job in expand_jobs(overrides):
             config = _compose(job)
+            _check_types(config, _usual(tuple(_choices(job))))
+            report_folder(config)
             task = load_task(str(config.task))
             if hasattr(task, "check"):
                 task.check(config)
@@ -63,11 +77,21 @@ def preflight(overrides: Sequence[str]) -> None:
 
 def expand_jobs(overrides: Sequence[str]) -> Iterator[list[str]]:
     """The overrides of each job of the sweep, Hydra's own left out."""
+    parsed = _parsed(overrides)
+    for item in parsed:
+        chooses = item.key_or_group in GROUPS and not item.is_delete() and not item.is_sweep_override()
+        if chooses and not isinstance(item.value(), str | None):
+            names = [path.stem for path in (CONF / item.key_or_group).glob("*.yaml")]
+            raise ConfigurationError(f"{item.input_line}: a name is wanted; {nearest_names('', names)}")
+    yield from BasicSweeper.split_arguments([item for item in parsed if not item.is_hydra_override()], None)[0]
+
+
+def _parsed(overrides: Sequence[str]) -> list[Override]:
     try:
-        parsed = OverridesParser.create().parse_overrides(list(overrides))
+        parsed: list[Override] = OverridesParser.create().parse_overrides(list(overrides))
     except HydraException as error:
         raise ConfigurationError(_one_line(error)) from error
-    yield from BasicSweeper.split_arguments([item for item in parsed if not item.is_hydra_override()], None)[0]
+    return parsed
 
 
 def load_task(name: str) -> "bench.tasks.Task":
@@ -112,7 +136,7 @@ def _missing_choice(error: MissingConfigException) -> str:
 def _bad_override(error: BaseException, overrides: list[str]) -> str:
     """The message for an unknown key or a wrong type, with the keys that are most like it."""
     cause = error.__cause__ or error
-    key = re.match(r"Could not override '([^']+)'", str(error))
+    key = re.match(r"(?:Could not override '|Error merging override )([^'=]+)", str(error))
     if key is None:
         return _one_line(error)
     if "not in struct" in str(cause) or "not in" in str(cause):
@@ -120,9 +144,34 @@ def _bad_override(error: BaseException, overrides: list[str]) -> str:
     return f"{key[1]}: {str(cause).splitlines()[0]}"
 
 
+def _refuse_sweep(overrides: Sequence[str]) -> None:
+    for item in _parsed(overrides):
+        if item.is_sweep_override():
+            raise ConfigurationError(f"{item.input_line} is a sweep over several jobs: add -m")
+
+
+def _choices(overrides: Sequence[str]) -> list[str]:
+    """The overrides that choose a yaml."""
+    return [override for override in overrides if override.partition("=")[0] in GROUPS]
+
+
+@lru_cache
+def _usual(choices: tuple[str, ...]) -> DictConfig:
+    """The configuration with its defaults for all but the choices."""
+    return hydra.compose("config", overrides=list(choices))
+
+
+def _check_types(config: DictConfig, usual: DictConfig) -> None:
+    """Refuse a value at the top that is of another type than its default; the sections check their own."""
+    given, defaults = (dict(OmegaConf.to_container(node, resolve=False)) for node in (config, usual))  # type: ignore[arg-type]
+    for key, default in defaults.items():
+        kinds, wanted = TYPES.get(type(default), (None, ""))
+        if kinds is not None and type(given[key]) not in kinds:
+            raise ConfigurationError(f"{key}={given[key]}: {wanted} is wanted")
+
+
 def _known_keys(overrides: list[str]) -> list[str]:
     keys: list[str] = []
-    groups = [path.name for path in CONF.iterdir() if path.is_dir()]
 
     def collect(node: DictConfig, prefix: str) -> None:
         for key in map(str, node):
@@ -131,9 +180,8 @@ def _known_keys(overrides: list[str]) -> list[str]:
             if isinstance(child, DictConfig):
                 collect(child, f"{prefix}{key}.")
 
-    chosen = [override for override in overrides if override.partition("=")[0] in groups]
-    collect(hydra.compose("config", overrides=chosen), "")
-    return [*keys, *groups]
+    collect(_usual(tuple(_choices(overrides))), "")
+    return [*keys, *GROUPS]
 
 
 def _one_line(error: BaseException) -> str:

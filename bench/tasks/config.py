@@ -91,8 +91,15 @@ def read_settings(config: DictConfig) -> Settings:
 
 
 def report_folder(config: DictConfig) -> Path:
-    """Where the report's files go: ``reports/<name>``."""
-    return Path(str(config.reports)) / str(config.name)
+    """Where the report's files go: ``reports/<name>``.
+
+    Raises:
+        ConfigurationError: a name that leads elsewhere.
+    """
+    name = str(config.name)
+    if name in ("", ".", "..") or set(name) & set("/\\\0"):
+        raise ConfigurationError(f"name={name!r}: the name of one folder is wanted; reports=FOLDER says where it lies")
+    return Path(str(config.reports)) / name
 
 
 def read_recipe(config: DictConfig) -> Recipe:
@@ -169,6 +176,10 @@ def _plain(value: Any) -> Any:
 
 
 def _typed(node: DictConfig, where: str) -> Any:
+    fields = OmegaConf.get_type(node).__dataclass_fields__  # type: ignore[union-attr]
+    for key in map(str, node.keys() - fields.keys()):  # Hydra's +KEY=VALUE adds whatever it is given
+        known = [f"{where}.{name}" for name in fields]
+        raise ConfigurationError(f"unknown key '{where}.{key}': {nearest_names(f'{where}.{key}', known)}")
     try:
         return OmegaConf.to_object(node)
     except MissingMandatoryValue as error:

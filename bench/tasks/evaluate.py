@@ -18,6 +18,7 @@ from bench.data import DataConfig, check_data, label_space_of
 from bench.errors import ConfigurationError, DataError
 from bench.models import Classifier, check_model, load_classifier
 from bench.records import Parameter, Provenance
+from bench.reports.exports import check_exports
 from bench.results import Store
 from bench.sweep import Cell, UnitResult, WorkUnit, open_pool, plan_cells, plan_units, run_local, run_pool
 from bench.tasks.config import Settings, read_settings
@@ -57,11 +58,10 @@ def check(config: DictConfig) -> None:
     """
     settings = read_settings(config)
     check_model(settings.model)
-    settings.runtime.torch_device()
+    settings.runtime.check()
     settings.engine.check()
     check_tracker(settings.tracker)
-    if settings.runtime.chunk < 1 or (settings.runtime.batch_size or 1) < 1:
-        raise ConfigurationError("runtime.chunk and runtime.batch_size are at least 1")
+    check_exports(config.exports)
     for name, (benchmark, data) in settings.benchmarks.items():
         benchmark.check()
         _check_images(config, name, settings, data)

@@ -24,7 +24,7 @@ def check(config: DictConfig) -> None:
     check_recipe(recipe)
     check_model(settings.model)
     check_data(settings.data)
-    settings.runtime.torch_device()
+    settings.runtime.check()
     if settings.model.precision == "float16":
         raise ConfigurationError("model.precision=float16 cannot train here: take float32 or bfloat16")
     if settings.data.labels is not None:

@@ -83,7 +83,7 @@ def check(config: DictConfig) -> None:
     """Refuse missing or unreadable images, unknown backbones and settings that cannot work."""
     settings = read_stylize(config)
     check_model(settings.backbone)
-    read_settings(config).runtime.torch_device()
+    read_settings(config).runtime.check()
     load_sources(
         [source for pair in settings.pairs for source in (pair.content, pair.style)], whole_crop(settings.size)
     )

@@ -31,7 +31,7 @@ def check(config: DictConfig) -> None:
     settings = read_settings(config)
     check_model(settings.model)
     check_data(settings.data)
-    settings.runtime.torch_device()
+    settings.runtime.check()
     _maximisation(config)
     _parts(config)
     if config.image is not None:

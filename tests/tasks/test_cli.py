@@ -40,7 +40,19 @@ def _schemas():
         (["data.limt=3"], "unknown key 'data.limt': did you mean 'data.limit'"),
         (["modle=lite0"], "unknown key 'modle': did you mean 'model'"),
         (["benchmarks.pgd.restart=3"], "unknown key 'benchmarks.pgd.restart': did you mean 'benchmarks.pgd.restarts'"),
-        (["runtime.batch_size=many"], "runtime.batch_size"),
+        (["runtime.batch_size=many"], "runtime.batch_size: Value 'many' of type 'str' could not be converted"),
+        (["data.limit=many"], "data.limit: Value 'many' of type 'str' could not be converted"),
+        (["runtime.batch_size=0"], "runtime.batch_size is at least 1, not 0"),
+        (["runtime.workers=-1"], "runtime.workers is at least 0, not -1"),
+        (["+data.rot=/x"], "unknown key 'data.rot': did you mean 'data.root'"),
+        (["seed=x"], "seed=x: a whole number is wanted"),
+        (["task=visualize", "images=many"], "images=many: a whole number is wanted"),
+        (["task=gate", "tolerance=[1]"], r"tolerance=\[1\]: a number is wanted"),
+        (["exports=pdf"], r"exports=pdf: a list, \[ONE,ANOTHER\], is wanted"),
+        (["exports=[pdf]"], "unknown export 'pdf'"),
+        (["model=[1]"], r"model=\[1\]: a name is wanted; valid names: .*lite0"),
+        (["runtime=3"], "runtime=3: a name is wanted"),
+        (["name=../elsewhere"], "name='../elsewhere': the name of one folder is wanted"),
         (["runtime.device=cuda:77"], "runtime.device=cuda:77 is not usable here"),
         (["benchmarks.corruption.source=magic"], "unknown corruption source 'magic'"),
         (["benchmarks.corruption.severities=[0,9]"], "severities are 1 to 5"),
@@ -51,6 +63,17 @@ def test_mistakes_are_refused_in_one_line_with_the_nearest_names(overrides, mess
     with pytest.raises(ConfigurationError, match=message) as caught:
         preflight(overrides)
     assert "\n" not in str(caught.value)
+
+
+def test_a_sweep_without_m_is_refused_in_one_line(tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "run.py"), "model=lite0,lite1", f"hydra.run.dir={tmp_path}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "snowwolf: model=lite0,lite1 is a sweep over several jobs: add -m\n"
 
 
 def test_a_report_of_nothing_is_one_line_and_exit_code_1(tmp_path):
