@@ -1,6 +1,7 @@
 """From a model config to a classifier, and the checks that need no weights."""
 
 import pickle
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from bench.models.classifier import Classifier
 from bench.models.packaged import PACKAGED
 
 CHECKPOINT_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
+LONGEST_REASON = 300
 HUB_PREFIXES = ("hf-hub:", "hf_hub:", "local-dir:")
 
 
@@ -133,10 +135,21 @@ def _load_checkpoint(network: nn.Module, path: Path, *, remap: bool) -> None:
     try:
         timm.models.load_checkpoint(network, str(path), remap=remap, weights_only=True)
     except (RuntimeError, KeyError, ValueError, OSError, SafetensorError, pickle.UnpicklingError) as error:
-        raise ConfigurationError(
-            f"checkpoint {path} does not fit {type(network).__name__} or is not a plain state dict:"
-            f" {_first_line(error)}"
-        ) from error
+        if isinstance(error, pickle.UnpicklingError) or isinstance(error.__cause__, pickle.UnpicklingError):
+            reason = (
+                "is damaged, or holds more than tensors; nothing in it was run. Save the network's state_dict() alone,"
+                " best as .safetensors"
+            )
+        else:
+            reason = f"does not fit {type(network).__name__} or is not a plain state dict: {_misfit(error)}"
+        raise ConfigurationError(f"checkpoint {path} {reason}") from error
+
+
+def _misfit(error: BaseException) -> str:
+    """Torch's reasons in one line, without its heading and without all of many names."""
+    text = " ".join(str(error).split())
+    reasons = re.sub(r"^Error\(s\) in loading state_dict for \w+: ?", "", text) or type(error).__name__
+    return reasons if len(reasons) <= LONGEST_REASON else f"{reasons[:LONGEST_REASON]} ..."
 
 
 def _first_line(error: BaseException) -> str:

@@ -38,15 +38,17 @@ def run(config: DictConfig) -> None:
 def _holdings(root: str, cells: list[StoredCell], benchmarks: dict[str, Benchmark]) -> Table:
     """One row a classifier and dataset; complete cells of those the suite asks for, by benchmark."""
     names = sorted({*benchmarks, *(cell.spec.benchmark for cell in cells)})
-    table = Table("classifier", "weights", "dataset", *names, "failed", title=Text(f"store {root}"))
+    asked = {name: f"/{len(benchmark.conditions())}" for name, benchmark in benchmarks.items()}
+    table = Table(title=Text(f"store {root}"))
+    for head in ("classifier", "weights", "dataset", "complete cells / those of the suite", "failed"):
+        table.add_column(head, overflow="fold")
     rows: dict[tuple[str, str, str], list[StoredCell]] = {}
     for cell in cells:
         key = (cell.spec.classifier, cell.spec.weights_digest, f"{cell.spec.dataset} ({cell.spec.n_images})")
         rows.setdefault(key, []).append(cell)
     for (classifier, digest, dataset), held in sorted(rows.items()):
         complete = Counter(cell.spec.benchmark for cell in held if cell.complete)
-        asked = {name: len(benchmark.conditions()) for name, benchmark in benchmarks.items()}
-        counts = [f"{complete[name]}/{asked[name]}" if name in asked else str(complete[name]) for name in names]
+        counts = ", ".join(f"{name} {complete[name]}{asked.get(name, '')}" for name in names)
         failed = sum(bool(cell.failures) for cell in held)
-        table.add_row(Text(classifier), digest[:8], Text(dataset), *counts, str(failed) if failed else "")
+        table.add_row(Text(classifier), digest[:8], Text(dataset), counts, str(failed) if failed else "")
     return table

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from bench.errors import DataError
+from bench.results import Store
 from bench.tasks.evaluate import SUMMARY
 
 logger = logging.getLogger(__name__)
@@ -37,9 +38,10 @@ def finish(config: DictConfig, folders: list[Path]) -> None:
     """Report on the jobs that ran in ``folders``; exits 1 when anything failed."""
     failed = _failures(folders)
     try:
-        from bench.tasks.report import run as report
+        if not failed or Store(str(config.store)).files.tree():  # where all failed, the reasons are enough
+            from bench.tasks.report import run as report
 
-        report(config)
+            report(config)
     except DataError as error:
         failed.append(("report", str(error)))
     if failed:
