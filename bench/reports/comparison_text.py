@@ -38,8 +38,8 @@ def comparison_markdown(
     ]
     parts = [
         "# Comparison",
-        "Candidate minus baseline on the same images: paired bootstrap 95 % intervals; p-values by McNemar's mid-p or"
-        " the paired t-test, corrected over this table (Holm).",
+        "Candidate minus baseline on the same images. Images right or wrong: Tango's 95 % score interval and McNemar's"
+        " mid-p; else the paired bootstrap and the paired t-test. P-values are corrected over this table (Holm).",
         markdown_table(
             ["Candidate", "Figure", "Baseline", "Candidate's", "Difference", "p (Holm)", "Verdict", "Detectable"],
             differences,

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import xlogy
 from scipy.stats import binom, ttest_rel
 from statsmodels.stats import contingency_tables, multitest, power
 
@@ -15,6 +16,7 @@ from bench.metrics.paired import (
     mcnemar,
     minimum_detectable_difference,
     paired_difference,
+    tango_interval,
 )
 
 PAIRS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=120)
@@ -71,6 +73,47 @@ def test_the_paired_interval_covers():
         difference = paired_difference(hard < 0.6, np.where(generator.random(300) < 0.3, hard < 0.8, hard < 0.6))
         covered.append(difference.low <= 0.3 * 0.2 <= difference.high)
     assert 0.93 <= np.mean(covered) <= 0.97
+
+
+def test_the_interval_of_right_or_wrong_pairs_is_the_published_one():
+    """Fagerland, Lydersen & Laake 2014, airway hyper-responsiveness: 7 and 1 of 21 change, Tango's interval."""
+    assert tango_interval(7, 1, 21) == pytest.approx((-0.517, -0.026), abs=5e-4)
+    assert tango_interval(1, 7, 21) == pytest.approx((0.026, 0.517), abs=5e-4)
+
+
+@given(st.integers(0, 12), st.integers(0, 12), st.integers(0, 12))
+@settings(max_examples=40, deadline=None)
+def test_the_score_interval_holds_what_the_likelihood_does_not_refuse(only_first, only_second, same):
+    n = max(only_first + only_second + same, 1)
+    low, high = tango_interval(only_first, only_second, n)
+    assert -1 <= low <= (only_second - only_first) / n <= high <= 1
+    for end in (low, high):
+        if abs(end) == 1:
+            continue
+        # the share of the first alone that is likeliest where the true difference is ``end``, by search
+        shares = np.linspace(max(0, -end), (1 - end) / 2, 200_001)
+        with np.errstate(divide="ignore"):
+            likelihood = xlogy(only_first, shares) + xlogy(only_second, np.maximum(shares + end, 0))
+            likelihood += xlogy(n - only_first - only_second, np.maximum(1 - 2 * shares - end, 0))
+        share = shares[likelihood.argmax()]
+        score = (only_second - only_first - n * end) / np.sqrt(n * (2 * share + end * (1 - end)))
+        assert abs(score) == pytest.approx(1.96, abs=0.01)
+
+
+def test_two_classifiers_that_agree_on_ten_images_may_differ_on_the_next():
+    difference = paired_difference(np.zeros(10, dtype=bool), np.zeros(10, dtype=bool))
+    bound = 1.959964**2 / (10 + 1.959964**2)
+    assert (difference.low, difference.high) == pytest.approx((-bound, bound), abs=1e-6)
+
+
+@pytest.mark.parametrize("n", [20, 50])
+def test_the_interval_covers_at_few_images(n):
+    generator = np.random.default_rng(3)
+    covered = []
+    for _ in range(4000):
+        difference = paired_difference(generator.random(n) < 0.7, generator.random(n) < 0.85)
+        covered.append(difference.low <= 0.15 <= difference.high)
+    assert 0.94 <= np.mean(covered) <= 0.97
 
 
 def test_the_exact_interval_covers():
