@@ -10,7 +10,7 @@ from typing import Any
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from bench.errors import DataError
+from bench.errors import ConfigurationError, DataError
 
 
 class FileTree:
@@ -18,20 +18,27 @@ class FileTree:
 
     Args:
         root: a folder, or any fsspec URL (``s3://...``, ``memory://...``).
+
+    Raises:
+        ConfigurationError: a URL that fsspec cannot open here.
     """
 
     def __init__(self, root: str) -> None:
-        self.fs, self.root = fsspec.core.url_to_fs(root)
+        try:
+            self.fs, self.root = fsspec.core.url_to_fs(root)
+        except (ValueError, ImportError) as error:
+            raise ConfigurationError(f"store {root} cannot be opened: {error}") from error
         self.is_local = isinstance(self.fs, LocalFileSystem)
 
     def tree(self) -> dict[str, list[str]]:
-        """File names by first-level folder; empty where the root does not exist."""
+        """File names by first-level folder, hidden ones left out; empty where the root does not exist."""
         if self.is_local:
             return _list_local(Path(self.root))
         tree: dict[str, list[str]] = {}
         for path in self.fs.find(self.root) if self.fs.exists(self.root) else []:
             folder, _, name = path[len(self.root) :].strip("/").partition("/")
-            tree.setdefault(folder, []).append(name)
+            if not folder.startswith("."):
+                tree.setdefault(folder, []).append(name)
         return tree
 
     def names(self, folder: str) -> list[str]:
@@ -62,7 +69,7 @@ class FileTree:
         Raises:
             DataError: the disk is full, or nobody may write there.
         """
-        folder, name = ".writing", uuid.uuid4().hex
+        folder, name = f".writing-{uuid.uuid4().hex}", "probe"  # its own: others may remove theirs at this moment
         self.write_once(folder, name, b"?")
         self.remove(folder, name)
 
@@ -105,7 +112,8 @@ class FileTree:
 def _list_local(root: Path) -> dict[str, list[str]]:
     if not root.is_dir():
         return {}
-    return {entry.name: sorted(os.listdir(entry.path)) for entry in os.scandir(root) if entry.is_dir()}  # noqa: PTH208
+    folders = (entry for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith("."))
+    return {entry.name: sorted(os.listdir(entry.path)) for entry in folders}  # noqa: PTH208
 
 
 def _write_local(target: Path, content: bytes) -> bool:

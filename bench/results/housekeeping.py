@@ -1,6 +1,6 @@
 """A store looked after: verified, compacted, merged, pruned; never by a run, always because someone asked."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from bench.errors import DataError
 from bench.results.parts import DamagedError, read_part
-from bench.results.store import FAILED, PART, Store, StoredCell
+from bench.results.store import FAILED, PART, Store, StoredCell, missing_ranges
 
 SET_ASIDE = ".damaged"
 LEFTOVER = ".writing-"
@@ -142,10 +142,10 @@ def _stretches(store: Store, cell: StoredCell) -> Iterator[list[tuple[int, int]]
 
 
 def merge(store: Store, other: Store, on_part: Callable[[], None] = lambda: None) -> Merged:
-    """Copy into ``store`` what only ``other`` has.
+    """Copy into ``store`` what only ``other`` has; a part whose images are here, or are others here, stays where it is.
 
     Raises:
-        DataError: a part of ``other`` is damaged.
+        DataError: a part of ``other``, or one here of the same images, is damaged.
     """
     copied, present, differing = 0, 0, []
     for folder, names in sorted(other.files.tree().items()):
@@ -157,15 +157,48 @@ def merge(store: Store, other: Store, on_part: Callable[[], None] = lambda: None
                 _check_rows(other, folder, name, content)
             except DamagedError as error:
                 raise DataError(f"{other.root}/{folder}/{name} is damaged ({error}): quarantine it first") from error
-            if store.files.write_once(folder, name, content):
+            held = _held(store, folder, name) if PART.fullmatch(name) else []
+            if any(_differ(store, folder, here, content, name) for here in held):
+                differing.append(Finding(folder, name, "its predictions are others there"))
+            elif not _cover(held, name) and store.files.write_once(folder, name, content):
                 copied += 1
-            else:
-                present += 1
-                here = read_part(store.files.read(folder, name))
-                if PART.fullmatch(name) and not here["prediction"].equals(read_part(content)["prediction"]):
-                    differing.append(Finding(folder, name, "its predictions are others there"))
+                on_part()
+                continue
+            present += 1
             on_part()
     return Merged(copied, present, tuple(differing))
+
+
+def _range(name: str) -> tuple[int, int]:
+    return int(name[:9]), int(name[10:19])
+
+
+def _held(store: Store, folder: str, name: str) -> list[str]:
+    """The parts of ``folder`` here that share images with the part ``name``."""
+    start, stop = _range(name)
+    parts = [part for part in store.files.names(folder) if PART.fullmatch(part)]
+    return [part for part in parts if _range(part)[0] < stop and start < _range(part)[1]]
+
+
+def _cover(held: Sequence[str], name: str) -> bool:
+    """Whether the parts ``held`` have every image of the part ``name``."""
+    start, stop = _range(name)
+    clipped = [(max(low, start) - start, min(high, stop) - start) for low, high in map(_range, held)]
+    return bool(held) and not missing_ranges(clipped, stop - start)
+
+
+def _differ(store: Store, folder: str, here: str, content: bytes, name: str) -> bool:
+    """Whether predictions differ on the images that the part ``here`` shares with ``content``, the part ``name``."""
+    try:
+        ours, theirs = read_part(store.files.read(folder, here)), read_part(content)
+    except DamagedError as error:
+        raise DataError(f"{store.root}/{folder}/{here} is damaged ({error}): quarantine it first") from error
+    start, stop = max(_range(here)[0], _range(name)[0]), min(_range(here)[1], _range(name)[1])
+    shared = [
+        table["prediction"].combine_chunks().slice(start - _range(part)[0], stop - start)
+        for table, part in ((ours, here), (theirs, name))
+    ]
+    return not shared[0].equals(shared[1])
 
 
 def rows_of(cell: StoredCell, store: Store) -> pa.Table:

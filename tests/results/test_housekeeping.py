@@ -149,6 +149,37 @@ def test_a_merge_copies_what_is_lacking_and_overwrites_nothing(filled, tmp_path,
     assert (again.copied, again.present) == (0, 2)
 
 
+def test_a_merge_never_puts_foreign_rows_before_those_here(filled, tmp_path, make_outcomes, provenance):
+    store, spec = filled  # 0-4, 4-8, 8-10
+    other = Store(str(tmp_path / "other"))
+    other.write_part(spec, make_outcomes(0, 2, seed=1), 0, provenance)  # inside a part here, other predictions
+    other.write_part(spec, make_outcomes(2, 6), 2, provenance)  # across two parts here, the same predictions
+    before = store.outcomes(spec)
+    merged = merge(store, other)
+    assert (merged.copied, merged.present) == (0, 2)
+    assert [finding.name for finding in merged.differing] == ["000000000-000000002.parquet"]
+    pd.testing.assert_frame_equal(store.outcomes(spec), before)
+
+
+def test_a_merge_fills_a_gap_with_a_part_that_reaches_over_it(tmp_path, make_spec, make_outcomes, provenance):
+    spec = make_spec(n_images=10)
+    store, other = Store(str(tmp_path / "store")), Store(str(tmp_path / "other"))
+    store.write_part(spec, make_outcomes(0, 4), 0, provenance)
+    other.write_part(spec, make_outcomes(2, 10), 2, provenance)
+    assert merge(store, other).copied == 1
+    assert list(store.outcomes(spec)["position"]) == list(range(10))
+
+
+def test_a_damaged_part_here_is_named_by_a_merge(filled, tmp_path, make_outcomes, provenance):
+    store, spec = filled
+    other = Store(str(tmp_path / "other"))
+    other.write_part(spec, make_outcomes(4, 8), 4, provenance)
+    part = tmp_path / "store" / spec.cell_id / "000000004-000000008.parquet"
+    part.write_bytes(part.read_bytes()[:-9])
+    with pytest.raises(DataError, match=r"000000004-000000008\.parquet is damaged .*quarantine it first"):
+        merge(store, other)
+
+
 def test_a_damaged_part_is_never_merged(filled, tmp_path):
     store, spec = filled
     part = tmp_path / "store" / spec.cell_id / "000000004-000000008.parquet"

@@ -7,13 +7,29 @@ import shutil
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 import pytest
 
-from bench.errors import DataError
+from bench.errors import ConfigurationError, DataError
 from bench.results import Store, missing_ranges
 from bench.results.housekeeping import verify
+
+
+def test_a_url_that_cannot_be_opened_is_refused():
+    with pytest.raises(ConfigurationError, match="store nowhere://results cannot be opened"):
+        Store("nowhere://results")
+
+
+def test_sweeps_that_start_at_once_do_not_take_each_others_probe_away(tmp_path):
+    store = Store(str(tmp_path))
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(store.files.check_writable) for _ in range(400)]:
+            done.result()
+        (tmp_path / ".writing-left-by-a-kill").mkdir()
+    assert store.files.tree() == {}
+    assert store.cells() == []
 
 
 @pytest.fixture
