@@ -78,7 +78,7 @@ def images_a_second(workers: int, chunk: int, limit: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         units = plan_units(plan_cells(classifier, suite, seed=0), Store(folder), chunk=chunk)
         engine = EngineConfig(name="processes", workers=workers, threads=1)
-        pool = open_pool(engine, partial(open_job, settings), "cpu")
+        pool = open_pool(engine, partial(open_job, settings, frozenset()), "cpu")
         marks: list[tuple[float, int]] = []
         for result in run_pool(units, pool, timeout=600, retries=0, on_batch=lambda *_: None):
             assert result.outcomes is not None, result.error

@@ -237,7 +237,7 @@ class _Runner:
         self.classifier = classifier
         self.device = device
         self.seed = seed
-        self.limit: dict[str, int] = {}  # by benchmark: the largest batch that may still fit
+        self.limit: dict[str, int] = {}  # by benchmark that ran out of memory: the largest batch that may still fit
 
     def run(self, unit: WorkUnit, start: int, images: Tensor) -> Outcomes:
         """Outcomes of ``images``, which stand at ``start`` of the unit's dataset."""
@@ -256,7 +256,7 @@ class _Runner:
 
     def _pieces(self, unit: WorkUnit, classifier: nn.Module, batch: Batch) -> Iterator[Outcomes]:
         name = unit.cell.spec.benchmark
-        limit = self.limit.setdefault(name, len(batch))
+        limit = self.limit.get(name, len(batch))
         if len(batch) > limit:
             for start in range(0, len(batch), limit):
                 yield from self._pieces(unit, classifier, batch.part(start, start + limit))

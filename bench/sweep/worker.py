@@ -119,10 +119,15 @@ def broken(error: BaseException) -> Broken:
     return Broken(f"{type(error).__name__}: {message} ({where.name}, line {where.lineno})"[:500])
 
 
+def cell_is_not_here(cell_id: str) -> DataError:
+    """What to say on a machine whose images, weights or code differ from the sweep's."""
+    return DataError(
+        f"{platform.node()} has no cell {cell_id}: its images, weights or code are not those the sweep was planned"
+        " with; put the same there and run the same command again"
+    )
+
+
 def _unit(job: Job, key: UnitKey) -> WorkUnit:
     if key.cell_id not in job.cells:
-        raise DataError(
-            f"{platform.node()} has no cell {key.cell_id}: its images, weights or code are not those the sweep was"
-            " planned with; put the same there and run the same command again"
-        )
+        raise cell_is_not_here(key.cell_id)
     return WorkUnit(job.cells[key.cell_id], key.start, key.stop)

@@ -62,6 +62,7 @@ def check(config: DictConfig) -> None:
     settings.engine.check()
     check_tracker(settings.tracker)
     check_exports(config.exports)
+    Store(settings.store)
     for name, (benchmark, data) in settings.benchmarks.items():
         benchmark.check()
         _check_images(config, name, settings, data)
@@ -170,7 +171,8 @@ def _results(
         network = prepare(classifier, settings)
         yield from run_local(network, units, settings.runtime, seed=settings.seed, on_batch=count)
         return
-    pool = open_pool(engine, partial(open_job, settings), settings.runtime.device)
+    wanted = frozenset(unit.cell.spec.cell_id for unit in units)
+    pool = open_pool(engine, partial(open_job, settings, wanted), settings.runtime.device)
     logger.info("%s: engine=%s, %d workers", classifier.name, engine.name, min(pool.size, len(units)))
     yield from run_pool(units, pool, timeout=engine.timeout, retries=engine.retries, on_batch=count)
 

@@ -1,7 +1,7 @@
 """From settings to a classifier and its suite: once in the sweep, to plan, and once in each worker, to run."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import asdict, replace
 
 import torch
@@ -12,6 +12,7 @@ from bench.data import Crops
 from bench.models import Classifier, defend, load_classifier
 from bench.models.fast import prepare_fast
 from bench.sweep import Job, Placement, plan_cells
+from bench.sweep.worker import cell_is_not_here
 from bench.tasks.config import Settings
 from bench.tasks.images import open_images
 from bench.tasks.provenance import describe_device
@@ -40,12 +41,16 @@ def prepare(classifier: Classifier, settings: Settings) -> nn.Module:
     return defend(prepare_fast(on_device) if settings.runtime.fast else on_device, settings.defense)
 
 
-def open_job(settings: Settings, placement: Placement) -> Job:
+def open_job(settings: Settings, wanted: Set[str], placement: Placement) -> Job:
     """The job as a worker builds it, from settings alone.
 
     Args:
         settings: the sweep's.
+        wanted: ids of the cells that the sweep will ask for.
         placement: this worker's device and threads.
+
+    Raises:
+        DataError: this worker has other cells: its weights or images are not those of the sweep.
     """
     runtime = replace(settings.runtime, device=placement.device, threads=placement.threads)
     settings = replace(settings, runtime=runtime)
@@ -54,6 +59,9 @@ def open_job(settings: Settings, placement: Placement) -> Job:
     classifier = load_classifier(settings.model)
     suite: Mapping[str, tuple[Benchmark, Crops]] = open_suite(settings, classifier)
     cells = plan_cells(classifier, suite, seed=settings.seed, defense=settings.defense_identity)
+    lacking = wanted - {cell.spec.cell_id for cell in cells}
+    if lacking:
+        raise cell_is_not_here(min(lacking))
     return Job(
         network=prepare(classifier, settings),
         cells={cell.spec.cell_id: cell for cell in cells},

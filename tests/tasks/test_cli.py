@@ -52,6 +52,7 @@ def _schemas():
         (["exports=[pdf]"], "unknown export 'pdf'"),
         (["model=[1]"], r"model=\[1\]: a name is wanted; valid names: .*lite0"),
         (["runtime=3"], "runtime=3: a name is wanted"),
+        (["store=nowhere://results"], "store nowhere://results cannot be opened"),
         (["name=../elsewhere"], "name='../elsewhere': the name of one folder is wanted"),
         (["runtime.device=cuda:77"], "runtime.device=cuda:77 is not usable here"),
         (["benchmarks.corruption.source=magic"], "unknown corruption source 'magic'"),
