@@ -47,9 +47,12 @@ def _code_version() -> tuple[str, bool]:
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(folder), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
 
-    return git("rev-parse", "HEAD") or __version__, bool(git("status", "--porcelain", "--untracked-files=no"))
+    try:
+        return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.CalledProcessError):  # no git, or one that does not trust the folder
+        return __version__, True
 
 
 def _installed(package: str) -> str:

@@ -10,7 +10,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from rich.console import Console
 
-from bench.errors import DataError
+from bench.errors import ConfigurationError, DataError
 from bench.results import Store
 from bench.tasks.evaluate import SUMMARY
 
@@ -42,8 +42,11 @@ def finish(config: DictConfig, folders: list[Path]) -> None:
             from bench.tasks.report import run as report
 
             report(config)
-    except DataError as error:
+    except (ConfigurationError, DataError) as error:
         failed.append(("report", str(error)))
+    except Exception as error:  # Hydra makes a warning of what a callback raises, and would exit 0
+        logger.exception("the report failed")
+        failed.append(("report", f"{type(error).__name__}: {error}"))
     if failed:
         console = Console(stderr=True)
         console.print(f"{len(failed)} failed; everything else is stored, and the same command tries these again:")
@@ -56,9 +59,10 @@ def _failures(folders: list[Path]) -> list[tuple[str, str]]:
     failed = []
     for folder in folders:
         path = folder / SUMMARY
-        if not path.exists():
+        try:
+            summary = json.loads(path.read_text())
+        except (OSError, ValueError):
             failed.append((f"job {folder.name}", f"ended without a summary; see {folder}"))
             continue
-        summary = json.loads(path.read_text())
         failed += [(f"{summary['classifier']} {cell}", error) for cell, error in summary["failed"].items()]
     return failed
