@@ -3,11 +3,16 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bench.errors import DataError
+
+SEED_LIMIT = 2**63
+"""Seeds are below it: tables hold them as 64-bit integers."""
 
 Parameter = str | int | float | bool | None | Sequence["Parameter"] | Mapping[str, "Parameter"]
 """A JSON value: what a benchmark's parameters may hold."""
@@ -95,7 +100,8 @@ class RunSpec:
     weights_digest: str
     """Digest over every tensor of the loaded state dict."""
     crop: str
-    """The recipe from file to pixels: resize, crop, interpolation."""
+    """The classifier's own recipe from file to pixels (resize, crop, interpolation). A benchmark that shows other
+    pixels says so in its parameters."""
     defense: str
     """Name and parameters of the wrapped defense; empty for none."""
     dataset: str
@@ -104,8 +110,16 @@ class RunSpec:
     """Digest over image ids, labels and file contents."""
     n_images: int
     """Images in the dataset after ``limit`` and skips."""
+    label_space: str
+    """What labels and predictions number: ``imagenet``, ``imagenet_r``, ``cifar10``, ``the 16 categories``, ...;
+    ``10 classes`` where nobody names them."""
+    n_classes: int
+    """Classes that a decision is made among."""
     benchmark: str
-    """Name of the benchmark as the suite calls it."""
+    """The benchmark's own name, by which reports find it: ``corruption``, ``attack``."""
+    entry: str
+    """What the suite calls it, by which people do: ``corruption``, ``pgd``. A suite may have several entries of one
+    benchmark, with other parameters each."""
     version: str
     """The benchmark's version; a change of outcomes bumps it."""
     parameters: Mapping[str, Parameter]
@@ -113,9 +127,13 @@ class RunSpec:
     condition: Condition
     """What is done to the images."""
     seed: int
-    """The sweep's seed."""
+    """The sweep's seed, from 0 and below 2**63."""
     precision: str
     """Numeric precision of the forward pass: ``float32``, ``bfloat16``, ..."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < SEED_LIMIT:
+            raise ValueError(f"seed {self.seed} is not from 0 and below 2**63: tables could not hold it")
 
     def to_json(self) -> str:
         """Canonical JSON: equal specs give equal text."""
@@ -123,8 +141,15 @@ class RunSpec:
 
     @staticmethod
     def from_json(text: str) -> "RunSpec":
-        """Read what ``to_json`` wrote."""
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            DataError: the identity of another version of Snowwolf, which has other fields.
+        """
         values = json.loads(text)
+        unlike = values.keys() ^ {item.name for item in fields(RunSpec)}
+        if unlike:
+            raise DataError(f"written by another version of Snowwolf (its identity differs in {', '.join(sorted(unlike))})")
         return RunSpec(**{**values, "condition": Condition(**values["condition"])})
 
     @property

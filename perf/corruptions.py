@@ -1,16 +1,18 @@
 """Batched corruptions against the imagecorruptions package, side by side: ``python -m perf.corruptions``.
 
-Both run on one core, in turns within each round, on the same photographs; a figure is the median over the rounds of
-the mean over the five severities, the spread the distance between the quartiles. On a machine with a CUDA device the
-batched corruptions' images per second there follow.
+Both sides make the published images: the corruption, then JPEG of quality 85 and back (``--without-jpeg`` leaves that
+out), here by Pillow after the package and by `bench.corruptions.jpeg` after ours. Both run on one core, in turns within
+each round, on the same photographs; a figure is the median over the rounds of the mean over the five severities, the
+spread the distance between the quartiles. On a machine with a CUDA device the batched corruptions' images per second
+there follow.
 """
 
 import argparse
+import io
 import time
 import warnings
 from collections.abc import Callable, Sequence
 from importlib.resources import files
-from typing import get_args
 
 import cv2
 import numpy as np
@@ -21,9 +23,11 @@ from rich.table import Table
 from torch import Tensor
 from torchvision.transforms.functional import center_crop, pil_to_tensor, resize
 
+from bench.benchmarks.protocol import JPEG_QUALITY
 from bench.corruptions import CORRUPTIONS, EXTRA_CORRUPTIONS, SEVERITIES
 from bench.corruptions.batched import corrupt
 from bench.corruptions.catalogue import Definition
+from bench.corruptions.jpeg import round_trip
 from bench.corruptions.reference import corrupt_reference
 from bench.records import Condition
 
@@ -50,15 +54,25 @@ def seconds_an_image(function: Corrupt, images: Tensor, name: str, seed: int) ->
     return (time.process_time() - start) / len(SEVERITIES) / len(images)
 
 
-def measure(images: Tensor, batched: Corrupt, rounds: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def through_pillow(images: Tensor) -> Tensor:
+    """Saved as the published script saves them, and read again."""
+    read = []
+    for image in images:
+        file = io.BytesIO()
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(file, "JPEG", quality=JPEG_QUALITY, optimize=True)
+        read.append(torch.from_numpy(np.array(Image.open(file).convert("RGB"))).permute(2, 0, 1))
+    return torch.stack(read)
+
+
+def measure(images: Tensor, reference: Corrupt, batched: Corrupt, rounds: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Milliseconds an image, reference and batched, for every corruption and round."""
     times = {name: (np.empty(rounds), np.empty(rounds)) for name in ALL}
     for turn in range(-1, rounds):  # the first round fills caches and compiles the reference's shuffle
-        for name, (reference, ours) in times.items():
+        for name, (theirs, ours) in times.items():
             one = images[turn % len(images)][None]
-            pair = seconds_an_image(corrupt_reference, one, name, turn + 1), seconds_an_image(batched, images, name, 0)
+            pair = seconds_an_image(reference, one, name, turn + 1), seconds_an_image(batched, images, name, 0)
             if turn >= 0:
-                reference[turn], ours[turn] = pair[0] * 1e3, pair[1] * 1e3
+                theirs[turn], ours[turn] = pair[0] * 1e3, pair[1] * 1e3
     return times
 
 
@@ -71,15 +85,21 @@ def add_row(table: Table, label: str, reference: np.ndarray, ours: np.ndarray, *
     table.add_row(label, shown(reference), shown(ours), f"{ratio:.1f}x", style="bold" if total else None)
 
 
-def side_by_side(definition: Definition, rounds: int) -> Table:
+def side_by_side(definition: Definition, rounds: int, *, jpeg: bool) -> Table:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
 
-    def batched(images: Tensor, condition: Condition, seeds: Sequence[int]) -> Tensor:
-        return corrupt(images, condition, seeds, definition=definition)
+    def reference(images: Tensor, condition: Condition, seeds: Sequence[int]) -> Tensor:
+        corrupted = corrupt_reference(images, condition, seeds)
+        return through_pillow(corrupted) if jpeg else corrupted
 
-    times = measure(photographs(8), batched, rounds)
-    table = Table(title=f"ms per 224 x 224 image and core, {rounds} rounds, batched definition {definition}")
+    def batched(images: Tensor, condition: Condition, seeds: Sequence[int]) -> Tensor:
+        corrupted = corrupt(images, condition, seeds, definition=definition)
+        return round_trip(corrupted, JPEG_QUALITY) if jpeg else corrupted
+
+    times = measure(photographs(8), reference, batched, rounds)
+    steps = "with the JPEG round trip" if jpeg else "without JPEG"
+    table = Table(title=f"ms per 224 x 224 image and core {steps}, {rounds} rounds, batched definition {definition}")
     for column in ("corruption", "imagecorruptions", "batched", "times as fast"):
         table.add_column(column, justify="left" if column == "corruption" else "right")
     for name in ALL:
@@ -118,11 +138,12 @@ def on_cuda(definition: Definition, rounds: int) -> Table:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time the batched corruptions against the imagecorruptions package.")
     parser.add_argument("--rounds", type=int, default=15, help="rounds to take the median over (default 15)")
-    parser.add_argument("--definition", choices=get_args(Definition), default="imagenet_c")
+    parser.add_argument("--definition", choices=("imagenet_c", "imagecorruptions"), default="imagenet_c")
+    parser.add_argument("--without-jpeg", action="store_true", help="leave the JPEG round trip out on both sides")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     console = Console()
-    console.print(side_by_side(arguments.definition, arguments.rounds))
+    console.print(side_by_side(arguments.definition, arguments.rounds, jpeg=not arguments.without_jpeg))
     if torch.cuda.is_available():
         console.print(on_cuda(arguments.definition, arguments.rounds))
 

@@ -80,7 +80,7 @@ def images_a_second(workers: int, chunk: int, limit: int) -> float:
         engine = EngineConfig(name="processes", workers=workers, threads=1)
         pool = open_pool(engine, partial(open_job, settings, frozenset()), "cpu")
         marks: list[tuple[float, int]] = []
-        for result in run_pool(units, pool, timeout=600, retries=0, on_batch=lambda *_: None):
+        for result in run_pool(units, pool, timeout=600, start_timeout=600, retries=0, on_batch=lambda *_: None):
             assert result.outcomes is not None, result.error
             marks.append((time.perf_counter(), len(result.unit)))
     settled = marks[len(marks) * 2 // 5 : -len(marks) // 10]  # all workers have started, and none has ended

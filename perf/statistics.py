@@ -41,13 +41,14 @@ def write_classifier(root: str, place: int, cells: int, images: int) -> None:
     label = np.arange(images) % 1000
     names = np.array([f"validation/{index:08d}" for index in range(images)])
     store = Store(root)
-    for benchmark, condition in plan()[:cells]:
+    for entry, condition in plan()[:cells]:
         margin = 0.5 + place / 100 - condition.strength / 5 - hard
         correct = margin + 0.5 * generator.standard_normal(images, dtype=np.float32) > 0
         confidence = generator.integers(0, 256, images).astype(np.float32) / 256
-        parameters, extra = {}, {}
-        if benchmark in ("fgsm", "pgd"):
-            parameters = {"attack": benchmark, "norm": "linf", "minimal_norm": False, "target": "", "options": {}}
+        benchmark, parameters, extra = entry, {}, {}
+        if entry in ("fgsm", "pgd"):
+            benchmark = "attack"
+            parameters = {"attack": entry, "norm": "linf", "minimal_norm": False, "target": "", "options": {}}
             extra = {
                 "distance": np.full(images, condition.strength),
                 "success": ~correct,
@@ -56,8 +57,8 @@ def write_classifier(root: str, place: int, cells: int, images: int) -> None:
                 "stage": np.where(correct, "", "attack"),
             }
         spec = RunSpec(
-            f"classifier_{place:03d}", f"{place:032x}", CROP, "", "synthetic", "0", images, benchmark, "1", parameters,
-            condition, 0, "float32",
+            f"classifier_{place:03d}", f"{place:032x}", CROP, "", "synthetic", "0", images, "imagenet", 1000, benchmark, entry, "1",
+            parameters, condition, 0, "float32",
         )  # fmt: skip
         outcomes = Outcomes(names, label, np.where(correct, label, label + 1), confidence, extra)
         store.write_part(spec, outcomes, 0, PROVENANCE)

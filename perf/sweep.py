@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.benchmarks.corruption import Corruption
+from bench.benchmarks.protocol import IMAGENET_C_CROP
 from bench.data import Crops, DataConfig, load_dataset, open_crops
 from bench.models import ModelConfig, load_classifier
 from bench.models.fast import prepare_fast
@@ -33,8 +34,8 @@ def seconds(function: Callable[[], object]) -> float:
 
 
 def open_samples(cache: Path, *, cache_gb: float) -> Crops:
-    """The embedded images at lite0's crop."""
-    recipe = load_classifier(ModelConfig(name="lite0")).crop
+    """The embedded images, as the published corruption protocol starts from them."""
+    recipe = IMAGENET_C_CROP
     dataset = load_dataset(DataConfig(name="samples", source="samples"))
     return open_crops(dataset, recipe, cache_dir=cache, cache_gb=cache_gb, workers=0, on_error="refuse")
 

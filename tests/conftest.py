@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from bench.data import LabelSpace
 from bench.records import Condition, Outcomes, Provenance, RunSpec
 
 SHARED_DATA = Path(os.environ.get("SNOWWOLF_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
@@ -37,11 +38,13 @@ def make_spec():
         values = {
             "classifier": "linear",
             "weights_digest": "00ff",
-            "crop": "8x8-center-1-bicubic",
+            "crop": "224x224-center-0.875-bicubic",
             "defense": "",
             "dataset": "toy",
             "dataset_digest": "abcd",
             "n_images": 10,
+            "label_space": "imagenet",
+            "n_classes": 1000,
             "benchmark": "clean",
             "version": "1",
             "parameters": {},
@@ -49,7 +52,8 @@ def make_spec():
             "seed": 0,
             "precision": "float32",
         }
-        return RunSpec(**{**values, **changes})
+        values |= changes
+        return RunSpec(**{"entry": values["benchmark"], **values})
 
     return make
 
@@ -96,6 +100,7 @@ class ToyCrops:
     image_ids: np.ndarray
     name: str = "toy"
     digest: str = "abcd"
+    label_space: LabelSpace = LabelSpace("toy", 3, ("red", "green", "blue"))
     class_ids: tuple[int, ...] | None = None
     skipped: tuple[str, ...] = ()
 
@@ -127,6 +132,7 @@ class ChannelMeans(torch.nn.Module):
     weights_digest = "00ff"
     precision = "float32"
     crop = SimpleNamespace(key="toy")
+    input_size = (8, 8)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return 20 * images.mean(dim=(2, 3))

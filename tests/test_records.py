@@ -17,6 +17,12 @@ def test_a_spec_survives_json(make_spec):
     assert RunSpec.from_json(spec.to_json()).cell_id == spec.cell_id
 
 
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_a_seed_that_no_table_could_hold_is_refused(make_spec, seed):
+    with pytest.raises(ValueError, match=f"seed {seed} is not from 0 and below"):
+        make_spec(seed=seed)
+
+
 def test_concatenated_outcomes_keep_order_and_extras(make_outcomes):
     first, second = make_outcomes(0, 3), make_outcomes(3, 5)
     both = Outcomes.concatenate([first, second])

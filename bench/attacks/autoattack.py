@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,6 +27,8 @@ _NORMS = {"linf": "Linf", "l2": "L2"}
 class AutoAttackSettings:
     """Budget of the cascade; the defaults are AutoAttack standard, and anything else must not be called so."""
 
+    stages: tuple[str, ...] = STAGES
+    """Which attacks run, in this order, each once."""
     steps: int = 100
     """Iterations of APGD and FAB."""
     target_classes: int = 9
@@ -49,21 +51,24 @@ def autoattack(job: Job, epsilon: float, norm: str, settings: AutoAttackSettings
 
     Raises:
         ConfigurationError: pyautoattack is missing, the attack is targeted, the norm is another, or the classifier
-            has fewer than four classes (the targeted loss needs four).
+            has fewer than four classes (the targeted loss of APGD-T needs four).
     """
     if job.targets is not None:
         raise ConfigurationError("autoattack is untargeted; leave target out")
     logits = evaluate(job.model, job.images)
-    if logits.shape[1] < 4:
-        raise ConfigurationError(f"autoattack's targeted loss needs at least 4 classes, got {logits.shape[1]}")
+    if "apgd-t" in settings.stages and logits.shape[1] < 4:
+        raise ConfigurationError(
+            f"autoattack's targeted loss needs at least 4 classes, got {logits.shape[1]}: leave apgd-t out of"
+            " options.stages"
+        )
     images, stage = job.images.clone(), np.full(len(job), "", dtype="<U16")
     queries = torch.ones(len(job), dtype=torch.int64)
-    for name, run in zip(STAGES, (_apgd_ce, _apgd_targeted, _fab_targeted, _square), strict=True):
+    for name in settings.stages:
         rows = torch.nonzero(~job.broken(logits)).flatten()
         if not len(rows):
             break
         part = job.rows(rows)
-        found = run(part, epsilon, norm, settings)
+        found = _SEARCHES[name](part, epsilon, norm, settings)
         broken = part.broken(found.logits)
         taken = rows[broken]
         images[taken], logits[taken] = found.images[broken], found.logits[broken]
@@ -197,3 +202,8 @@ def _square(job: Job, epsilon: float, norm: str, settings: AutoAttackSettings) -
         with seeded(seed, part.images.device):
             parts.append(_counted(part, partial(attack.perturb, part.images, part.labels)))
     return join(parts)
+
+
+_SEARCHES: Mapping[str, Callable[[Job, float, str, AutoAttackSettings], Candidates]] = dict(
+    zip(STAGES, (_apgd_ce, _apgd_targeted, _fab_targeted, _square), strict=True)
+)

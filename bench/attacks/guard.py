@@ -1,4 +1,4 @@
-"""The classifier as attacks see it: counted, refused when its logits are NaN, its generators seeded and restored."""
+"""The classifier as attacks see it: counted, refused when its logits are not finite, its generators seeded and restored."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from bench.attacks.result import AttackError
 
 
 class GuardedClassifier(nn.Module):
-    """Passes images to a classifier, counts them, and raises on NaN logits."""
+    """Passes images to a classifier, counts them, and raises on logits that are NaN or infinite."""
 
     def __init__(self, classifier: nn.Module) -> None:
         super().__init__()
@@ -23,12 +23,12 @@ class GuardedClassifier(nn.Module):
         """Logits ``(B,K)`` of images ``(B,3,H,W)``.
 
         Raises:
-            AttackError: a logit is NaN.
+            AttackError: a logit is NaN or infinite.
         """
         self.queries += len(images)
         logits: Tensor = self.classifier(images)
-        if torch.isnan(logits).any():
-            raise AttackError("the classifier returned NaN logits; an attack on it would mean nothing")
+        if not torch.isfinite(logits).all():
+            raise AttackError("the classifier returned NaN or infinite logits; an attack on it would mean nothing")
         return logits
 
 

@@ -1,23 +1,15 @@
 """One-pixel attack (Su, Vargas & Sakurai 2019, arXiv:1710.08864): differential evolution over pixel and colour."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from eagerpy.astensor import astensor_
-from foolbox.attacks.base import FlexibleDistanceMinimizationAttack, get_criterion
-from foolbox.criteria import Misclassification, TargetedMisclassification
-from foolbox.distances import LpDistance, l0
-from foolbox.models.base import Model
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from bench.attacks.guard import GuardedClassifier
 from bench.attacks.job import Job, evaluate
 from bench.attacks.result import Candidates, Settled, in_order
 from bench.errors import ConfigurationError
-from bench.seeding import derive_seed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +28,6 @@ class OnePixelSettings:
     def __post_init__(self) -> None:
         if self.population < 4:
             raise ConfigurationError(f"one_pixel: population must be at least 4, got {self.population}")
-
-
-QUICK = OnePixelSettings(population=40, generations=10)
-"""A budget of 440 queries for quick runs; its success rate is a lower bound of the reference setting's."""
 
 
 def one_pixel_attack(job: Job, pixels: int, settings: OnePixelSettings) -> Candidates:
@@ -165,69 +153,3 @@ def _fitness(job: Job, scores: Tensor, rows: Tensor) -> Tensor:
     aim = job.aim[rows][:, None, None].expand(-1, scores.shape[1], 1)
     own = scores.log_softmax(dim=-1).gather(-1, aim).squeeze(-1)
     return own if job.targets is None else -own
-
-
-class _FoolboxClassifier(nn.Module):
-    def __init__(self, model: Model) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.model(images)
-
-
-class OnePixelAttack(FlexibleDistanceMinimizationAttack):
-    """The one-pixel attack in foolbox's shape: call it with ``(fmodel, inputs, criterion, epsilons=None)``.
-
-    Args:
-        pixels: how many pixels may change.
-        settings: the budget.
-        seed: image ``i`` of a call draws from ``derive_seed(seed, i)``.
-        distance: how foolbox measures the result; L0 counts changed channel values.
-    """
-
-    def __init__(
-        self,
-        *,
-        pixels: int = 1,
-        settings: OnePixelSettings | None = None,
-        seed: int = 0,
-        distance: LpDistance = l0,
-    ) -> None:
-        super().__init__(distance=distance)
-        self.pixels = pixels
-        self.settings = settings or OnePixelSettings()
-        self.seed = seed
-
-    def run(
-        self,
-        model: Model,
-        inputs: Any,
-        criterion: Any,
-        *,
-        early_stop: float | None = None,  # noqa: ARG002 (foolbox passes it; the number of pixels is fixed)
-        **kwargs: Any,
-    ) -> Any:
-        """Foolbox's hook: the perturbed inputs, adversarial or not.
-
-        Raises:
-            ConfigurationError: a criterion other than (targeted) misclassification, or unknown arguments.
-        """
-        if kwargs:
-            raise ConfigurationError(f"one_pixel takes no argument {next(iter(kwargs))!r} in its call")
-        images, restore_type = astensor_(inputs)
-        rule = get_criterion(criterion)
-        if isinstance(rule, Misclassification):
-            labels, targets = rule.labels.raw, None
-        elif isinstance(rule, TargetedMisclassification):
-            labels = targets = rule.target_classes.raw
-        else:
-            raise ConfigurationError(f"one_pixel needs labels or target classes, not {rule!r}")
-        job = Job(
-            model=GuardedClassifier(_FoolboxClassifier(model)),
-            images=images.raw,
-            labels=labels,
-            targets=targets,
-            seeds=tuple(derive_seed(self.seed, row) for row in range(len(images))),
-        )
-        return restore_type(type(images)(one_pixel_attack(job, self.pixels, self.settings).images))

@@ -10,9 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-NORMS = ("linf", "l2", "l1", "l0", "pixels")
-"""Norms a perturbation may be bounded in; ``l0`` counts changed channel values, ``pixels`` changed positions."""
-
 
 class AttackError(RuntimeError):
     """An attack or classifier broke its contract; the images count as not evaluated, never as robust."""
@@ -42,7 +39,8 @@ class AttackResult:
     clean_prediction: NDArray[np.int64]
     """``(B,)`` class predicted on the untouched image."""
     norm: str
-    """Norm that ``distance`` and epsilon are measured in, one of ``NORMS``."""
+    """Norm that ``distance`` and epsilon are measured in: ``linf``, ``l2``, ``l1``, ``l0`` (changed channel values) or
+    ``pixels`` (changed positions)."""
     epsilon: float
     """Bound of the perturbation, in [0,1] pixel units of ``norm``."""
 
@@ -98,7 +96,7 @@ def distances(norm: str, clean: Tensor, perturbed: Tensor) -> Tensor:
     """Size of each perturbation, accumulated in double precision.
 
     Args:
-        norm: one of ``NORMS``.
+        norm: ``linf``, ``l2``, ``l1``, ``l0`` or ``pixels``.
         clean: ``(n,3,H,W)`` images.
         perturbed: ``(n,3,H,W)`` images.
 

@@ -7,28 +7,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from foolbox.attacks.base import FixedEpsilonAttack
 from foolbox.attacks.gradient_descent_base import BaseGradientDescent
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.attacks.autoattack import autoattack
+from bench.attacks.catalogue import OwnSettings
 from bench.attacks.foolbox_loop import run_foolbox
 from bench.attacks.gradient import descend
 from bench.attacks.guard import GuardedClassifier, frozen
 from bench.attacks.job import Job, evaluate
 from bench.attacks.one_pixel import OnePixelSettings, one_pixel_attack
 from bench.attacks.result import AttackResult, Candidates, distances, verify
-from bench.attacks.spec import (
-    OWN,
-    AttackSpec,
-    OwnSettings,
-    build_foolbox,
-    is_gradient_descent,
-    norm_of,
-    own_norm,
-    own_settings,
-)
+from bench.attacks.spec import AttackSpec, build_foolbox, is_gradient_descent, own_settings
 from bench.attacks.square import SquareSettings, square_attack
 from bench.errors import ConfigurationError
 from bench.seeding import derive_seed
@@ -63,7 +54,7 @@ def run_attack(
 
     Raises:
         ConfigurationError: inputs or parameters that cannot work.
-        AttackError: the attack left its ball or [0,1], or the classifier returned NaN.
+        AttackError: the attack left its ball or [0,1], or the classifier returned NaN or infinity.
     """
     return run_attack_grid(classifier, images, labels, attack_spec, [epsilon], seeds=seeds, targets=targets)[0]
 
@@ -111,7 +102,7 @@ class _Method:
     """A configured attack."""
 
     name: str
-    """The name it was asked for by; the stage of what it breaks."""
+    """The attack's canonical name; the stage of what it breaks."""
     search: Callable[[Job, float | None], Candidates]
     """Job and epsilon (None: seek the smallest perturbation) to candidates."""
     norm: str
@@ -121,9 +112,10 @@ class _Method:
 
 
 def _method(spec: AttackSpec) -> _Method:
-    if spec.name in OWN:
-        norm, settings = own_norm(spec), own_settings(spec)
-        return _Method(name=spec.name, search=partial(_own_search, settings, norm), norm=norm, minimal_norm=False)
+    norm = spec.epsilon_norm
+    if spec.declaration.is_own:
+        search_own = partial(_own_search, own_settings(spec), norm)
+        return _Method(name=spec.name, search=search_own, norm=norm, minimal_norm=False)
     attack = build_foolbox(spec)
 
     def search(job: Job, epsilon: float | None) -> Candidates:
@@ -133,8 +125,7 @@ def _method(spec: AttackSpec) -> _Method:
             return descend(attack, job, epsilon)
         return run_foolbox(attack, job, epsilon)
 
-    minimal = not isinstance(attack, FixedEpsilonAttack)
-    return _Method(name=spec.name, search=search, norm=norm_of(attack, spec), minimal_norm=minimal)
+    return _Method(name=spec.name, search=search, norm=norm, minimal_norm=spec.minimal_norm)
 
 
 def _own_search(settings: OwnSettings, norm: str, job: Job, epsilon: float | None) -> Candidates:

@@ -1,54 +1,28 @@
-"""Attacks by name: every foolbox attack and our own, with their parameters checked before any work."""
+"""Attacks by name: every foolbox attack and our own, with their options checked before any work."""
 
-import inspect
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import foolbox.attacks as fa
-from foolbox.attacks.base import Attack, AttackWithDistance, FixedEpsilonAttack, FlexibleDistanceMinimizationAttack
-from foolbox.attacks.fast_gradient_method import L1FastGradientAttack, L2FastGradientAttack, LinfFastGradientAttack
+from foolbox.attacks.base import Attack, AttackWithDistance, FlexibleDistanceMinimizationAttack
 from foolbox.attacks.gradient_descent_base import BaseGradientDescent
-from foolbox.attacks.sparse_l1_descent_attack import SparseL1DescentAttack
 from foolbox.distances import LpDistance, l0, l1, l2, linf
 
-from bench.attacks.autoattack import AutoAttackSettings
-from bench.attacks.fmn import ProjectedL2FMNAttack
-from bench.attacks.one_pixel import OnePixelSettings
-from bench.attacks.square import SquareSettings
+from bench.attacks.catalogue import (
+    ATTACKS,
+    GRADIENT,
+    GRADIENT_AND_SCORES,
+    SCORES,
+    TARGETED,
+    UNTARGETED,
+    Declaration,
+    OwnSettings,
+)
 from bench.errors import ConfigurationError, nearest_names
 from bench.records import Parameter
-
-ALIASES: Mapping[str, str] = {
-    "fgsm": "LinfFastGradientAttack",  # Goodfellow et al. 2015
-    "fgm_l2": "L2FastGradientAttack",
-    "pgd_linf": "LinfProjectedGradientDescentAttack",  # Madry et al. 2018
-    "pgd_l2": "L2ProjectedGradientDescentAttack",
-    "pgd_l1": "L1ProjectedGradientDescentAttack",
-    "bim_linf": "LinfBasicIterativeAttack",  # Kurakin et al. 2017
-    "bim_l2": "L2BasicIterativeAttack",
-    "mi_fgsm": "LinfMomentumIterativeFastGradientMethod",  # Dong et al. 2018
-    "deepfool_l2": "L2DeepFoolAttack",  # Moosavi-Dezfooli et al. 2016
-    "deepfool_linf": "LinfDeepFoolAttack",
-    "cw_l2": "L2CarliniWagnerAttack",  # Carlini & Wagner 2017
-    "ddn": "DDNAttack",  # Rony et al. 2019
-    "fmn_l2": "ProjectedL2FMNAttack",  # Pintor et al. 2021
-    "fmn_linf": "LInfFMNAttack",
-    "hop_skip_jump": "HopSkipJumpAttack",  # Chen et al. 2020
-    "boundary": "BoundaryAttack",  # Brendel et al. 2018
-    "noise_linf": "LinfAdditiveUniformNoiseAttack",  # the control every attack must beat
-}
-"""The field's short names for foolbox's classes."""
-
-OwnSettings = OnePixelSettings | SquareSettings | AutoAttackSettings
-
-_OWN: Mapping[str, tuple[type[OwnSettings], tuple[str, ...]]] = {
-    "one_pixel": (OnePixelSettings, ("pixels",)),
-    "square": (SquareSettings, ("linf",)),
-    "autoattack": (AutoAttackSettings, ("linf", "l2")),
-}
-OWN = tuple(_OWN)
-"""Attacks this package implements or wraps itself."""
 
 TARGETS = ("random", "next", "least_likely")
 """How a targeted attack chooses each image's target class."""
@@ -60,32 +34,40 @@ _UNUSABLE = {
     "L2FMNAttack": "foolbox's L2 projection divides the norm by itself and never projects; use fmn_l2",
     "BinarizationRefinementAttack": "it only refines another attack's result",
 }
-_NORM_OF = {0: "l0", 1: "l1", 2: "l2", float("inf"): "linf"}
-_DISTANCE_OF: Mapping[str, LpDistance] = {"l0": l0, "l1": l1, "l2": l2, "linf": linf}
-_FAST_GRADIENT = (LinfFastGradientAttack, L2FastGradientAttack, L1FastGradientAttack)
+_FULL_NAMES = {declared.build.__name__: name for name, declared in ATTACKS.items() if not declared.is_own}
+_DISTANCES: Mapping[str, LpDistance] = {"l0": l0, "l1": l1, "l2": l2, "linf": linf}
 
-
-def _foolbox_classes() -> dict[str, type[Attack]]:
-    return {
-        value.__name__: value
-        for value in (*vars(fa).values(), ProjectedL2FMNAttack)
-        if inspect.isclass(value) and issubclass(value, Attack) and value.__name__ not in _UNUSABLE
-    }
+_ORDINARY_CROP = 3 * 224 * 224
+# Values of the usual crop, for bounds on epsilon before the images are known; the images' own count is checked later.
 
 
 def attack_names() -> list[str]:
     """Every name an ``AttackSpec`` takes: short names, our own attacks, foolbox's classes."""
-    return sorted({*ALIASES, *OWN, *_foolbox_classes()})
+    return sorted({*ATTACKS, *_FULL_NAMES})
+
+
+def canonical_name(name: str) -> str:
+    """The one name of an attack that has several: ``pgd_linf`` for ``LinfProjectedGradientDescentAttack``.
+
+    Raises:
+        ConfigurationError: no such attack, or one that cannot be run by configuration.
+    """
+    if name in _UNUSABLE:
+        raise ConfigurationError(f"attack {name!r} cannot be run by name: {_UNUSABLE[name]}")
+    if name not in ATTACKS and name not in _FULL_NAMES:
+        raise ConfigurationError(f"unknown attack {name!r}; {nearest_names(name, attack_names())}")
+    return _FULL_NAMES.get(name, name)
 
 
 @dataclass(frozen=True)
 class AttackSpec:
-    """Which attack, and with what parameters; epsilon is given with the images."""
+    """Which attack, and with what options; epsilon is given with the images."""
 
     name: str
-    """A name from ``attack_names()``."""
+    """A name from ``attack_names()``; kept as the canonical one."""
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
-    """Keyword arguments of the attack's constructor, e.g. ``{"steps": 40, "abs_stepsize": 0.002}``."""
+    """Options, e.g. ``{"steps": 40, "abs_stepsize": 0.002}``; kept with the attack's own defaults filled in, so that
+    equal attacks are equal specs."""
     norm: str | None = None
     """Norm of epsilon, for attacks that leave it open (pointwise, blended noise, AutoAttack: linf or l2)."""
     restarts: int = 1
@@ -96,124 +78,196 @@ class AttackSpec:
     """Gradient descent attacks: let each image leave at the first step it is adversarial. Off: foolbox's own loop."""
 
     def __post_init__(self) -> None:
-        if self.restarts < 1:
+        object.__setattr__(self, "name", canonical_name(self.name))
+        object.__setattr__(self, "parameters", _read_options(self.name, self.parameters))
+        if isinstance(self.restarts, bool) or self.restarts < 1:
             raise ConfigurationError(f"attack {self.name!r}: restarts must be at least 1, got {self.restarts}")
+        self._check_target()
+        _ = self.epsilon_norm
+
+    def _check_target(self) -> None:
         if self.target and self.target not in TARGETS:
             raise ConfigurationError(
                 f"attack {self.name!r}: unknown target {self.target!r}; {nearest_names(self.target, TARGETS)}"
             )
-        if self.name in OWN:
-            own_settings(self)
-            own_norm(self)
-            return
-        attack = build_foolbox(self)
-        if self.target and isinstance(attack, _FAST_GRADIENT):
-            raise ConfigurationError(
-                f"attack {self.name!r} is untargeted in foolbox; use bim_linf with steps: 1, rel_stepsize: 1"
-            )
-        norm_of(attack, self)
+        if self.target and self.declaration.goal == UNTARGETED:
+            instead = "; use bim_linf with steps: 1, rel_stepsize: 1" if self.declaration.single_step else ""
+            raise ConfigurationError(f"attack {self.name!r} is untargeted: leave target out{instead}")
+        if not self.target and self.declaration.goal == TARGETED:
+            raise ConfigurationError(f"attack {self.name!r} needs a target: {', '.join(TARGETS)}")
+
+    @property
+    def declaration(self) -> Declaration:
+        """What is known of the attack."""
+        return ATTACKS[self.name]
 
     @property
     def epsilon_norm(self) -> str:
-        """Norm that epsilon is measured in: ``linf``, ``l2``, ``l1``, ``l0`` or ``pixels``."""
-        return own_norm(self) if self.name in OWN else norm_of(build_foolbox(self), self)
+        """Norm that epsilon is measured in: ``linf``, ``l2``, ``l1``, ``l0`` or ``pixels``.
+
+        Raises:
+            ConfigurationError: ``norm`` is one that the attack does not have, or is needed.
+        """
+        declared = self.declaration
+        default = str(self.parameters[declared.norm_option]) if declared.norm_option else declared.norms[0]
+        if self.norm is None and declared.norm_must_be_chosen:
+            raise ConfigurationError(
+                f"attack {self.name!r} leaves its norm open: set norm to one of {', '.join(declared.norms)}"
+            )
+        if self.norm not in (None, *([default] if declared.norm_option else declared.norms)):
+            instead = f"set options.{declared.norm_option}" if declared.norm_option else "leave norm out"
+            norms = default if declared.norm_option else " or ".join(declared.norms)
+            raise ConfigurationError(f"attack {self.name!r} measures in {norms}, not {self.norm}; {instead}")
+        return self.norm or default
 
     @property
     def minimal_norm(self) -> bool:
         """Whether one run answers every epsilon: it seeks the smallest perturbation."""
-        return self.name not in OWN and not isinstance(build_foolbox(self), FixedEpsilonAttack)
+        return self.declaration.minimal_norm
+
+    @property
+    def access(self) -> str:
+        """What it sees of the classifier; of a cascade, with the stages it has."""
+        if self.declaration.access != GRADIENT_AND_SCORES:
+            return self.declaration.access
+        stages = _listed(self.parameters["stages"])
+        if stages == ["square"]:
+            return SCORES
+        return GRADIENT_AND_SCORES if "square" in stages else GRADIENT
+
+    @property
+    def identity(self) -> Mapping[str, Parameter]:
+        """The options that outcomes may depend on."""
+        options = self.declaration.options
+        return {name: value for name, value in self.parameters.items() if options[name].changes_outcomes}
+
+    @property
+    def departure(self) -> str:
+        """How the attack departs from its published standard, in words; empty where it is that, or none exists.
+
+        ``reduced: queries 50 of 5000`` where anything is less than the standard, ``custom: steps 200 of 100`` where
+        it is only otherwise.
+        """
+        if not self.declaration.has_standard:
+            return ""
+        standard = _read_options(self.name, {})
+        differing = {name: value for name, value in self.parameters.items() if value != standard[name]}
+        words = [_departure(name, value, standard[name]) for name, value in differing.items()]
+        words += [f"restarts {self.restarts} of 1"] if self.restarts > 1 else []
+        reduced = any(_is_less(value, standard[name]) for name, value in differing.items())
+        return f"{'reduced' if reduced else 'custom'}: {', '.join(words)}" if words else ""
+
+    def check_epsilon(self, epsilon: float, n_values: int = _ORDINARY_CROP) -> None:
+        """Refuse a radius that cannot be meant.
+
+        Args:
+            epsilon: radius in [0,1] pixel units of the attack's norm.
+            n_values: values of an image; beyond half the distance between black and white, any image can be made flat
+                grey, so that nothing is measured.
+
+        Raises:
+            ConfigurationError: too large, negative, or of one-pixel and L0 not whole.
+        """
+        norm = self.epsilon_norm
+        if not 0 <= epsilon < math.inf:
+            raise ConfigurationError(f"attack {self.name!r}: epsilon {epsilon:g} is negative or not finite")
+        if norm in ("pixels", "l0") and epsilon != int(epsilon):
+            what = "pixels" if norm == "pixels" else "values"
+            raise ConfigurationError(f"attack {self.name!r}: epsilon is how many {what} may change, got {epsilon:g}")
+        largest = largest_epsilon(norm, n_values)
+        if epsilon > largest:
+            hint = f": write {epsilon:g}/255 for {epsilon:g} grey levels" if norm in ("linf", "l2") else ""
+            raise ConfigurationError(
+                f"attack {self.name!r}: epsilon {epsilon:g} is beyond {largest:.6g}, the most that makes sense in"
+                f" {norm} on pixels in [0,1]{hint}"
+            )
 
 
-def foolbox_class(name: str) -> type[Attack]:
-    """The foolbox class behind a short or class name.
+def largest_epsilon(norm: str, n_values: int) -> float:
+    """The radius from which on nothing is measured: in Linf the pixel range; else what makes any image flat grey.
+
+    Args:
+        norm: of epsilon.
+        n_values: values of an image, ``3 * H * W``.
+    """
+    sizes = {"linf": 1.0, "l2": math.sqrt(n_values) / 2, "l1": n_values / 2, "l0": n_values, "pixels": n_values // 3}
+    return float(sizes[norm])
+
+
+def _read_options(name: str, given: Mapping[str, Any]) -> dict[str, Parameter]:
+    """Every option of an attack: those given, checked, and its own defaults for the others.
 
     Raises:
-        ConfigurationError: no such attack, or one that cannot be run by configuration.
+        ConfigurationError: an unknown option, one of the wrong type or out of range, or one that is needed.
     """
-    if name in _UNUSABLE:
-        raise ConfigurationError(f"attack {name!r} cannot be run by name: {_UNUSABLE[name]}")
-    classes = _foolbox_classes()
-    resolved = ALIASES.get(name, name)
-    if resolved not in classes:
-        raise ConfigurationError(f"unknown attack {name!r}; {nearest_names(name, attack_names())}")
-    return classes[resolved]
+    declared = ATTACKS[name]
+    for option in given:
+        if option not in declared.options:
+            nearest = nearest_names(option, declared.options) or "it has none"
+            raise ConfigurationError(f"attack {name!r} has no parameter {option!r}; {nearest}")
+    defaults = declared.defaults
+    values = {**defaults, **given}
+    read = {}
+    for option, wanted in declared.options.items():
+        by_default = f" (by default {_plain(defaults[option])})" if option in defaults else ""
+        if option not in values:
+            raise ConfigurationError(f"attack {name!r} needs options.{option}: {wanted.describe()}")
+        try:
+            read[option] = wanted.read(values[option])
+        except ValueError as error:
+            raise ConfigurationError(
+                f"attack {name!r}: {option} is {wanted.describe()}{by_default}, not {_plain(values[option])}"
+            ) from error
+    return read
+
+
+def _plain(value: object) -> str:
+    return json.dumps(value, default=str)
+
+
+def _listed(value: Parameter) -> list[Any]:
+    assert isinstance(value, Sequence)
+    return list(value)
+
+
+def _departure(name: str, value: Parameter, standard: Parameter) -> str:
+    if isinstance(value, list):
+        return f"{name} {', '.join(map(str, value))}"
+    return f"{name} {value} of {standard}"
+
+
+def _is_less(value: Any, standard: Any) -> bool:
+    return bool(set(standard) - set(value)) if isinstance(value, list) else bool(value < standard)
 
 
 def build_foolbox(spec: AttackSpec) -> AttackWithDistance:
     """The configured foolbox attack.
 
     Raises:
-        ConfigurationError: unknown attack or parameter, or a norm where the attack fixes its own.
+        ConfigurationError: foolbox refuses the options.
     """
-    cls = foolbox_class(spec.name)
-    check_parameters(spec, set(inspect.signature(cls.__init__).parameters) - {"self"})
-    arguments: dict[str, Any] = dict(spec.parameters)
+    build: Any = spec.declaration.build
     try:
-        attack = cls(**arguments)
+        attack = build(**spec.parameters)
     except (TypeError, ValueError, AssertionError) as error:
-        raise ConfigurationError(f"attack {spec.name!r} refuses parameters {arguments}: {error}") from error
+        raise ConfigurationError(
+            f"attack {spec.name!r} refuses parameters {dict(spec.parameters)}: {error}"
+        ) from error
     assert isinstance(attack, AttackWithDistance)
     if isinstance(attack, FlexibleDistanceMinimizationAttack):
-        if spec.norm is None or spec.norm not in _DISTANCE_OF:
-            raise ConfigurationError(
-                f"attack {spec.name!r} leaves its norm open: set norm to one of {', '.join(_DISTANCE_OF)}"
-            )
-        attack._distance = _DISTANCE_OF[spec.norm]  # some of these attacks do not pass distance= on
+        attack._distance = _DISTANCES[spec.epsilon_norm]  # some of these attacks do not pass distance= on
     return attack
 
 
-def check_parameters(spec: AttackSpec, valid: set[str]) -> None:
-    """Refuse parameters the attack does not take.
-
-    Raises:
-        ConfigurationError: an unknown parameter, with the nearest valid names.
-    """
-    for parameter in spec.parameters:
-        if parameter not in valid - {"distance", "init_attack", "tensorboard"}:
-            raise ConfigurationError(
-                f"attack {spec.name!r} has no parameter {parameter!r}; {nearest_names(parameter, valid)}"
-            )
-
-
-def norm_of(attack: AttackWithDistance, spec: AttackSpec) -> str:
-    """Norm in which the attack's perturbation is measured.
-
-    Raises:
-        ConfigurationError: ``spec.norm`` names another one.
-    """
-    distance = attack.distance
-    assert isinstance(distance, LpDistance)
-    norm = _NORM_OF[distance.p]
-    if spec.norm not in (None, norm):
-        raise ConfigurationError(f"attack {spec.name!r} measures in {norm}, not {spec.norm}; leave norm out")
-    return norm
-
-
 def own_settings(spec: AttackSpec) -> OwnSettings:
-    """The budget of one of our own attacks.
-
-    Raises:
-        ConfigurationError: a parameter it does not take.
-    """
-    cls = _OWN[spec.name][0]
-    check_parameters(spec, {entry.name for entry in fields(cls)})
-    arguments: dict[str, Any] = dict(spec.parameters)
-    return cls(**arguments)
-
-
-def own_norm(spec: AttackSpec) -> str:
-    """Norm of one of our own attacks, its first where ``spec.norm`` is left out.
-
-    Raises:
-        ConfigurationError: a norm it does not have.
-    """
-    norms = _OWN[spec.name][1]
-    if spec.norm not in (None, *norms):
-        raise ConfigurationError(f"attack {spec.name!r} measures in {' or '.join(norms)}, not {spec.norm}")
-    return spec.norm or norms[0]
+    """The budget of one of our own attacks."""
+    build: Any = spec.declaration.build
+    arguments = {name: tuple(value) if isinstance(value, list) else value for name, value in spec.parameters.items()}
+    settings: OwnSettings = build(**arguments)
+    return settings
 
 
 def is_gradient_descent(attack: Attack) -> bool:
     """Whether the attack is one of foolbox's fixed-step gradient descents, which the active set can run."""
     # Sparse L1 descent's projection looks at the whole batch, so an image's outcome would depend on its neighbours.
-    return isinstance(attack, BaseGradientDescent) and not isinstance(attack, SparseL1DescentAttack)
+    return isinstance(attack, BaseGradientDescent) and not isinstance(attack, fa.SparseL1DescentAttack)

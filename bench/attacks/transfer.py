@@ -24,8 +24,6 @@ class TransferResult:
     """``(B,)`` the target's softmax probability of that class."""
     crafted: NDArray[np.bool_]
     """``(B,)`` whether the surrogate itself was attacked and fell: correct on the clean image, then broken."""
-    transferred: NDArray[np.bool_]
-    """``(B,)`` of all images: the target was right on the clean image and is wrong on the surrogate's."""
 
 
 def evaluate_transfer(target: nn.Module, images: Tensor, labels: Tensor, attacked: AttackResult) -> TransferResult:
@@ -41,7 +39,7 @@ def evaluate_transfer(target: nn.Module, images: Tensor, labels: Tensor, attacke
 
     Raises:
         ConfigurationError: the images are not those of ``attacked``, or the target is in training mode.
-        AttackError: an image is outside the attack's ball, or the target returned NaN.
+        AttackError: an image is outside the attack's ball, or the target returned NaN or infinity.
     """
     if target.training:
         raise ConfigurationError("the target is in training mode; call .eval() before evaluating it")
@@ -55,11 +53,9 @@ def evaluate_transfer(target: nn.Module, images: Tensor, labels: Tensor, attacke
     truth = labels.cpu().numpy()
     clean = evaluate(model, images).argmax(dim=1).cpu().numpy()
     confidence, prediction = evaluate(model, attacked.adversarials).softmax(dim=1).max(dim=1)
-    fooled = prediction.cpu().numpy()
     return TransferResult(
         clean_prediction=clean,
-        prediction=fooled,
+        prediction=prediction.cpu().numpy(),
         confidence=confidence.float().cpu().numpy(),
         crafted=(attacked.clean_prediction == truth) & (attacked.prediction != truth),
-        transferred=(clean == truth) & (fooled != truth),
     )

@@ -2,15 +2,16 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bench.data import CropRecipe, Crops
+from bench.data import CropRecipe, Crops, LabelSpace
 from bench.errors import DataError
 from bench.records import Condition, Outcomes, Parameter
 
@@ -29,6 +30,13 @@ class Batch:
     """``(B,)`` int64 logit columns, on the same device."""
     image_ids: NDArray[np.str_]
     """``(B,)`` names, from which per-image seeds are derived."""
+    condition: Condition | None = None
+    """The condition that ``Benchmark.read`` was called with; None where the images did not go through it."""
+    input_size: tuple[int, int] | None = None
+    """Height and width in pixels that the classifier takes; None where the images have that size already."""
+    class_ids: tuple[int, ...] | None = None
+    """Where decisions are restricted to some classes: the logit column, in the whole classifier, of each class that
+    labels number; a benchmark that asks another classifier restricts that one to the same."""
 
     def pixels(self) -> Tensor:
         """``(B,3,H,W)`` float32 in [0,1]."""
@@ -44,7 +52,8 @@ class Batch:
 
     def part(self, start: int, stop: int) -> "Batch":
         """Images ``start .. stop`` of the batch."""
-        return Batch(self.images[start:stop], self.labels[start:stop], self.image_ids[start:stop])
+        rows = slice(start, stop)
+        return replace(self, images=self.images[rows], labels=self.labels[rows], image_ids=self.image_ids[rows])
 
 
 class Benchmark(ABC):
@@ -61,6 +70,8 @@ class Benchmark(ABC):
     """What a condition's strength means: ``severity``, ``epsilon``, ..."""
     condition_fields: ClassVar[tuple[str, ...]] = ()
     """Fields that only list conditions, and so are no part of a cell's identity."""
+    class_columns: ClassVar[tuple[str, ...]] = ()
+    """Extra columns of its outcomes that hold classes, numbered as the labels of the batch are."""
 
     @abstractmethod
     def conditions(self) -> tuple[Condition, ...]:
@@ -83,16 +94,33 @@ class Benchmark(ABC):
         """
 
     @property
-    def label_space(self) -> str:
+    def label_kind(self) -> str:
         """What its images must be labelled with: ``classes`` (logit columns), or the 16 ``categories``."""
         return "classes"
 
+    def prepared(self, crop: CropRecipe, cache_dir: Path) -> Self:
+        """The benchmark for one classifier, once, before it is planned: what was left to be found out is filled in.
+
+        Args:
+            crop: the classifier's own recipe.
+            cache_dir: where digests of files are kept.
+        """
+        del crop, cache_dir
+        return self
+
     def recipe(self, crop: CropRecipe) -> CropRecipe:
-        """How its images are resized and cropped: the classifier's own way, unless a protocol says otherwise."""
+        """How its images are resized and cropped: the classifier's own way, unless a protocol says otherwise.
+
+        It may depend on the classifier's ``crop`` and on what ``parameters`` holds, and on nothing else: both are in a
+        cell's identity, and the recipe is not.
+        """
         return crop
 
     def check(self) -> None:  # noqa: B027  # a hook that most benchmarks leave empty
         """Refuse, before any work, what cannot be run: missing folders, say."""
+
+    def check_classifier(self, label_space: LabelSpace) -> None:  # noqa: B027  # as above
+        """Refuse, before any work, a classifier whose logit columns mean ``label_space``."""
 
     def read(self, crops: Crops, positions: Sequence[int], condition: Condition, *, seed: int) -> Tensor:
         """The images to show, ``(B,3,H,W)`` uint8; called in DataLoader workers, so costly CPU work belongs here."""
@@ -108,6 +136,17 @@ class Benchmark(ABC):
         }
 
 
+def check_was_read(batch: Batch, condition: Condition) -> None:
+    """Refuse a batch whose images ``Benchmark.read`` did not make for ``condition``: they would count as corrupted.
+
+    Raises:
+        DataError: see above.
+    """
+    if batch.condition != condition:
+        made = "were not made by read" if batch.condition is None else f"are those of {batch.condition.key}"
+        raise DataError(f"{condition.key}: the images of the batch {made}; pass what read returned, and its condition")
+
+
 def judge(logits: Tensor, batch: Batch, extra: Mapping[str, NDArray[Any]] | None = None) -> Outcomes:
     """Outcomes of the images whose ``logits`` these are.
 
@@ -120,12 +159,10 @@ def judge(logits: Tensor, batch: Batch, extra: Mapping[str, NDArray[Any]] | None
         NonFiniteLogitsError: a logit is NaN or infinite.
         DataError: a label that the classifier has no logit for.
     """
-    highest = int(batch.labels.max())
-    if highest >= logits.shape[1]:
-        raise DataError(
-            f"label {highest} has no logit: the classifier has {logits.shape[1]} classes; give data.class_map for its"
-            " label space, or a model trained on this one"
-        )
+    lowest, highest = int(batch.labels.min()), int(batch.labels.max())
+    if lowest < 0 or highest >= logits.shape[1]:
+        label = lowest if lowest < 0 else highest
+        raise DataError(f"label {label} has no logit: the classifier has {logits.shape[1]} classes")
     finite = torch.isfinite(logits).all(dim=1)
     if not bool(finite.all()):
         named = batch.image_ids[int((~finite).nonzero()[0])]

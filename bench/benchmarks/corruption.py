@@ -1,26 +1,31 @@
-"""Common corruptions (ImageNet-C; Hendrycks & Dietterich 2019): on the fly from the uint8 crop, or from disk."""
+"""Common corruptions (ImageNet-C, CIFAR-10-C; Hendrycks & Dietterich 2019): made on the fly, or read from files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Self, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bench.benchmarks.base import Batch, Benchmark, judge
+from bench.benchmarks.base import Batch, Benchmark, check_was_read, judge
+from bench.benchmarks.protocol import as_shown, check_protocol, encoding_of, published_crop
 from bench.corruptions import CORRUPTIONS, EXTRA_CORRUPTIONS, SEVERITIES
 from bench.corruptions.batched import corrupt
 from bench.corruptions.catalogue import Definition, check_definition
-from bench.corruptions.files import check_folders, read_corrupted
-from bench.data import Crops
+from bench.corruptions.files import check_files, definition_of, read_files
+from bench.corruptions.manifest import manifest_digest
+from bench.data import CropRecipe, Crops
 from bench.errors import ConfigurationError, nearest_names
 from bench.records import Condition, Outcomes, Parameter
 from bench.seeding import derive_seed
 
 SOURCES = ("batched", "reference", "files")
+MANIFESTS = ("sample", "whole")
+LARGEST_CIFAR_SIDE = 32
+"""Pixels: a classifier of this input size or smaller is shown CIFAR-10-C unless told otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,22 +36,32 @@ class Corruption(Benchmark):
         corruptions: any of the 15 and the 4 extra ones.
         severities: any of 1 to 5.
         source: who makes the images. ``batched``: our torch code, on the classifier's device. ``reference``: the
-            imagecorruptions package, seeded per image. ``files``: the published folders below ``root``.
-        definition: for ``batched``, ``imagenet_c`` (the published images) or ``imagecorruptions`` (the package).
+            imagecorruptions package, seeded per image. ``files``: the published folders or arrays below ``root``.
+        definition: for ``batched``, ``imagenet_c`` (the published images), ``imagecorruptions`` (the package) or
+            ``cifar10_c``. ``auto`` is cifar10_c for classifiers of 32 pixels and imagenet_c for others.
+        protocol: ``published``: one base image for every classifier, corrupted, saved as the published set was, and
+            resized to the classifier's input. ``native``: each classifier's own crop, corrupted.
+        encode: of ``native``, ``jpeg85`` or ``none`` (the default).
         root: for ``files``, the folder of the corruptions.
+        files_digest: for ``files``, the digest of their manifest; found out when left out, else insisted on.
+        manifest: for ``files``, whether their digest reads a ``sample`` of their bytes or the ``whole``.
 
     Raises:
-        ConfigurationError: an unknown corruption, severity, source or definition.
+        ConfigurationError: an unknown name, or choices that contradict each other.
     """
 
     corruptions: tuple[str, ...] = CORRUPTIONS
     severities: tuple[int, ...] = SEVERITIES
     source: str = "batched"
-    definition: str = "imagenet_c"
+    definition: str = "auto"
+    protocol: str = "published"
+    encode: str | None = None
     root: str | None = None
+    files_digest: str | None = None
+    manifest: str = "sample"
 
     name = "corruption"
-    version = "1"
+    version = "2"
     strength_unit = "severity"
     condition_fields = ("corruptions", "severities")
 
@@ -61,14 +76,40 @@ class Corruption(Benchmark):
             raise ConfigurationError(
                 f"unknown corruption source {self.source!r}: {nearest_names(self.source, SOURCES)}"
             )
-        check_definition(self.definition)
+        if self.definition != "auto":
+            check_definition(self.definition)
+        check_protocol(self.protocol, self.encode)
+        if self.manifest not in MANIFESTS:
+            raise ConfigurationError(f"unknown manifest {self.manifest!r}: {nearest_names(self.manifest, MANIFESTS)}")
+        if self.source == "files" and self.protocol != "published":
+            raise ConfigurationError("corruption source=files shows published images: it needs protocol=published")
+        if self.source == "reference" and self.definition not in ("auto", "imagecorruptions"):
+            raise ConfigurationError(
+                "corruption source=reference is the imagecorruptions package: it needs definition=imagecorruptions,"
+                " or none"
+            )
+
+    @property
+    def resolved_definition(self) -> Definition:
+        """The definition in use; ``auto`` is ``imagenet_c`` for a benchmark that was not `prepared`."""
+        if self.source == "reference":
+            return "imagecorruptions"
+        return "imagenet_c" if self.definition == "auto" else cast(Definition, self.definition)
 
     def parameters(self) -> Mapping[str, Parameter]:
-        """Source and definition; where the files lie is no part of what they are."""
+        """Who makes the images and how they are shown; where files lie is no part of what they are."""
+        parameters: dict[str, Parameter] = {
+            "source": self.source,
+            "definition": self.resolved_definition,
+            "protocol": self.protocol,
+        }
         if self.source == "files":
-            return {"source": "files", "definition": "imagenet_c", "files": Path(str(self.root)).name}
-        definition = "imagecorruptions" if self.source == "reference" else self.definition
-        return {"source": self.source, "definition": definition}
+            return {**parameters, "files_digest": self.files_digest, "manifest": self.manifest}
+        return {**parameters, "encode": self._encoding}
+
+    @property
+    def _encoding(self) -> str:
+        return encoding_of(self.protocol, self.encode, self.resolved_definition)
 
     def conditions(self) -> tuple[Condition, ...]:
         """Every corruption at every severity."""
@@ -79,18 +120,40 @@ class Corruption(Benchmark):
         if self.source == "files":
             if self.root is None:
                 raise ConfigurationError("corruption source=files needs root=FOLDER, the folder of the corruptions")
-            check_folders(Path(self.root), self.conditions())
+            check_files(Path(self.root), self.conditions())
+
+    def prepared(self, crop: CropRecipe, cache_dir: Path) -> Self:
+        """With the definition that ``auto`` means for this classifier, and the digest of the files.
+
+        Raises:
+            ConfigurationError: the files are not those of ``files_digest``.
+        """
+        if self.source == "files":
+            root = Path(str(self.root))
+            digest = manifest_digest(root, cache_dir, whole=self.manifest == "whole")
+            if self.files_digest not in (None, digest):
+                raise ConfigurationError(
+                    f"the corrupted images in {root} have the digest {digest}, not files_digest={self.files_digest}"
+                )
+            return replace(self, definition=definition_of(root), files_digest=digest)
+        if self.definition != "auto" or self.source == "reference":
+            return self
+        is_cifar = max(crop.height, crop.width) <= LARGEST_CIFAR_SIDE
+        return replace(self, definition="cifar10_c" if is_cifar else "imagenet_c")
+
+    def recipe(self, crop: CropRecipe) -> CropRecipe:
+        """The published base image, whatever the classifier's own ``crop``, or that."""
+        return published_crop(self.resolved_definition) if self.protocol == "published" else crop
 
     def read(self, crops: Crops, positions: Sequence[int], condition: Condition, *, seed: int) -> Tensor:
-        """The images to show, ``(B,3,H,W)`` uint8; ``batched`` corrupts them later, on the device."""
+        """The corrupted images, ``(B,3,H,W)`` uint8; of ``batched``, those to corrupt later, on the device."""
+        if self.source == "files":
+            rows = list(positions)
+            return read_files(Path(str(self.root)), crops.image_ids[rows], crops.labels[rows], condition)
         images = crops.read(positions)
         if self.source == "batched":
             return images
-        image_ids = crops.image_ids[list(positions)]
-        if self.source == "files":
-            height, width = images.shape[2:]
-            return read_corrupted(Path(str(self.root)), image_ids.tolist(), condition, (height, width))
-        return self.corrupted(images, image_ids, condition, seed=seed)
+        return self.corrupted(images, crops.image_ids[list(positions)], condition, seed=seed)
 
     def corrupted(self, images: Tensor, image_ids: NDArray[np.str_], condition: Condition, *, seed: int) -> Tensor:
         """``images``, ``(B,3,H,W)`` uint8, corrupted on their device; each depends on its own name and seed alone."""
@@ -99,11 +162,22 @@ class Corruption(Benchmark):
             from bench.corruptions.reference import corrupt_reference  # heavy: scikit-image and numba
 
             return corrupt_reference(images, condition, seeds)
-        return corrupt(images, condition, seeds, definition=cast(Definition, self.definition))
+        return corrupt(images, condition, seeds, definition=self.resolved_definition)
+
+    def shown(self, batch: Batch, condition: Condition, *, seed: int) -> Tensor:
+        """What the classifier sees of ``batch``, which ``read`` made: ``(B,3,*input_size)`` uint8 on its device.
+
+        Raises:
+            DataError: a batch that ``read`` did not make for ``condition``.
+        """
+        check_was_read(batch, condition)
+        images = batch.images
+        if self.source == "batched":
+            images = self.corrupted(images, batch.image_ids, condition, seed=seed)
+        return as_shown(images, "none" if self.source == "files" else self._encoding, batch.input_size)
 
     def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
         """One forward pass."""
-        if self.source == "batched":
-            batch = replace(batch, images=self.corrupted(batch.images, batch.image_ids, condition, seed=seed))
+        batch = replace(batch, images=self.shown(batch, condition, seed=seed))
         with torch.no_grad():
             return judge(classifier(batch.pixels()), batch)

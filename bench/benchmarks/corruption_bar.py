@@ -1,17 +1,18 @@
 """Corruptions unlike those that models are tuned for (ImageNet-C-bar; Mintun, Kirillov & Xie 2021)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from bench.benchmarks.base import Batch, Benchmark, judge
+from bench.benchmarks.base import Batch, Benchmark, check_was_read, judge
+from bench.benchmarks.protocol import as_shown, check_protocol, encoding_of, published_crop
 from bench.corruptions import SEVERITIES
 from bench.corruptions.bar import BAR_CORRUPTIONS, corrupt_bar
-from bench.data import Crops
+from bench.data import CropRecipe, Crops
 from bench.errors import ConfigurationError, nearest_names
-from bench.records import Condition, Outcomes
+from bench.records import Condition, Outcomes, Parameter
 from bench.seeding import derive_seed
 
 
@@ -19,21 +20,25 @@ from bench.seeding import derive_seed
 class CorruptionBar(Benchmark):
     """Top-1 decision on images with the ten corruptions of ImageNet-C-bar, made on the CPU while images are read.
 
-    The published set went through JPEG compression of quality 85; these images do not.
-
     Args:
         corruptions: any of the ten.
         severities: any of 1 to 5.
+        protocol: ``published``: ImageNet's 224-pixel base image for every classifier, corrupted, saved as JPEG of
+            quality 85 as the published set was, and resized to the classifier's input. ``native``: each classifier's
+            own crop, corrupted.
+        encode: of ``native``, ``jpeg85`` or ``none`` (the default).
 
     Raises:
-        ConfigurationError: an unknown corruption or severity.
+        ConfigurationError: an unknown corruption, severity, protocol or encoding.
     """
 
     corruptions: tuple[str, ...] = BAR_CORRUPTIONS
     severities: tuple[int, ...] = SEVERITIES
+    protocol: str = "published"
+    encode: str | None = None
 
     name = "corruption_bar"
-    version = "1"
+    version = "2"
     strength_unit = "severity"
     condition_fields = ("corruptions", "severities")
 
@@ -45,6 +50,19 @@ class CorruptionBar(Benchmark):
                 )
         if not set(self.severities) <= set(SEVERITIES):
             raise ConfigurationError(f"severities are 1 to 5, not {list(self.severities)}")
+        check_protocol(self.protocol, self.encode)
+
+    @property
+    def _encoding(self) -> str:
+        return encoding_of(self.protocol, self.encode, "imagenet_c")
+
+    def parameters(self) -> Mapping[str, Parameter]:
+        """How the images are shown."""
+        return {"protocol": self.protocol, "encode": self._encoding}
+
+    def recipe(self, crop: CropRecipe) -> CropRecipe:
+        """The published base image, whatever the classifier's own ``crop``, or that."""
+        return published_crop("imagenet_c") if self.protocol == "published" else crop
 
     def conditions(self) -> tuple[Condition, ...]:
         """Every corruption at every severity."""
@@ -57,7 +75,13 @@ class CorruptionBar(Benchmark):
         return corrupt_bar(crops.read(positions), condition, seeds)
 
     def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
-        """One forward pass."""
-        del condition, seed
+        """One forward pass.
+
+        Raises:
+            DataError: a batch that ``read`` did not make for ``condition``.
+        """
+        del seed
+        check_was_read(batch, condition)
+        batch = replace(batch, images=as_shown(batch.images, self._encoding, batch.input_size))
         with torch.no_grad():
             return judge(classifier(batch.pixels()), batch)

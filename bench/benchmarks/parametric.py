@@ -58,7 +58,7 @@ class Parametric(Benchmark):
             check_strength(condition.name, condition.strength)
 
     @property
-    def label_space(self) -> str:
+    def label_kind(self) -> str:
         """As ``decision`` says."""
         return self.decision
 

@@ -97,7 +97,7 @@ class SixteenWay(Benchmark):
     strength_unit = "none"
 
     @property
-    def label_space(self) -> str:
+    def label_kind(self) -> str:
         """The 16 categories."""
         return "categories"
 

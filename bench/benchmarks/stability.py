@@ -7,7 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from bench.benchmarks.base import Batch, Benchmark, judge
+from bench.benchmarks.protocol import as_shown, check_protocol, published_crop
 from bench.corruptions.sequences import NOISE_SEQUENCES, PERTURBATIONS, SEQUENCES, Frames
+from bench.data import CropRecipe
 from bench.errors import ConfigurationError, nearest_names
 from bench.records import Condition, Outcomes
 from bench.seeding import derive_seed
@@ -20,21 +22,25 @@ TOP = 5
 class Stability(Benchmark):
     """How often the decision changes from frame to frame, whether it is right or not.
 
-    Frames are made from the crop, one of every image of the batch at a time; see `bench.corruptions.sequences` for how
-    they differ from the published videos. Noise frames are compared with the first, others with the one before. Only
-    the paper's first difficulty exists.
+    Frames are made from the base image, one of every image of the batch at a time; see `bench.corruptions.sequences`
+    for how they differ from the published videos. Noise frames are compared with the first, others with the one before.
+    Only the paper's first difficulty exists.
 
     Args:
         perturbations: any of the ten test perturbations.
+        protocol: ``published``: ImageNet's 224-pixel base image for every classifier, its frames resized to the
+            classifier's input. The videos' lossy coding is not repeated: what their decoder makes of them is defined by
+            no script. ``native``: each classifier's own crop.
 
     Raises:
-        ConfigurationError: an unknown perturbation.
+        ConfigurationError: an unknown perturbation or protocol.
     """
 
     perturbations: tuple[str, ...] = PERTURBATIONS
+    protocol: str = "published"
 
     name = "stability"
-    version = "1"
+    version = "2"
     strength_unit = "difficulty"
     condition_fields = ("perturbations",)
 
@@ -44,6 +50,11 @@ class Stability(Benchmark):
                 raise ConfigurationError(
                     f"unknown perturbation {perturbation!r}: {nearest_names(perturbation, PERTURBATIONS)}"
                 )
+        check_protocol(self.protocol, None)
+
+    def recipe(self, crop: CropRecipe) -> CropRecipe:
+        """The published base image, whatever the classifier's own ``crop``, or that."""
+        return published_crop("imagenet_c") if self.protocol == "published" else crop
 
     def conditions(self) -> tuple[Condition, ...]:
         """Every perturbation at the paper's difficulty 1."""
@@ -84,7 +95,7 @@ class Stability(Benchmark):
 def _decisions(classifier: nn.Module, batch: Batch, frames: Frames) -> Iterator[tuple[Outcomes, Tensor]]:
     """Outcomes and ranking of every frame; no frame may be without a decision, so each is judged."""
     for frame in frames:
-        shown = replace(batch, images=frame)
+        shown = replace(batch, images=as_shown(frame, "none", batch.input_size))
         logits = classifier(shown.pixels())
         yield judge(logits, shown), ranking(logits)
 

@@ -13,8 +13,9 @@ from bench.attacks.budget import expected_passes
 from bench.attacks.transfer import evaluate_transfer
 from bench.benchmarks.adversarial import parse_epsilon
 from bench.benchmarks.base import Batch, Benchmark
+from bench.data import LabelSpace
 from bench.errors import ConfigurationError
-from bench.models import Classifier, ModelConfig, check_model, load_classifier
+from bench.models import Classifier, ModelConfig, check_model, load_classifier, restrict
 from bench.models.fast import prepare_fast
 from bench.records import Condition, Outcomes
 from bench.seeding import derive_seed
@@ -40,8 +41,9 @@ class Transfer(Benchmark):
     options: dict[str, Any]
 
     name = "transfer"
-    version = "1"
+    version = "2"
     strength_unit = "epsilon"
+    class_columns = ("clean_prediction",)
     condition_fields = ("surrogates", "epsilons", "attack")
 
     @property
@@ -61,6 +63,16 @@ class Transfer(Benchmark):
             raise ConfigurationError(f"transfer needs an attack within a ball, and {self.attack!r} seeks the smallest")
         for epsilon in self.epsilons:
             parse_epsilon(epsilon)
+
+    def check_classifier(self, label_space: LabelSpace) -> None:
+        """Refuse surrogates that have other classes than the classifier, or the same in another order."""
+        for name in self.surrogates:
+            surrogate = check_model(ModelConfig(name=name)).label_space
+            if not surrogate.is_numbered_like(label_space):
+                raise ConfigurationError(
+                    f"transfer: the surrogate {name} has {surrogate}, and the classifier {label_space}: name surrogates"
+                    " that decide among the same classes, in the same order"
+                )
 
     def conditions(self) -> tuple[Condition, ...]:
         """One a surrogate and epsilon; the name holds the surrogate's weights, which the outcomes depend on."""
@@ -84,6 +96,8 @@ class Transfer(Benchmark):
         """
         name = condition.name.partition("#")[0]
         surrogate = _on_device(name, str(batch.images.device))
+        if batch.class_ids is not None:
+            surrogate = restrict(surrogate, batch.class_ids).to(batch.images.device)
         images = batch.pixels()
         seeds = [derive_seed(seed, condition.key, str(image_id)) for image_id in batch.image_ids]
         attacked = run_attack(surrogate, images, batch.labels, self.spec, condition.strength, seeds=seeds)

@@ -8,7 +8,7 @@ from torch import Tensor
 from bench.corruptions import blur, color, digital, noise, spatter, weather
 from bench.corruptions.catalogue import Definition, check_definition
 from bench.corruptions.draws import Corruption, Setting
-from bench.corruptions.request import check_request
+from bench.corruptions.request import check_request, check_size
 from bench.records import Condition
 
 BATCHED: Mapping[str, Corruption] = {
@@ -51,8 +51,9 @@ def corrupt(
         images: ``(B,3,H,W)`` uint8, at least 32 pixels a side, on any device.
         condition: name of the corruption, and its severity 1-5 as the strength.
         seeds: one an image, in ``[0, 2**63)``.
-        definition: ``imagenet_c``, which every published mCE means, or ``imagecorruptions``; they differ in
-            elastic_transform, frost, motion_blur and snow, and at sizes other than 224 in zoom_blur, fog and pixelate.
+        definition: ``imagenet_c``, which every published mCE means; ``imagecorruptions``, which differs from it in
+            elastic_transform, frost, motion_blur and snow, and at sizes other than 224 in zoom_blur, fog and pixelate;
+            or ``cifar10_c``, the published CIFAR-10-C: parameters of its own, for 32 x 32 images alone.
 
     Returns:
         ``(B,3,H,W)`` uint8 on the device of ``images``.
@@ -67,6 +68,7 @@ def corrupt(
     """
     check_definition(definition)
     setting = Setting(check_request(images, condition, seeds), definition)
+    check_size(images, definition)
     corruption = BATCHED[condition.name]
     on_cpu = images.device.type == "cpu"
     chunk = corruption.chunk if on_cpu else _ACCELERATOR_CHUNK

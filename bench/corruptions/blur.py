@@ -13,6 +13,7 @@ from torch import Tensor
 from bench.corruptions.draws import (
     Corruption,
     Draws,
+    Parameters,
     Setting,
     draw_integers,
     draw_scalars,
@@ -29,21 +30,37 @@ from bench.corruptions.lines import (
 from bench.corruptions.motion import MotionTaps, motion_blur, motion_taps, taps_inside
 from bench.corruptions.rounding import bytes_of_darkness, flat_darkness, look_up, steady
 
-DEFOCUS = ((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5))
+DEFOCUS = Parameters(
+    imagenet_c=((3.0, 0.1), (4.0, 0.5), (6.0, 0.5), (8.0, 0.5), (10.0, 0.5)),
+    cifar10_c=((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1.0, 0.2), (1.5, 0.1)),
+)
 """Radius of the disk and standard deviation of its edge, in pixels."""
-GLASS = ((0.7, 1, 2), (0.9, 2, 1), (1, 2, 3), (1.1, 3, 2), (1.5, 4, 2))
+GLASS = Parameters(
+    imagenet_c=((0.7, 1, 2), (0.9, 2, 1), (1.0, 2, 3), (1.1, 3, 2), (1.5, 4, 2)),
+    cifar10_c=((0.05, 1, 1), (0.25, 1, 1), (0.4, 1, 1), (0.25, 1, 2), (0.4, 1, 2)),
+)
 """Standard deviation of the blur, furthest displacement, rounds of displacement."""
-MOTION = ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15))
+MOTION = Parameters(
+    imagenet_c=((10, 3.0), (15, 5.0), (15, 8.0), (15, 12.0), (20, 15.0)),
+    cifar10_c=((6, 1.0), (6, 1.5), (6, 2.0), (8, 2.0), (9, 2.5)),
+)
 """Radius and standard deviation along the motion."""
-ZOOM = ((1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03))
-"""End (left out) and step of the zoom factors, which begin at 1."""
-GAUSSIAN_SIGMA = (1, 2, 3, 4, 6)
+ZOOM = Parameters(
+    imagenet_c=((1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03)),
+    cifar10_c=((1.06, 0.01), (1.11, 0.01), (1.16, 0.01), (1.21, 0.01), (1.26, 0.01)),
+)
+"""End and step of the zoom factors, which begin at 1; they are NumPy's ``arange(1, end, step)``, rounding included."""
+GAUSSIAN_SIGMA = Parameters(imagenet_c=(1.0, 2.0, 3.0, 4.0, 6.0), cifar10_c=(0.4, 0.6, 0.7, 0.8, 1.0))
 
 _DOUBLINGS = 5
 """Pointer doublings in glass blur: enough for chains of 32 pixels. At most 42 % of the pixels pass their pointer on,
 so that a longer chain turns up in one image of ten million."""
 _FOURIER_MARGIN = 1e-4
 """Levels: above the rounding of a float32 Fourier transform of an image."""
+_NARROW_SIGMA = 0.5
+_SMALL_DISK = 3
+"""A narrower gaussian, and a smaller disk, are made in float64 as in the originals: they weigh so few pixels that many
+results are whole levels but for a rounding, and not in constant areas alone."""
 
 
 def _to_bytes(levels: Tensor) -> Tensor:
@@ -51,15 +68,30 @@ def _to_bytes(levels: Tensor) -> Tensor:
 
 
 def _gaussian(images: Tensor, sigma: float) -> Tensor:
+    if sigma < _NARROW_SIGMA:
+        return _narrow_gaussian(images, gaussian_weights(sigma))
     darkness = flat_darkness(gaussian_weights(sigma), True, images.device)
     lines_first = look_up(darkness, images.permute(2, 0, 1, 3))
     return bytes_of_darkness(gaussian(lines_first.permute(1, 2, 0, 3), (sigma, sigma)))
 
 
+def _narrow_gaussian(images: Tensor, weights: Sequence[float]) -> Tensor:
+    """``(B,3,H,W)`` bytes of SciPy's gaussian filter of images in [0,1], by its own float64 sums, term by term."""
+    levels, reach = images.double().div_(255), len(weights) // 2
+    for axis, padding in ((2, (0, 0, reach, reach)), (3, (reach, reach, 0, 0))):
+        size, padded = images.shape[axis], F.pad(levels, padding, mode="replicate")
+        levels = levels * weights[reach]
+        for distance in range(reach, 0, -1):
+            pair = padded.narrow(axis, reach - distance, size) + padded.narrow(axis, reach + distance, size)
+            levels += pair * weights[reach - distance]
+    return _to_bytes(levels.mul_(255))
+
+
 def _apply_defocus(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:
     height, width = images.shape[2:]
     spectrum, reach, shape, margin = _disk_spectrum(*setting.choose(DEFOCUS), height, width, images.device)
-    padded = F.pad(images.float(), (reach,) * 4, mode="reflect")
+    dtype = torch.float32 if spectrum.dtype == torch.complex64 else torch.float64
+    padded = F.pad(images.to(dtype), (reach,) * 4, mode="reflect")
     padded = F.pad(padded, (0, shape[1] - padded.shape[3], 0, shape[0] - padded.shape[2]))
     blurred = torch.fft.irfft2(torch.fft.rfft2(padded).mul_(spectrum), s=shape)
     return _to_bytes(blurred[..., :height, :width] + margin)
@@ -67,22 +99,24 @@ def _apply_defocus(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:
 
 @lru_cache
 def _disk_spectrum(
-    radius: int, edge: float, height: int, width: int, device: torch.device
+    radius: float, edge: float, height: int, width: int, device: torch.device
 ) -> tuple[Tensor, int, tuple[int, int], float]:
     """The antialiased disk for images of one size.
 
     Returns:
-        Its spectrum, its reach, the size of the transform, and the margin that makes constant areas truncate as the
-        sum of its float32 weights bids, which is just below 1 for the smaller disks.
+        Its spectrum, in float64 for a small disk, its reach, the size of the transform, and the margin that makes
+        constant areas truncate in float32 as the sum of its float32 weights bids, which is just below 1 for most.
     """
-    reach, edge_size = (8, 3) if radius <= 8 else (radius, 5)
+    reach, edge_size = (8, 3) if radius <= 8 else (int(radius), 5)
     line = np.arange(-reach, reach + 1)
     disk = (line[:, None] ** 2 + line**2 <= radius**2).astype(np.float32)
     disk = cv2.GaussianBlur(disk / disk.sum(), (edge_size, edge_size), sigmaX=edge)
     shape = (_fast_length(height + 2 * reach), _fast_length(width + 2 * reach))
-    spectrum = np.conj(np.fft.rfft2(disk.astype(np.float64), s=shape)).astype(np.complex64)
+    spectrum = torch.from_numpy(np.conj(np.fft.rfft2(disk.astype(np.float64), s=shape))).to(device)
+    if radius < _SMALL_DISK:
+        return spectrum, reach, shape, 0.0
     margin = math.copysign(_FOURIER_MARGIN, disk.astype(np.float64).sum() - 1)
-    return torch.from_numpy(spectrum).to(device), reach, shape, margin
+    return spectrum.to(torch.complex64), reach, shape, margin
 
 
 def _fast_length(length: int) -> int:
@@ -152,10 +186,10 @@ def _apply_motion(images: Tensor, draws: Draws, setting: Setting) -> Tensor:
     result = torch.empty_like(images)
     for image, angle, out in zip(images, draws["angle"].tolist(), result, strict=True):
         taps = motion_taps(*setting.choose(MOTION), angle)
-        if setting.definition == "imagenet_c":
-            out.copy_(motion_blur(image.float(), taps).add_(0.5).clamp_(0, 255))  # ImageMagick rounds
-        else:
+        if setting.from_package:
             out.copy_(_truncated_motion(image, taps))
+        else:
+            out.copy_(motion_blur(image.float(), taps).add_(0.5).clamp_(0, 255))  # ImageMagick rounds
     return result
 
 
@@ -172,7 +206,7 @@ def _apply_zoom(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:
     height, width = images.shape[2:]
     end, step = setting.choose(ZOOM)
     factors = tuple(float(factor) for factor in np.arange(1, end, step))
-    centred = setting.definition == "imagenet_c"
+    centred = not setting.from_package
     levels = look_up(_flat_zoom(len(factors), images.device), images.permute(2, 0, 1, 3))
     columns = turn(levels)
     layers = levels.new_empty(len(factors) - 1, height, *images.shape[:2], width)

@@ -24,8 +24,11 @@ CORRUPTIONS: tuple[str, ...] = tuple(name for family, names in FAMILIES.items() 
 SEVERITIES: tuple[int, ...] = (1, 2, 3, 4, 5)
 """The severities of every corruption."""
 
-Definition = Literal["imagenet_c", "imagecorruptions"]
-"""Whose definition: the script behind every published mCE, or the imagecorruptions package."""
+Definition = Literal["imagenet_c", "cifar10_c", "imagecorruptions"]
+"""Whose definition: the scripts behind the published ImageNet-C and CIFAR-10-C, or the imagecorruptions package."""
+
+CIFAR_SIDE = 32
+"""Pixels of the only images that ``cifar10_c`` is defined for."""
 
 
 def severity_of(condition: Condition) -> int:
@@ -48,7 +51,7 @@ def check_definition(definition: str) -> None:
     """Refuse a definition that does not exist.
 
     Raises:
-        ConfigurationError: neither ``imagenet_c`` nor ``imagecorruptions``.
+        ConfigurationError: naming the nearest that does.
     """
     known = get_args(Definition)
     if definition not in known:

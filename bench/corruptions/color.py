@@ -5,14 +5,17 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from bench.corruptions.draws import Corruption, Draws, Setting, sample_nothing
+from bench.corruptions.draws import Corruption, Draws, Parameters, Setting, sample_nothing
 from bench.corruptions.rounding import look_up, steady
 
-BRIGHTNESS = (0.1, 0.2, 0.3, 0.4, 0.5)
+BRIGHTNESS = Parameters(imagenet_c=(0.1, 0.2, 0.3, 0.4, 0.5), cifar10_c=(0.05, 0.1, 0.15, 0.2, 0.3))
 """Added to the value of HSV."""
-SATURATE = ((0.3, 0.0), (0.1, 0.0), (2, 0.0), (5, 0.1), (20, 0.2))
+SATURATE = Parameters(
+    imagenet_c=((0.3, 0.0), (0.1, 0.0), (2.0, 0.0), (5.0, 0.1), (20.0, 0.2)),
+    cifar10_c=((0.3, 0.0), (0.1, 0.0), (1.5, 0.0), (2.0, 0.1), (2.5, 0.2)),
+)
 """Factor and offset of the saturation of HSV."""
-CONTRAST = (0.4, 0.3, 0.2, 0.1, 0.05)
+CONTRAST = Parameters(imagenet_c=(0.4, 0.3, 0.2, 0.1, 0.05), cifar10_c=(0.75, 0.5, 0.4, 0.3, 0.15))
 
 
 def _apply_brightness(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:

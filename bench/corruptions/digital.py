@@ -10,20 +10,30 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.io import decode_jpeg, encode_jpeg
 
-from bench.corruptions.draws import Corruption, Draws, Setting, draw_scalars, draw_uniform, sample_nothing
+from bench.corruptions.draws import Corruption, Draws, Parameters, Setting, draw_scalars, draw_uniform, sample_nothing
 from bench.corruptions.lines import gaussian
 
-ELASTIC_IMAGENET_C = (
-    (244 * 2, 244 * 0.7, 244 * 0.1),
-    (244 * 2, 244 * 0.08, 244 * 0.2),
-    (244 * 0.05, 244 * 0.01, 244 * 0.02),
-    (244 * 0.07, 244 * 0.01, 244 * 0.02),
-    (244 * 0.12, 244 * 0.01, 244 * 0.02),
+ELASTIC = Parameters(
+    imagenet_c=(
+        (244 * 2, 244 * 0.7, 244 * 0.1),
+        (244 * 2, 244 * 0.08, 244 * 0.2),
+        (244 * 0.05, 244 * 0.01, 244 * 0.02),
+        (244 * 0.07, 244 * 0.01, 244 * 0.02),
+        (244 * 0.12, 244 * 0.01, 244 * 0.02),
+    ),
+    cifar10_c=(
+        (32 * 0.0, 32 * 0.0, 32 * 0.08),
+        (32 * 0.05, 32 * 0.2, 32 * 0.07),
+        (32 * 0.08, 32 * 0.06, 32 * 0.06),
+        (32 * 0.1, 32 * 0.04, 32 * 0.05),
+        (32 * 0.1, 32 * 0.03, 32 * 0.03),
+    ),
 )
 """Strength and smoothness of the displacement, reach of the affine map, in pixels (244 as published, for any size)."""
 ELASTIC_PACKAGE = (250 * 0.05, 250 * 0.065, 250 * 0.085, 250 * 0.1, 250 * 0.12)
-PIXELATE = (0.6, 0.5, 0.4, 0.3, 0.25)
-JPEG_QUALITY = (25, 18, 15, 10, 7)
+"""The package's strength, in 1/200 of the image's height, by severity; its smoothness is 1/100 of the side."""
+PIXELATE = Parameters(imagenet_c=(0.6, 0.5, 0.4, 0.3, 0.25), cifar10_c=(0.95, 0.9, 0.85, 0.75, 0.65))
+JPEG_QUALITY = Parameters(imagenet_c=(25, 18, 15, 10, 7), cifar10_c=(80, 65, 58, 50, 40))
 
 _MARGIN = 2e-4
 """Levels: keeps the level of constant areas from truncation, above the rounding of a bilinear sum in float32."""
@@ -33,7 +43,7 @@ _PILLOW_BITS = 22
 
 def _sample_elastic(images: Tensor, setting: Setting, seeds: Sequence[int]) -> Draws:
     draws = {"displacement": draw_uniform(seeds, (2, *images.shape[2:]), images.device)}
-    if setting.definition == "imagenet_c":
+    if not setting.from_package:
         draws["points"] = draw_scalars(seeds, 6).view(-1, 3, 2) * 2 - 1
     return draws
 
@@ -41,13 +51,13 @@ def _sample_elastic(images: Tensor, setting: Setting, seeds: Sequence[int]) -> D
 def _apply_elastic(images: Tensor, draws: Draws, setting: Setting) -> Tensor:
     height, width = images.shape[2:]
     levels = images.float()
-    if setting.definition == "imagenet_c":
-        strength, smoothness, reach = setting.choose(ELASTIC_IMAGENET_C)
+    if setting.from_package:
+        strength = ELASTIC_PACKAGE[setting.severity - 1] * height * 0.005
+        sigma = (height * 0.01, width * 0.01)
+    else:
+        strength, smoothness, reach = setting.choose(ELASTIC)
         levels = _warp_affine(levels, draws["points"].numpy() * reach)
         sigma = (smoothness, smoothness)
-    else:
-        strength = setting.choose(ELASTIC_PACKAGE) * height * 0.005
-        sigma = (height * 0.01, width * 0.01)
     shift = gaussian(draws["displacement"], sigma, truncate=3.0, reflect=True)
     grid = levels.new_empty(len(levels), height, width, 2)
     for axis, size in enumerate((width, height)):
@@ -59,7 +69,7 @@ def _apply_elastic(images: Tensor, draws: Draws, setting: Setting) -> Tensor:
 
 
 def _warp_affine(levels: Tensor, moves: NDArray[np.float64]) -> Tensor:
-    """OpenCV's warpAffine as ImageNet-C was made with it: bilinear, positions in 1/32 pixel, mirrored at the edge.
+    """OpenCV's warpAffine as the published sets were made: bilinear, positions in 1/32 pixel, mirrored at the edge.
 
     Args:
         levels: ``(B,3,H,W)`` floats.
@@ -99,12 +109,12 @@ def _apply_pixelate(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:
     wide = (
         small.permute(3, 1, 2, 0)
         .contiguous()
-        .index_select(0, _repeats(width, len(narrow), setting.definition, images.device))
+        .index_select(0, _repeats(width, len(narrow), setting.from_package, images.device))
     )
     tall = (
         wide.permute(3, 1, 2, 0)
         .contiguous()
-        .index_select(0, _repeats(height, len(small), setting.definition, images.device))
+        .index_select(0, _repeats(height, len(small), setting.from_package, images.device))
     )
     return tall.permute(1, 2, 0, 3).contiguous()
 
@@ -136,13 +146,12 @@ def _box_taps(length: int, count: int, device: torch.device) -> tuple[Tensor, Te
 
 
 @lru_cache
-def _repeats(length: int, count: int, definition: str, device: torch.device) -> Tensor:
+def _repeats(length: int, count: int, from_package: bool, device: torch.device) -> Tensor:
     """``(length,)`` which of ``count`` lines each line of the enlarged image repeats."""
     step = count / length
-    if definition == "imagenet_c":  # Pillow's box filter
-        position = (np.arange(length) + 0.5) * step
-    else:  # its nearest neighbour, which adds up the steps: ties fall otherwise
-        position = np.cumsum([step / 2] + [step] * (length - 1))
+    # by Pillow's box filter in the authors' scripts; its nearest neighbour adds up the steps, so ties fall otherwise
+    box = (np.arange(length) + 0.5) * step
+    position = np.cumsum([step / 2] + [step] * (length - 1)) if from_package else box
     return torch.from_numpy(position.astype(np.int64).clip(max=count - 1)).to(device)
 
 

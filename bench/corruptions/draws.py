@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -18,17 +18,33 @@ Draws = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
+class Parameters(Generic[Parameter]):
+    """The constants of one corruption, by definition and severity."""
+
+    imagenet_c: Sequence[Parameter]
+    """Severities 1 to 5 of make_imagenet_c.py, which the imagecorruptions package took over."""
+    cifar10_c: Sequence[Parameter]
+    """Severities 1 to 5 of make_cifar_c.py."""
+
+
+@dataclass(frozen=True)
 class Setting:
     """How strongly, and by whose definition."""
 
     severity: int
     """1 to 5."""
     definition: Definition
-    """``imagenet_c`` or ``imagecorruptions``."""
+    """``imagenet_c``, ``cifar10_c`` or ``imagecorruptions``."""
 
-    def choose(self, per_severity: Sequence[Parameter]) -> Parameter:
-        """The entry of this severity."""
-        return per_severity[self.severity - 1]
+    @property
+    def from_package(self) -> bool:
+        """Whether the steps are the imagecorruptions package's; the authors' two scripts share theirs."""
+        return self.definition == "imagecorruptions"
+
+    def choose(self, parameters: Parameters[Parameter]) -> Parameter:
+        """The constants of this definition and severity."""
+        by_severity = parameters.cifar10_c if self.definition == "cifar10_c" else parameters.imagenet_c
+        return by_severity[self.severity - 1]
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,59 @@
-"""ImageNet-C from disk: the published folders, with or without their group folders."""
+"""Published corrupted images from disk: ImageNet-C's folders, with or without their group folders, CIFAR-10-C's arrays."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from bench.corruptions.arrays import LABELS, check_arrays, read_corrupted_array, rows_of_images
+from bench.corruptions.catalogue import Definition
 from bench.errors import ConfigurationError, DataError
 from bench.records import Condition
 
 GROUPS = ("", "noise", "blur", "weather", "digital", "extra")
 SIDE = 224
 """Pixels of the published images."""
+
+
+def definition_of(root: Path) -> Definition:
+    """``cifar10_c`` for a folder of CIFAR-10-C's arrays, ``imagenet_c`` for folders of images."""
+    return "cifar10_c" if (root / LABELS).is_file() else "imagenet_c"
+
+
+def check_files(root: Path, conditions: Iterable[Condition]) -> None:
+    """Refuse, before any work, a folder that lacks corruptions or severities.
+
+    Raises:
+        ConfigurationError: naming every one that is missing.
+    """
+    if not root.is_dir():
+        raise ConfigurationError(f"no folder of corrupted images at {root}: give the benchmark's root=FOLDER")
+    check = check_arrays if definition_of(root) == "cifar10_c" else check_folders
+    check(root, conditions)
+
+
+def read_files(root: Path, image_ids: Sequence[str], labels: NDArray[np.int64], condition: Condition) -> Tensor:
+    """The published images of ``condition``, as they are: centre crop of 224 of ImageNet-C's, CIFAR-10-C's whole.
+
+    Args:
+        root: folder of the corruptions.
+        image_ids: ``B`` names of the clean images.
+        labels: ``(B,)`` their labels, which the arrays of CIFAR-10-C must agree with.
+        condition: corruption and severity.
+
+    Returns:
+        ``(B,3,S,S)`` uint8, ``S`` 224 or 32.
+
+    Raises:
+        DataError: a file is missing, does not decode, is smaller than 224 pixels, or has other labels.
+    """
+    if definition_of(root) == "cifar10_c":
+        return read_corrupted_array(root, rows_of_images(root, image_ids, labels), condition)
+    return read_corrupted(root, image_ids, condition)
 
 
 def condition_folder(root: Path, condition: Condition) -> Path | None:
@@ -26,13 +66,11 @@ def condition_folder(root: Path, condition: Condition) -> Path | None:
 
 
 def check_folders(root: Path, conditions: Iterable[Condition]) -> None:
-    """Refuse, before any work, a folder that lacks corruptions or severities.
+    """Refuse an ImageNet-C folder that lacks corruptions or severities.
 
     Raises:
         ConfigurationError: naming every one that is missing.
     """
-    if not root.is_dir():
-        raise ConfigurationError(f"no folder of corrupted images at {root}: give the benchmark's root=FOLDER")
     missing = [f"{item.name}/{item.strength:g}" for item in conditions if condition_folder(root, item) is None]
     if missing:
         raise ConfigurationError(
@@ -56,17 +94,16 @@ def corrupted_path(folder: Path, image_id: str) -> Path:
     return (folder / image_id).with_suffix(".JPEG")
 
 
-def read_corrupted(root: Path, image_ids: Sequence[str], condition: Condition, size: tuple[int, int]) -> Tensor:
-    """The published images of ``condition``: centre crop of 224 alone, no second resize for a 224 model.
+def read_corrupted(root: Path, image_ids: Sequence[str], condition: Condition) -> Tensor:
+    """ImageNet-C's images of ``condition``: centre crop of 224 alone, no resize.
 
     Args:
         root: folder of the corruptions.
         image_ids: names of the clean images.
         condition: corruption and severity.
-        size: height and width the classifier takes; images are resized to it (bicubic) where it is not 224.
 
     Returns:
-        ``(B,3,H,W)`` uint8.
+        ``(B,3,224,224)`` uint8.
 
     Raises:
         DataError: a file is missing, does not decode, or is smaller than 224 pixels.
@@ -74,10 +111,10 @@ def read_corrupted(root: Path, image_ids: Sequence[str], condition: Condition, s
     folder = condition_folder(root, condition)
     if folder is None:
         raise DataError(f"{root} lacks {condition.name}/{condition.strength:g}")
-    return torch.stack([_read_one(folder, image_id, size) for image_id in image_ids])
+    return torch.stack([_read_one(folder, image_id) for image_id in image_ids])
 
 
-def _read_one(folder: Path, image_id: str, size: tuple[int, int]) -> Tensor:
+def _read_one(folder: Path, image_id: str) -> Tensor:
     path = corrupted_path(folder, image_id)
     if not path.is_file():
         path = folder / image_id  # kept its own suffix
@@ -90,6 +127,4 @@ def _read_one(folder: Path, image_id: str, size: tuple[int, int]) -> Tensor:
         raise DataError(f"corrupted image {path} is {image.size[0]} x {image.size[1]}, smaller than {SIDE}")
     left, top = round((image.width - SIDE) / 2), round((image.height - SIDE) / 2)
     image = image.crop((left, top, left + SIDE, top + SIDE))
-    if size != (SIDE, SIDE):
-        image = image.resize((size[1], size[0]), Image.Resampling.BICUBIC)
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)

@@ -70,6 +70,8 @@ def gaussian(planes: Tensor, sigma: tuple[float, float], *, truncate: float = 4.
 def gaussian_weights(sigma: float, truncate: float = 4.0) -> tuple[float, ...]:
     """Weights of a gaussian cut at ``truncate`` standard deviations, as scipy.ndimage.gaussian_filter takes them."""
     radius = int(truncate * sigma + 0.5)
+    if radius == 0:  # so also where sigma is 0
+        return (1.0,)
     weights = np.exp(-0.5 / sigma**2 * np.arange(-radius, radius + 1) ** 2)
     return tuple(float(weight) for weight in weights / weights.sum())
 

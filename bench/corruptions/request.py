@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from bench.corruptions.catalogue import severity_of
+from bench.corruptions.catalogue import CIFAR_SIDE, Definition, severity_of
 from bench.errors import DataError
 from bench.records import Condition
 
@@ -38,3 +38,21 @@ def check_request(images: Tensor, condition: Condition, seeds: Sequence[int]) ->
     if any(not 0 <= seed < 2**63 for seed in seeds):
         raise DataError("seeds must lie in [0, 2**63): derive them with bench.seeding.derive_seed")
     return severity
+
+
+def check_size(images: Tensor, definition: Definition) -> None:
+    """Refuse images of a size that a definition does not have.
+
+    Args:
+        images: ``(B,3,H,W)``.
+        definition: ``cifar10_c`` takes 32 x 32 alone; the others take any size.
+
+    Raises:
+        DataError: images of another size.
+    """
+    height, width = images.shape[2:]
+    if definition == "cifar10_c" and (height, width) != (CIFAR_SIDE, CIFAR_SIDE):
+        raise DataError(
+            f"definition=cifar10_c takes images of {CIFAR_SIDE} x {CIFAR_SIDE}, not {height} x {width}: choose a"
+            " classifier of that input size, or definition=imagenet_c"
+        )

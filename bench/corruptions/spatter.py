@@ -8,15 +8,24 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bench.corruptions.draws import Corruption, Draws, Setting, draw_normal
+from bench.corruptions.draws import Corruption, Draws, Parameters, Setting, draw_normal
 from bench.corruptions.lines import gaussian
 
-SPATTER = (
-    (0.65, 0.3, 4, 0.69, 0.6),
-    (0.65, 0.3, 3, 0.68, 0.6),
-    (0.65, 0.3, 2, 0.68, 0.5),
-    (0.65, 0.3, 1, 0.65, 1.5),
-    (0.67, 0.4, 1, 0.65, 1.5),
+SPATTER = Parameters(
+    imagenet_c=(
+        (0.65, 0.3, 4.0, 0.69, 0.6),
+        (0.65, 0.3, 3.0, 0.68, 0.6),
+        (0.65, 0.3, 2.0, 0.68, 0.5),
+        (0.65, 0.3, 1.0, 0.65, 1.5),
+        (0.67, 0.4, 1.0, 0.65, 1.5),
+    ),
+    cifar10_c=(
+        (0.62, 0.1, 0.7, 0.7, 0.5),
+        (0.65, 0.1, 0.8, 0.7, 0.5),
+        (0.65, 0.3, 1.0, 0.69, 0.5),
+        (0.65, 0.1, 0.7, 0.69, 0.6),
+        (0.65, 0.1, 0.5, 0.68, 0.6),
+    ),
 )
 """Mean and deviation of the liquid, its smoothness, threshold, and the water's opacity or the mud's smoothness."""
 _WATER = (175, 238, 238)

@@ -11,28 +11,42 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench.corruptions.draws import Corruption, Draws, Setting, draw_normal, draw_scalars, draw_uniform
+from bench.corruptions.draws import Corruption, Draws, Parameters, Setting, draw_normal, draw_scalars, draw_uniform
 from bench.corruptions.lines import zoom_window
 from bench.corruptions.motion import motion_blur, motion_taps, taps_inside
 from bench.errors import DataError
 
-SNOW = (
-    (0.1, 0.3, 3, 0.5, 10, 4, 0.8),
-    (0.2, 0.3, 2, 0.5, 12, 4, 0.7),
-    (0.55, 0.3, 4, 0.9, 12, 8, 0.7),
-    (0.55, 0.3, 4.5, 0.85, 12, 8, 0.65),
-    (0.55, 0.3, 2.5, 0.85, 12, 12, 0.55),
+SNOW = Parameters(
+    imagenet_c=(
+        (0.1, 0.3, 3.0, 0.5, 10, 4, 0.8),
+        (0.2, 0.3, 2.0, 0.5, 12, 4, 0.7),
+        (0.55, 0.3, 4.0, 0.9, 12, 8, 0.7),
+        (0.55, 0.3, 4.5, 0.85, 12, 8, 0.65),
+        (0.55, 0.3, 2.5, 0.85, 12, 12, 0.55),
+    ),
+    cifar10_c=(
+        (0.1, 0.2, 1.0, 0.6, 8, 3, 0.95),
+        (0.1, 0.2, 1.0, 0.5, 10, 4, 0.9),
+        (0.15, 0.3, 1.75, 0.55, 10, 4, 0.9),
+        (0.25, 0.3, 2.25, 0.6, 12, 6, 0.85),
+        (0.3, 0.3, 1.25, 0.65, 14, 12, 0.8),
+    ),
 )
 """Mean and standard deviation of the flakes, zoom, threshold, radius and sigma of the motion, weight of the image."""
-FROST = ((1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75))
+FROST = Parameters(
+    imagenet_c=((1.0, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75)),
+    cifar10_c=((1.0, 0.2), (1.0, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45)),
+)
 """Weights of the image and of the frost."""
-FOG = ((1.5, 2), (2.0, 2), (2.5, 1.7), (2.5, 1.5), (3.0, 1.4))
+FOG = Parameters(
+    imagenet_c=((1.5, 2.0), (2.0, 2.0), (2.5, 1.7), (2.5, 1.5), (3.0, 1.4)),
+    cifar10_c=((0.2, 3.0), (0.5, 3.0), (0.75, 2.5), (1.0, 2.0), (1.5, 1.75)),
+)
 """Thickness, and the factor by which the roughness decays from one scale to the next."""
 
-_TEXTURES = {
-    "imagenet_c": ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg"),
-    "imagecorruptions": ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg", "frost6.jpg"),
-}
+_TEXTURES = ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg", "frost6.jpg")
+"""The authors' scripts list six and draw among the first five; the package draws among all."""
+_CIFAR_TEXTURE_SCALE = 0.2
 _ROUGHNESS = 100.0
 SNOW_MARGIN = 5e-4
 """Levels: above the rounding of float32, so that sums that are whole levels truncate to themselves."""
@@ -71,12 +85,12 @@ def _snow_layer(flakes: Tensor, angle: float, size: Sequence[int], setting: Sett
     """``(H,W)`` whole levels of brightness of the falling snow, drawn small and enlarged."""
     height, width = size
     _, _, zoom, threshold, radius, sigma, _ = setting.choose(SNOW)
-    layer = resting_snow(flakes[None], size, zoom, threshold, centred=setting.definition == "imagenet_c")
+    layer = resting_snow(flakes[None], size, zoom, threshold, centred=not setting.from_package)
     taps = motion_taps(radius, sigma, angle)
-    if setting.definition == "imagenet_c":
-        layer = layer.floor_()  # the original hands ImageMagick an 8-bit picture
-    else:
+    if setting.from_package:
         taps = taps_inside(taps, *layer.shape[1:])
+    else:
+        layer = layer.floor_()  # the originals hand ImageMagick an 8-bit picture
     return motion_blur(layer, taps).round_()[0, :height, :width]
 
 
@@ -102,8 +116,9 @@ def resting_snow(flakes: Tensor, size: Sequence[int], zoom: float, threshold: fl
 def _sample_frost(images: Tensor, setting: Setting, seeds: Sequence[int]) -> Draws:
     height, width = images.shape[2:]
     corners = []
+    textures = len(_TEXTURES) if setting.from_package else len(_TEXTURES) - 1
     for which, down, right in draw_scalars(seeds, 3).tolist():
-        texture = int(which * len(_TEXTURES[setting.definition]))
+        texture = int(which * textures)
         _, tall, wide = frost_texture(texture, height, width, setting.definition, images.device).shape
         corners.append((texture, int(down * (tall - height)), int(right * (wide - width))))
     return {"corner": torch.tensor(corners)}
@@ -124,27 +139,29 @@ def _apply_frost(images: Tensor, draws: Draws, setting: Setting) -> Tensor:
 def frost_texture(index: int, height: int, width: int, definition: str, device: torch.device) -> Tensor:
     """``(3,h,w)`` uint8 frost, larger than ``height`` x ``width``; the pictures are those of imagecorruptions.
 
-    The package enlarges each by 1.1; ImageNet-C takes it as it is. Where an image is larger than the picture, both
-    enlarge it further (ImageNet-C never met such an image).
+    The package enlarges each by 1.1; ImageNet-C takes it as it is, and CIFAR-10-C reduces it to a fifth. Where an image
+    is larger than the picture, the first two enlarge it further (ImageNet-C never met such an image).
     """
     spec = importlib.util.find_spec("imagecorruptions")
     if spec is None or spec.origin is None:
         raise DataError("the frost pictures come with imagecorruptions: pip install imagecorruptions-imaug")
-    path = Path(spec.origin).parent / "frost" / _TEXTURES[definition][index]
+    path = Path(spec.origin).parent / "frost" / _TEXTURES[index]
     texture = cv2.imread(str(path))
     if texture is None:
         raise DataError(f"cannot read the frost picture {path}: reinstall imagecorruptions-imaug")
     tall, wide = texture.shape[:2]
     larger = definition == "imagecorruptions" or height >= tall or width >= wide
     scale = max(1.0, height / tall, width / wide) * (1.1 if larger else 1.0)
-    if larger:
+    if definition == "cifar10_c":
+        texture = cv2.resize(texture, None, fx=_CIFAR_TEXTURE_SCALE, fy=_CIFAR_TEXTURE_SCALE)
+    elif larger:
         size = (math.ceil(wide * scale), math.ceil(tall * scale))
         texture = cv2.resize(texture, dsize=size, interpolation=cv2.INTER_CUBIC)
     return torch.from_numpy(texture[..., ::-1].copy()).permute(2, 0, 1).contiguous().to(device)
 
 
 def _map_size(longest: int, definition: str) -> int:
-    """Side of the fog map: a power of two; 256 in ImageNet-C, whose images all fit in it."""
+    """Side of the fog map: the power of two that fits; 256 in ImageNet-C, whose images all fit in it."""
     fitting = 1 << (longest - 1).bit_length()
     return max(256, fitting) if definition == "imagenet_c" else fitting
 

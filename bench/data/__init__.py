@@ -1,8 +1,20 @@
 """Images and labels: sources, label spaces, and the cache of decoded crops."""
 
-from bench.data.config import DataConfig, check_data, label_space_of, load_dataset
+from bench.data.config import DataConfig, check_data, check_labels, label_kind_of, load_dataset
 from bench.data.crop import CropRecipe
 from bench.data.crops import Crops, open_crops
 from bench.data.dataset import Dataset
+from bench.data.label_spaces import LabelSpace
 
-__all__ = ["CropRecipe", "Crops", "DataConfig", "Dataset", "check_data", "label_space_of", "load_dataset", "open_crops"]
+__all__ = [
+    "CropRecipe",
+    "Crops",
+    "DataConfig",
+    "Dataset",
+    "LabelSpace",
+    "check_data",
+    "check_labels",
+    "label_kind_of",
+    "load_dataset",
+    "open_crops",
+]

@@ -1,6 +1,5 @@
 """The 16 entry-level categories of Geirhos et al. (2018, 2019), and which classes of a label space belong to each."""
 
-import csv
 import hashlib
 import json
 import re
@@ -11,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from bench.data.label_spaces import LabelSpace, read_column, read_pairs
 from bench.errors import ConfigurationError, DataError, nearest_names
 
 CATEGORIES: tuple[str, ...] = (
@@ -35,6 +35,9 @@ CATEGORIES: tuple[str, ...] = (
 
 CATEGORY_NUMBERS: Mapping[str, int] = {category: number for number, category in enumerate(CATEGORIES)}
 """Category -> its number, as a class map of category folders."""
+
+CATEGORY_SPACE = LabelSpace("the 16 categories", len(CATEGORIES), CATEGORIES)
+"""As the label space of images that lie in category folders."""
 
 IMAGENET_CLASSES = 1000
 
@@ -84,8 +87,8 @@ def read_category_map(path: Path) -> CategoryMap:
         siblings = [file.name for file in path.parent.glob("*") if file.suffix in (".csv", ".json")]
         raise ConfigurationError(f"no class map at {path}; {nearest_names(path.name, siblings)}".removesuffix("; "))
     try:
-        found = _read_pairs(path)
-    except (ValueError, AttributeError, TypeError) as error:
+        found = [(category, column) for category, columns in read_pairs(path) for column in _columns(columns)]
+    except ValueError as error:
         raise ConfigurationError(
             f"class map {path} is neither a JSON object of category -> columns nor lines of category,column: {error}"
         ) from error
@@ -106,12 +109,9 @@ def read_category_map(path: Path) -> CategoryMap:
     return CategoryMap({name: held for name, held in columns.items() if held})
 
 
-def _read_pairs(path: Path) -> list[tuple[str, int]]:
-    if path.suffix == ".json":
-        found = json.loads(path.read_text())
-        return [(str(category), int(column)) for category, columns in found.items() for column in columns]
-    with path.open(newline="") as file:
-        return [(category, int(column)) for category, column in csv.reader(file)]
+def _columns(value: object) -> list[int]:
+    """The columns that one line, or one key of a JSON object, gives a category."""
+    return [read_column(column) for column in value] if isinstance(value, list) else [read_column(value)]
 
 
 def read_cues(name: str) -> Cues:

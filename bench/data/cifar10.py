@@ -9,41 +9,52 @@ from numpy.typing import NDArray
 from torchvision.datasets import CIFAR10
 
 from bench.data.dataset import Dataset
-from bench.data.folder import check_folder, load_folder
+from bench.data.folder import check_folder, class_folders, load_folder
+from bench.data.label_spaces import CIFAR10 as CIFAR10_SPACE
 from bench.data.readers import ReaderSource, load_reader, numbered_dataset
 from bench.errors import ConfigurationError, nearest_names
 
 SPLITS = ("test", "train")
 
 
-def check_cifar10(root: str | None, split: str, class_map: str | None) -> None:
+def check_cifar10(root: str | None, split: str) -> None:
     """Refuse a missing folder or tar, and a split that does not exist."""
     if split not in SPLITS:
         raise ConfigurationError(f"CIFAR-10 has no split {split!r}: {nearest_names(split, SPLITS)}")
     if root is None or not Path(root).is_file():
-        check_folder(root, class_map)
+        check_folder(root)
 
 
-def load_cifar10(name: str, root: str, split: str, class_map: str | None) -> Dataset:
+def load_cifar10(name: str, root: str, split: str) -> Dataset:
     """The images at ``root``, whichever of the three forms they are in.
 
     Args:
         name: what reports call it.
         root: a tar file, a folder of class folders, or what ``torchvision.datasets.CIFAR10`` takes as its root.
         split: ``test`` or ``train``; of python batches only, the other forms hold one split.
-        class_map: names of class folders -> logit column.
 
     Raises:
-        ConfigurationError: incomplete python batches, or a class folder that is not of CIFAR-10.
+        ConfigurationError: incomplete python batches.
     """
     path = Path(root)
     if path.is_file():
-        return load_reader(name, ReaderSource("tar", root, None, split, class_map))
-    if path.name == CIFAR10.base_folder:
-        path = path.parent
-    if (path / CIFAR10.base_folder).is_dir():
-        return _load_batches(name, path, split)
-    return load_folder(name, root, class_map)
+        return load_reader(name, ReaderSource("tar", root, None, split))
+    batches = _batches_root(path)
+    return load_folder(name, root) if batches is None else _load_batches(name, batches, split)
+
+
+def cifar10_classes(root: str) -> list[str] | None:
+    """The class names at ``root``, where they are known without reading an image; None for a tar."""
+    path = Path(root)
+    if path.is_file():
+        return None
+    return class_folders(root) if _batches_root(path) is None else list(CIFAR10_SPACE.class_names)
+
+
+def _batches_root(path: Path) -> Path | None:
+    """What torchvision takes as its root, where ``path`` holds python batches or is their folder."""
+    root = path.parent if path.name == CIFAR10.base_folder else path
+    return root if (root / CIFAR10.base_folder).is_dir() else None
 
 
 def _load_batches(name: str, root: Path, split: str) -> Dataset:
@@ -62,11 +73,11 @@ def rows_dataset(name: str, split: str, images: NDArray[np.uint8], labels: NDArr
         name: what reports call it.
         split: first part of every image's name.
         images: ``(N,H,W,3)`` uint8.
-        labels: ``(N,)`` logit columns.
+        labels: ``(N,)`` CIFAR-10's class numbers.
     """
     content = hashlib.blake2b(images.tobytes(), digest_size=16).hexdigest()
     identity = f"rows|{content}|{labels.tolist()}"
-    return numbered_dataset(name, split, labels.tolist(), _EncodeRow(images), identity)
+    return numbered_dataset(name, split, labels.tolist(), CIFAR10_SPACE, _EncodeRow(images), identity)
 
 
 @dataclass(frozen=True)

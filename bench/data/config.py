@@ -1,16 +1,17 @@
 """From a data config to a dataset, and the checks that read no image."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench.data.categories import CATEGORY_NUMBERS
-from bench.data.cifar10 import check_cifar10, load_cifar10
+from bench.data.categories import CATEGORY_SPACE
+from bench.data.cifar10 import check_cifar10, cifar10_classes, load_cifar10
 from bench.data.dataset import Dataset, balanced_subset
-from bench.data.folder import check_folder, load_folder
-from bench.data.label_spaces import LABEL_SPACES
+from bench.data.folder import check_folder, class_folders, load_folder
+from bench.data.label_spaces import LabelSpace, own_label_space
+from bench.data.matching import Declared, in_label_space, match_classes
 from bench.data.readers import ReaderSource, check_reader, load_reader
-from bench.data.samples import load_samples
+from bench.data.samples import load_samples, sample_classes
 from bench.errors import ConfigurationError, nearest_names
 
 
@@ -30,9 +31,10 @@ class DataConfig:
     split: str = "validation"
     """Split for ``hfds``, ``tfds`` and ``cifar10``; split or shard pattern (``val-{0000..0049}.tar``) for ``wds``."""
     class_map: str | None = None
-    """CSV or JSON file: class folder -> logit column; ``cifar10`` is built in. Needless for wnid or index folders."""
-    labels: str | None = None
-    """``imagenet_a`` or ``imagenet_r`` to restrict decisions to those 200 classes."""
+    """CSV or JSON file: class name -> logit column, for names that the classifier's classes do not have."""
+    label_space: str | None = None
+    """What the classes are, where their names do not say it: ``imagenet``, ``cifar10``; ``imagenet_a`` or
+    ``imagenet_r`` to restrict decisions to those 200 classes; ``columns`` where class numbers are logit columns."""
     limit: int | None = None
     """Images of a seeded, class-balanced subset."""
     limit_seed: int = 0
@@ -48,12 +50,14 @@ class DataConfig:
 class _Source:
     load: Callable[[DataConfig], Dataset]
     check: Callable[[DataConfig], None]
-    label_space: str = "classes"
+    label_kind: str = "classes"
     """``classes``, or ``categories``: the 16 of Geirhos et al."""
+    classes: Callable[[DataConfig], list[str] | None] = lambda _: None
+    """The class names, where they are known without reading an image; None elsewhere."""
 
 
 def _reader_source(config: DataConfig) -> ReaderSource:
-    return ReaderSource(config.source, config.root, config.dataset, config.split, config.class_map)
+    return ReaderSource(config.source, config.root, config.dataset, config.split)
 
 
 def _no_check(config: DataConfig) -> None:
@@ -61,12 +65,13 @@ def _no_check(config: DataConfig) -> None:
 
 
 def _check_categories(config: DataConfig) -> None:
-    if config.class_map is not None:
-        raise ConfigurationError(
-            "data.class_map means nothing to data.source=categories: the benchmark's own class_map says which classes"
-            " make up a category"
-        )
-    check_folder(config.root, None)
+    for option in ("class_map", "label_space"):
+        if getattr(config, option) is not None:
+            raise ConfigurationError(
+                f"data.{option} means nothing to data.source=categories: the benchmark's own class_map says which"
+                " classes make up a category"
+            )
+    check_folder(config.root)
 
 
 CUE_CONFLICT_SAMPLES = Path(__file__).parent / "cue_conflict_samples"
@@ -74,21 +79,23 @@ CUE_CONFLICT_SAMPLES = Path(__file__).parent / "cue_conflict_samples"
 
 SOURCES: Mapping[str, _Source] = {
     "folder": _Source(
-        lambda config: load_folder(_name(config), str(config.root), config.class_map),
-        lambda config: check_folder(config.root, config.class_map),
+        lambda config: load_folder(_name(config), str(config.root)),
+        lambda config: check_folder(config.root),
+        classes=lambda config: class_folders(str(config.root)),
     ),
     "cifar10": _Source(
-        lambda config: load_cifar10(_name(config), str(config.root), config.split, config.class_map),
-        lambda config: check_cifar10(config.root, config.split, config.class_map),
+        lambda config: load_cifar10(_name(config), str(config.root), config.split),
+        lambda config: check_cifar10(config.root, config.split),
+        classes=lambda config: cifar10_classes(str(config.root)),
     ),
     "categories": _Source(
-        lambda config: load_folder(_name(config), str(config.root), None, categories=CATEGORY_NUMBERS),
+        lambda config: load_folder(_name(config), str(config.root), label_space=CATEGORY_SPACE),
         _check_categories,
         "categories",
     ),
-    "samples": _Source(lambda config: load_samples(_name(config)), _no_check),
+    "samples": _Source(lambda config: load_samples(_name(config)), _no_check, classes=lambda _: sample_classes()),
     "cue_conflict_samples": _Source(
-        lambda config: load_folder(_name(config), str(CUE_CONFLICT_SAMPLES), None, categories=CATEGORY_NUMBERS),
+        lambda config: load_folder(_name(config), str(CUE_CONFLICT_SAMPLES), label_space=CATEGORY_SPACE),
         _no_check,
         "categories",
     ),
@@ -114,34 +121,64 @@ def check_data(config: DataConfig) -> None:
         raise ConfigurationError(f"data.on_error is 'refuse' or 'skip', not {config.on_error!r}")
     if config.limit is not None and config.limit < 1:
         raise ConfigurationError(f"data.limit is at least 1, not {config.limit}")
-    if config.labels is not None and config.labels not in LABEL_SPACES:
-        raise ConfigurationError(f"unknown data.labels {config.labels!r}: {nearest_names(config.labels, LABEL_SPACES)}")
     SOURCES[config.source].check(config)
+    _declared(config).check()
 
 
-def label_space_of(config: DataConfig) -> str:
-    """What the labels of ``config``'s images number: ``classes`` or ``categories``; the source is known."""
-    return SOURCES[config.source].label_space
+def check_labels(config: DataConfig, classifier: LabelSpace) -> None:
+    """Refuse, before any work, classes that do not fit a classifier's, as far as no image must be read to know them.
 
-
-def load_dataset(config: DataConfig) -> Dataset:
-    """List the images of ``config``; none is decoded.
+    Args:
+        config: what ``check_data`` lets pass.
+        classifier: the label space of the classifier.
 
     Raises:
-        ConfigurationError: as ``check_data``, and for class folders whose class is unknown.
+        ConfigurationError: as ``load_dataset``.
+        DataError: no class folders.
+    """
+    source = SOURCES[config.source]
+    names = None if source.label_kind == "categories" else source.classes(config)
+    if names is not None:
+        images = own_label_space(_where(config), names)
+        match_classes(images, images.class_names, classifier, _declared(config))
+
+
+def label_kind_of(config: DataConfig) -> str:
+    """What the labels of ``config``'s images are: ``classes`` or ``categories``; the source is known."""
+    return SOURCES[config.source].label_kind
+
+
+def load_dataset(config: DataConfig, classifier: LabelSpace | None = None) -> Dataset:
+    """List the images of ``config``; none is decoded.
+
+    Args:
+        config: which images.
+        classifier: the label space of the classifier that will see them: labels become its logit columns. Without
+            one, and for images of the 16 categories, labels number the images' own classes.
+
+    Raises:
+        ConfigurationError: as ``check_data``, and for classes that do not fit the classifier's.
         DataError: no images, or one listed twice.
     """
     check_data(config)
-    dataset = SOURCES[config.source].load(config)
-    if config.labels is not None:
-        dataset = replace(dataset, class_ids=LABEL_SPACES[config.labels]())
+    source = SOURCES[config.source]
+    dataset = own = source.load(config)
+    if classifier is not None and source.label_kind == "classes":
+        dataset = in_label_space(own, classifier, _declared(config))
     if config.limit is not None and config.limit < len(dataset):
-        positions = balanced_subset(dataset.labels, config.limit, seed=config.limit_seed)
+        # by the images' own classes: the subset is the same for every classifier, and for none
+        positions = balanced_subset(own.labels, config.limit, seed=config.limit_seed)
         dataset = dataset.subset(positions, f"{config.limit}-{config.limit_seed}")
     return dataset
 
 
+def _declared(config: DataConfig) -> Declared:
+    return Declared(config.class_map, config.label_space)
+
+
 def _name(config: DataConfig) -> str:
-    if config.name:
-        return config.name
-    return (config.dataset or str(config.root)).rstrip("/").rpartition("/")[2]
+    return config.name or _where(config).rstrip("/").rpartition("/")[2]
+
+
+def _where(config: DataConfig) -> str:
+    return config.dataset or str(config.root or config.source)

@@ -22,6 +22,7 @@ from torch import Tensor
 from bench.data.crop import CropRecipe
 from bench.data.dataset import Dataset
 from bench.data.decoding import BadImage, decode_all, decode_one
+from bench.data.label_spaces import LabelSpace
 from bench.errors import DataError
 
 CROPS, META = "crops.uint8", "meta.json"
@@ -47,7 +48,11 @@ class Crops(Protocol):
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """``(N,)`` logit columns."""
+        """``(N,)`` class numbers of ``label_space``: logit columns, or places among the 16 categories."""
+
+    @property
+    def label_space(self) -> LabelSpace:
+        """What the labels number."""
 
     @property
     def class_ids(self) -> tuple[int, ...] | None:
@@ -75,6 +80,7 @@ class _Listing:
     digest: str
     image_ids: NDArray[np.str_]
     labels: NDArray[np.int64]
+    label_space: LabelSpace
     class_ids: tuple[int, ...] | None
     skipped: tuple[str, ...]
     recipe: CropRecipe
@@ -190,6 +196,7 @@ def _listing(
         "digest": _content_digest(dataset, positions, meta["contents"]),
         "image_ids": np.array(dataset.image_ids)[positions],
         "labels": dataset.labels[positions],
+        "label_space": dataset.label_space,
         "class_ids": dataset.class_ids,
         "recipe": recipe,
         "skipped": tuple(entry["image_id"] for entry in meta["bad"]),

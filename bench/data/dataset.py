@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.data.label_spaces import LabelSpace
 from bench.errors import DataError
 
 
@@ -18,7 +19,9 @@ class Dataset:
     image_ids: tuple[str, ...]
     """``N`` unique names; for folders the path below the root, with ``/``."""
     labels: NDArray[np.int64]
-    """``(N,)`` logit columns of the classifier."""
+    """``(N,)`` class numbers of ``label_space``."""
+    label_space: LabelSpace
+    """What the labels number: the images' own classes, or a classifier's once they were matched."""
     read_bytes: Callable[[int], bytes]
     """Position -> encoded image; picklable, called in DataLoader workers."""
     fingerprint: str

@@ -2,14 +2,13 @@
 
 import hashlib
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from bench.data.dataset import Dataset
-from bench.data.label_spaces import class_columns, look_up_classes, read_class_map
+from bench.data.label_spaces import LabelSpace, look_up_classes, own_label_space
 from bench.errors import ConfigurationError, DataError, nearest_names
 
 
@@ -25,8 +24,8 @@ class ReadFile:
         return (Path(self.root) / self.paths[position]).read_bytes()
 
 
-def check_folder(root: str | None, class_map: str | None) -> None:
-    """Refuse a missing folder or class map."""
+def check_folder(root: str | None) -> None:
+    """Refuse a missing folder."""
     if root is None:
         raise ConfigurationError("data.root is needed here: add data.root=FOLDER")
     path = Path(root)
@@ -34,30 +33,35 @@ def check_folder(root: str | None, class_map: str | None) -> None:
         parent = path.absolute().parent
         siblings = [entry.name for entry in parent.iterdir() if entry.is_dir()] if parent.is_dir() else []
         raise ConfigurationError(f"no folder at {path}; {nearest_names(path.name, siblings)}".removesuffix("; "))
-    if class_map is not None:
-        read_class_map(class_map)
 
 
-def load_folder(name: str, root: str, class_map: str | None, *, categories: Mapping[str, int] | None = None) -> Dataset:
+def class_folders(root: str) -> list[str]:
+    """The names of the class folders in alphabetical order; hidden ones are left out.
+
+    Raises:
+        DataError: there are none.
+    """
+    folders = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith("."))
+    if not folders:
+        raise DataError(f"{root} has no class folders: expected {root}/<class>/<image>")
+    return folders
+
+
+def load_folder(name: str, root: str, *, label_space: LabelSpace | None = None) -> Dataset:
     """The images of ``root/<class>/**``, by class name and path; hidden files are left out.
 
     Args:
         name: of the dataset.
         root: holds a folder a class.
-        class_map: file with the logit column of each class folder.
-        categories: the label of each folder, where the folders are categories and not classes of a label space.
+        label_space: whose classes the folders are named after; the folders' own classes when left out.
 
     Raises:
-        ConfigurationError: a class folder whose class is unknown.
+        ConfigurationError: a folder that is not among the classes, or two for one class number.
         DataError: no class folders, or one without images.
     """
-    folders = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith("."))
-    if not folders:
-        raise DataError(f"{root} has no class folders: expected {root}/<class>/<image>")
-    if categories is None:
-        columns = class_columns(folders, class_map, where=root)
-    else:
-        columns = look_up_classes(folders, categories, where=root, kind="the 16 categories")
+    folders = class_folders(root)
+    space = own_label_space(root, folders) if label_space is None else label_space
+    numbers = look_up_classes(folders, space.numbers, where=root, kind=str(space))
     digest = hashlib.blake2b(digest_size=16)
     paths: list[str] = []
     labels: list[int] = []
@@ -66,13 +70,14 @@ def load_folder(name: str, root: str, class_map: str | None, *, categories: Mapp
         if not found:
             raise DataError(f"class folder {root}/{folder} has no images: remove it, or fill it")
         for path, size, modified in found:
-            digest.update(f"{path}\x1f{size}\x1f{modified}\x1f{columns[folder]}\n".encode(errors="surrogateescape"))
+            digest.update(f"{path}\x1f{size}\x1f{modified}\x1f{numbers[folder]}\n".encode(errors="surrogateescape"))
             paths.append(path)
-            labels.append(columns[folder])
+            labels.append(numbers[folder])
     return Dataset(
         name=name,
         image_ids=tuple(paths),
         labels=np.array(labels, dtype=np.int64),
+        label_space=space,
         read_bytes=ReadFile(str(Path(root).absolute()), tuple(paths)),
         fingerprint=digest.hexdigest(),
     )

@@ -21,7 +21,7 @@ from timm.data.readers import create_reader
 from timm.data.readers.reader_image_in_tar import ReaderImageInTar
 
 from bench.data.dataset import Dataset
-from bench.data.label_spaces import class_columns, read_class_map
+from bench.data.label_spaces import LabelSpace, own_label_space
 from bench.data.ranges import FileRange, ReadRange
 from bench.errors import ConfigurationError, DataError, nearest_names
 
@@ -41,14 +41,10 @@ class ReaderSource:
     """Name of the dataset for ``hfds`` and ``tfds``."""
     split: str
     """Split, or shard pattern of a WebDataset."""
-    class_map: str | None
-    """Class name -> logit column."""
 
 
 def check_reader(source: ReaderSource) -> None:
     """Refuse a missing file, dataset name or package."""
-    if source.class_map is not None:
-        read_class_map(source.class_map)
     package = PACKAGES.get(source.scheme)
     if package is not None and importlib.util.find_spec(package) is None:
         raise ConfigurationError(f"data.source={source.scheme} needs the package {package}: pip install {package}")
@@ -70,8 +66,8 @@ def load_reader(name: str, source: ReaderSource) -> Dataset:
     """The images of one split, as timm's reader finds them.
 
     Raises:
-        ConfigurationError: the reader cannot load them, or a class is unknown.
-        DataError: an image listed twice, or one without a label.
+        ConfigurationError: the reader cannot load them.
+        DataError: an image listed twice, one without a label, or a label that is no class number.
     """
     loaders = {"tar": _load_tar, "wds": _load_webdataset, "hfds": _load_hugging_face, "tfds": _load_tfds}
     return loaders[source.scheme](name, source)
@@ -104,8 +100,8 @@ def _load_tar(name: str, source: ReaderSource) -> Dataset:
         offset = member.offset_data + (inner.offset_data if inner else 0)
         ranges[image_id] = FileRange(root / tar_name if tar_name else root, offset, member.size)
         folders.append(reader.class_idx_to_name[int(target)])
-    columns = class_columns(sorted(set(folders)), source.class_map, where=str(root))
-    return _ranged(name, ranges, [columns[folder] for folder in folders])
+    space = own_label_space(str(root), folders)
+    return _ranged(name, ranges, [space.numbers[folder] for folder in folders], space)
 
 
 def _load_webdataset(name: str, source: ReaderSource) -> Dataset:
@@ -123,7 +119,7 @@ def _load_webdataset(name: str, source: ReaderSource) -> Dataset:
                 raise DataError(f"{shard}: sample {key!r} has no image ({', '.join(SHARD_IMAGES)})")
             ranges[f"{shard_name}/{key}.{suffix}"] = parts[suffix]
             labels.append(_shard_label(shard, key, parts, split.alt_label))
-    return _ranged(name, ranges, labels)
+    return _ranged(name, ranges, *_numbered(labels, str(root)))
 
 
 def _shard_samples(shard: Path) -> dict[str, dict[str, FileRange]]:
@@ -164,9 +160,10 @@ class _ReadRow:
 
 def _load_hugging_face(name: str, source: ReaderSource) -> Dataset:
     reader = _reader(source)
-    labels = _columns([int(label) for label in reader.dataset[reader.label_key]], reader.class_to_idx, source)
+    targets = [int(label) for label in reader.dataset[reader.label_key]]
+    labels, space = _in_own_space(targets, reader.class_to_idx, source)
     identity = f"hfds|{source.dataset}|{source.split}|{reader.dataset._fingerprint}|{labels}"
-    return numbered_dataset(name, source.split, labels, _ReadRow(reader), identity)
+    return numbered_dataset(name, source.split, labels, space, _ReadRow(reader), identity)
 
 
 def _load_tfds(name: str, source: ReaderSource) -> Dataset:
@@ -183,41 +180,63 @@ def _load_tfds(name: str, source: ReaderSource) -> Dataset:
         for row in rows:
             ranges.append(FileRange(path, spool.tell(), spool.write(row[reader.input_key])))
             targets.append(int(row[reader.target_key]))
-    labels = _columns(targets, reader.class_to_idx, source)
+    labels, space = _in_own_space(targets, reader.class_to_idx, source)
     identity = f"tfds|{reader.builder.info.full_name}|{reader.builder.data_dir}|{source.split}|{labels}"
-    return numbered_dataset(name, source.split, labels, ReadRange(ranges), identity)
+    return numbered_dataset(name, source.split, labels, space, ReadRange(ranges), identity)
 
 
-def _columns(targets: Sequence[int], class_to_index: Mapping[str, int], source: ReaderSource) -> list[int]:
-    """Logit columns of a set's own class numbers: by class name where a class map is given, else the numbers."""
-    if source.class_map is None:
-        return list(targets)
+def _in_own_space(
+    targets: Sequence[int], class_to_index: Mapping[str, int] | None, source: ReaderSource
+) -> tuple[list[int], LabelSpace]:
+    """A set's labels and its classes: the names that it gives its class numbers, else the numbers."""
+    where = str(source.dataset)
     if not class_to_index:
-        raise ConfigurationError(f"data.class_map needs class names, but {source.dataset!r} has only class numbers")
-    columns = class_columns(sorted(class_to_index), source.class_map, where=str(source.dataset))
-    by_index = {index: columns[class_name] for class_name, index in class_to_index.items()}
-    return [by_index[target] for target in targets]
+        return _numbered(targets, where)
+    names = tuple(sorted(class_to_index, key=class_to_index.__getitem__))
+    _refuse_labels(targets, range(len(names)), where)
+    return list(targets), LabelSpace(where, len(names), names)
+
+
+def _numbered(targets: Sequence[int], where: str) -> tuple[list[int], LabelSpace]:
+    """The labels and classes of images that have class numbers alone."""
+    _refuse_labels(targets, range(max(targets, default=0) + 1), where)
+    space = own_label_space(where, map(str, targets))
+    return [space.numbers[str(target)] for target in targets], space
+
+
+def _refuse_labels(targets: Sequence[int], valid: range, where: str) -> None:
+    """Refuse what is no class number, such as the -1 of images without a label."""
+    for row, target in enumerate(targets):
+        if target not in valid:
+            raise DataError(f"{where}: row {row} has the label {target}; class numbers go from 0 to {valid.stop - 1}")
 
 
 def numbered_dataset(
-    name: str, split: str, labels: Sequence[int], read_bytes: Callable[[int], bytes], identity: str
+    name: str,
+    split: str,
+    labels: Sequence[int],
+    label_space: LabelSpace,
+    read_bytes: Callable[[int], bytes],
+    identity: str,
 ) -> Dataset:
     """A dataset whose images have no names of their own but their rows."""
     return Dataset(
         name=name,
         image_ids=tuple(f"{split}/{row:08d}" for row in range(len(labels))),
         labels=np.array(labels, dtype=np.int64),
+        label_space=label_space,
         read_bytes=read_bytes,
         fingerprint=hashlib.blake2b(identity.encode(), digest_size=16).hexdigest(),
     )
 
 
-def _ranged(name: str, ranges: Mapping[str, FileRange], labels: Sequence[int]) -> Dataset:
+def _ranged(name: str, ranges: Mapping[str, FileRange], labels: Sequence[int], label_space: LabelSpace) -> Dataset:
     read = ReadRange(list(ranges.values()))
     return Dataset(
         name=name,
         image_ids=tuple(ranges),
         labels=np.array(labels, dtype=np.int64),
+        label_space=label_space,
         read_bytes=read,
         fingerprint=read.fingerprint(list(ranges), labels),
     )

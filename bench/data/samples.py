@@ -8,11 +8,12 @@ import numpy as np
 
 from bench.data.dataset import Dataset
 from bench.data.folder import ReadFile
+from bench.data.label_spaces import imagenet
 from bench.errors import DataError
 
 
 def load_samples(name: str) -> Dataset:
-    """``foolbox/data/imagenet_<number>_<label>.jpg``; the label in the file name is the logit column."""
+    """``foolbox/data/imagenet_<number>_<label>.jpg``; the label in the file name is ImageNet's class number."""
     found = importlib.util.find_spec("foolbox")
     if found is None or found.origin is None:
         raise DataError("the sample images come with the package foolbox, which is not installed")
@@ -23,6 +24,17 @@ def load_samples(name: str) -> Dataset:
         name=name,
         image_ids=tuple(paths),
         labels=np.array([int(Path(path).stem.split("_")[2]) for path in paths], dtype=np.int64),
+        label_space=imagenet(),
         read_bytes=ReadFile(str(root), tuple(paths)),
         fingerprint=hashlib.blake2b(listing.encode(), digest_size=16).hexdigest(),
     )
+
+
+def sample_classes() -> list[str]:
+    """The wnids of the images' classes.
+
+    Raises:
+        DataError: foolbox is not installed.
+    """
+    dataset = load_samples("samples")
+    return [dataset.label_space.class_names[number] for number in np.unique(dataset.labels)]

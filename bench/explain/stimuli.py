@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.data import CropRecipe, Dataset
+from bench.data import CropRecipe, Dataset, LabelSpace
 from bench.data.decoding import BadImage, decode_one
 from bench.data.folder import ReadFile
 from bench.errors import ConfigurationError, DataError, nearest_names
@@ -154,7 +154,8 @@ def load_sources(sources: Sequence[Source], recipe: CropRecipe) -> dict[Path, Lo
         DataError: a file that is no image.
     """
     paths = tuple(dict.fromkeys(str(source.path.absolute()) for source in sources))
-    dataset = Dataset("stimuli", paths, np.zeros(len(paths), dtype=np.int64), ReadFile("/", paths), "")
+    unlabelled = LabelSpace("unlabelled", 1)
+    dataset = Dataset("stimuli", paths, np.zeros(len(paths), dtype=np.int64), unlabelled, ReadFile("/", paths), "")
     loaded = {}
     for position, path in enumerate(paths):
         decoded = decode_one(dataset, recipe, position)

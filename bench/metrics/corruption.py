@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from bench.corruptions import CORRUPTIONS, SEVERITIES
 from bench.errors import DataError
-from bench.metrics.estimates import bootstrap_columns, bootstrap_mean
+from bench.metrics.estimates import bootstrap_columns
 from bench.records import Estimate
 
 ALEXNET_ERROR: Mapping[str, float] = {
@@ -55,19 +55,11 @@ def relative_corruption_error_weights(corruption: str) -> tuple[dict[tuple[str, 
     return _severity_weights(corruption, scale), -scale
 
 
-def mean_corruption_error(errors: Errors) -> Estimate:
-    """mCE: 100 x the unweighted mean over the 15 corruptions of the ratio to AlexNet.
-
-    Not a ratio of means, nor a mean of per-severity ratios. Extra corruptions in ``errors`` do not enter.
-
-    Raises:
-        DataError: a corruption or severity of the 15 x 5 is missing.
-    """
-    return bootstrap_mean(mean_corruption_error_values(errors))
-
-
 def mean_corruption_error_values(errors: Errors) -> NDArray[np.float64]:
     """``(N,)`` what each image contributes: their mean is the mCE, so classifiers can be compared image by image.
+
+    The mCE is 100 x the unweighted mean over the 15 corruptions of the ratio to AlexNet: not a ratio of means, nor a
+    mean of per-severity ratios. Extra corruptions in ``errors`` do not enter.
 
     Raises:
         DataError: a corruption or severity of the 15 x 5 is missing.
@@ -76,31 +68,26 @@ def mean_corruption_error_values(errors: Errors) -> NDArray[np.float64]:
     return _contributions(errors, weights)
 
 
-def relative_mean_corruption_error(errors: Errors, clean_error: NDArray[np.bool_]) -> Estimate:
-    """Relative mCE: 100 x the mean over the 15 corruptions of the relative CE.
+def relative_mean_corruption_error_values(errors: Errors, clean_error: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """``(N,)`` what each image contributes: their mean is the relative mCE.
+
+    The relative mCE is 100 x the mean over the 15 corruptions of the relative CE.
 
     Args:
-        errors: as for ``mean_corruption_error``.
+        errors: as for ``mean_corruption_error_values``.
         clean_error: ``(N,)`` whether each image, uncorrupted, was misclassified.
+
+    Raises:
+        DataError: a corruption or severity of the 15 x 5 is missing.
     """
-    return bootstrap_mean(relative_mean_corruption_error_values(errors, clean_error))
-
-
-def relative_mean_corruption_error_values(errors: Errors, clean_error: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """``(N,)`` what each image contributes: their mean is the relative mCE."""
     parts = [relative_corruption_error_weights(corruption) for corruption in CORRUPTIONS]
     contributions = _contributions(errors, _mean_of([weights for weights, _ in parts]))
     clean_weight = float(np.mean([weight for _, weight in parts]))
     return contributions + clean_weight * clean_error
 
 
-def mean_corruption_accuracy(errors: Errors) -> Estimate:
-    """Unnormalised: the mean accuracy over the 15 x 5 conditions, in [0,1]. Never to be called mCE."""
-    return bootstrap_mean(mean_corruption_accuracy_values(errors))
-
-
 def mean_corruption_accuracy_values(errors: Errors) -> NDArray[np.float64]:
-    """``(N,)`` the share of the 15 x 5 conditions under which each image is right."""
+    """``(N,)`` the share of the 15 x 5 conditions under which each image is right; their mean is never called mCE."""
     weights = _mean_of([_severity_weights(corruption, -1.0) for corruption in CORRUPTIONS])
     return 1 + _contributions(errors, weights)
 

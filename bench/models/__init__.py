@@ -3,7 +3,8 @@
 from bench.models.classifier import Classifier, LabelSubset
 from bench.models.defended import DefendedClassifier, defend, restrict
 from bench.models.defenses import DEFENSES, Defense
-from bench.models.loading import ModelConfig, check_model, load_classifier
+from bench.models.hub import in_hub_cache
+from bench.models.loading import ModelConfig, ModelOutline, check_model, load_classifier
 
 __all__ = [
     "DEFENSES",
@@ -12,8 +13,10 @@ __all__ = [
     "Defense",
     "LabelSubset",
     "ModelConfig",
+    "ModelOutline",
     "check_model",
     "defend",
+    "in_hub_cache",
     "load_classifier",
     "restrict",
 ]

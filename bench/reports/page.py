@@ -275,14 +275,19 @@ def _headlines(board: Leaderboard, subjects: Sequence[Subject]) -> list[str]:
 
 def _cautions(subjects: Sequence[Subject]) -> list[str]:
     """What keeps the figures from being compared with published ones."""
-    definitions = {subject.parameter("corruption", "definition") for subject in subjects}
-    if "imagecorruptions" in definitions:
-        return [
+    cautions = []
+    if "imagecorruptions" in {subject.parameter("corruption", "definition") for subject in subjects}:
+        cautions.append(
             "The corruptions follow the definition of the imagecorruptions package, which differs from the published"
             " ImageNet-C in elastic_transform, frost, motion_blur and snow: do not compare this mCE with published"
             " values."
-        ]
-    return []
+        )
+    if "native" in {subject.parameter("corruption", "protocol") for subject in subjects}:
+        cautions.append(
+            "Rows marked native corrupt each classifier's own crop, without the JPEG files of the published ImageNet-C:"
+            " do not compare their mCE with published values."
+        )
+    return cautions
 
 
 def _empty_figures(gaps: Sequence[Gap]) -> list[tuple[str, str, str]]:

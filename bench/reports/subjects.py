@@ -137,7 +137,11 @@ def read_subjects(store: Store, *, until: str = "") -> list[Subject]:
     if not cells:
         raise DataError(f"the store {store.root} is empty: run a sweep first, e.g. python run.py")
     homes, guests = _grouped(cells, guests=False), _grouped(cells, guests=True)
-    subjects = [_subject(group, _guests_of(group[0].spec, guests), store) for group in homes.values()]
+    subjects = [
+        _subject(shown, _guests_of(group[0].spec, guests), store)
+        for group in homes.values()
+        for shown in _by_image_protocol(group)
+    ]
     housed = {_identity(group[0].spec) for group in homes.values()}
     alone = [group for group in guests.values() if _identity(group[0].spec) not in housed]
     return _with_labels([*subjects, *(_subject(group, [], store) for group in alone)])
@@ -195,6 +199,18 @@ def _grouped(cells: Sequence[StoredCell], *, guests: bool) -> dict[tuple[object,
     return groups
 
 
+def _by_image_protocol(cells: Sequence[StoredCell]) -> list[list[StoredCell]]:
+    """The cells of one row for each protocol of corrupted images, ``published`` and ``native``, that they were shown by.
+
+    Cells that know no such protocol (clean images, attacks) belong to every row.
+    """
+    protocols = sorted({str(cell.spec.parameters["protocol"]) for cell in cells if "protocol" in cell.spec.parameters})
+    return [
+        [cell for cell in cells if cell.spec.parameters.get("protocol", protocol) == protocol]
+        for protocol in protocols or [""]
+    ]
+
+
 def _guests_of(home: RunSpec, guests: Mapping[tuple[object, ...], Sequence[StoredCell]]) -> list[StoredCell]:
     return [cell for group in guests.values() for cell in group if _identity(cell.spec) == _identity(home)]
 
@@ -235,7 +251,10 @@ def _with_labels(subjects: list[Subject]) -> list[Subject]:
     def unique(labels: list[str]) -> bool:
         return len(set(labels)) == len(labels)
 
-    labels = [" · ".join(filter(None, (subject.spec.classifier, subject.spec.defense))) for subject in subjects]
+    labels = [
+        " · ".join(filter(None, (subject.spec.classifier, subject.spec.defense, _unpublished(subject))))
+        for subject in subjects
+    ]
     for part in ("dataset", "crop", "precision", "weights_digest", "dataset_digest", "seed"):
         if unique(labels):
             break
@@ -247,3 +266,9 @@ def _with_labels(subjects: list[Subject]) -> list[Subject]:
                 for label, value in zip(labels, values, strict=True)
             ]
     return [replace(subject, label=label) for subject, label in zip(subjects, labels, strict=True)]
+
+
+def _unpublished(subject: Subject) -> str:
+    """``native`` where corrupted images were not made the published way; empty otherwise."""
+    protocols = {str(variant.parameters.get("protocol", "published")) for variant in subject.benchmarks.values()}
+    return " ".join(sorted(protocols - {"published"}))

@@ -84,6 +84,7 @@ def _row(subject: Subject, columns: Sequence[Column], summary: Summary) -> tuple
         "protocol": subject.protocol,
         "corruption_source": subject.parameter("corruption", "source"),
         "corruption_definition": subject.parameter("corruption", "definition"),
+        "corruption_protocol": subject.parameter("corruption", "protocol"),
         "dataset": subject.spec.dataset,
         "dataset_digest": subject.spec.dataset_digest,
         "crop": subject.spec.crop,

@@ -1,5 +1,6 @@
 """A store looked after: verified, compacted, merged, pruned; never by a run, always because someone asked."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -8,12 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.errors import DataError
+from bench.records import RunSpec
 from bench.results.parts import DamagedError, read_part
-from bench.results.store import FAILED, PART, Store, StoredCell, missing_ranges
+from bench.results.store import FAILED, PART, Store, StoredCell, constant_column, missing_ranges
 
 SET_ASIDE = ".damaged"
 LEFTOVER = ".writing-"
-ROWS = ["position", "image_id", "label", "prediction", "confidence", "correct"]
 
 
 @dataclass(frozen=True)
@@ -201,25 +202,54 @@ def _differ(store: Store, folder: str, here: str, content: bytes, name: str) -> 
     return not shared[0].equals(shared[1])
 
 
-def rows_of(cell: StoredCell, store: Store) -> pa.Table:
-    """The rows of a complete cell, with its identity in columns before them."""
-    frame = store.outcomes(cell.spec)
-    spec = cell.spec
-    told: dict[str, str | int | float] = {
+def export_schema(cells: Sequence[StoredCell], store: Store) -> pa.Schema:
+    """The columns of an export of complete ``cells``: identity, outcome, and every column that a benchmark adds.
+
+    Raises:
+        DataError: a part is damaged, or two benchmarks keep different kinds of values under one name.
+    """
+    schemas = [_exported(cell.spec, store.columns(cell.spec).empty_table()).schema for cell in cells]
+    try:
+        return pa.unify_schemas(schemas, promote_options="permissive")
+    except pa.ArrowException as error:
+        raise DataError(f"the cells of {store.root} do not fit into one table: {error}; export fewer") from error
+
+
+def rows_of(cell: StoredCell, store: Store, schema: pa.Schema) -> pa.Table:
+    """The rows of a complete cell in the columns of ``export_schema``, empty where its benchmark has no such column.
+
+    Raises:
+        DataError: images are missing, duplicated or unreadable.
+    """
+    table = _exported(cell.spec, store.rows(cell.spec))
+    columns = [
+        table[field.name].cast(field.type) if field.name in table.column_names else pa.nulls(len(table), field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
+
+
+def _exported(spec: RunSpec, rows: pa.Table) -> pa.Table:
+    """``rows`` with the identity of their cell in columns before them."""
+    values: dict[str, str | int | float] = {
         "classifier": spec.classifier,
         "weights_digest": spec.weights_digest,
         "defense": spec.defense,
+        "crop": spec.crop,
+        "precision": spec.precision,
         "dataset": spec.dataset,
+        "dataset_digest": spec.dataset_digest,
         "benchmark": spec.benchmark,
+        "entry": spec.entry,
         "version": spec.version,
+        "parameters": json.dumps(spec.parameters, sort_keys=True),
         "condition": spec.condition.name,
         "strength": spec.condition.strength,
         "seed": spec.seed,
         "cell_id": spec.cell_id,
     }
-    for place, (name, value) in enumerate(told.items()):
-        frame.insert(place, name, value)
-    return pa.Table.from_pandas(frame[[*told, *ROWS]], preserve_index=False)
+    identity = {name: constant_column(value, len(rows)) for name, value in values.items()}
+    return pa.table(identity | {name: rows[name] for name in rows.column_names})
 
 
 def bytes_of(store: Store, cell: StoredCell) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -22,6 +23,9 @@ PART = re.compile(r"(\d{9})-(\d{9})\.parquet")
 FAILED = re.compile(r"(\d{9})-(\d{9})\.failed-[0-9a-f]{8}\.parquet")
 
 Range = tuple[int, int]
+
+IDENTITY = ("classifier", "defense", "dataset", "benchmark", "entry", "condition", "strength")
+"""Columns of a part that are the same in all of its rows: whose rows they are, for those who read it with pandas."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,9 @@ class Store:
         stop = start + len(outcomes)
         if not 0 <= start < stop <= spec.n_images:
             raise ValueError(f"images {start}..{stop} lie outside the dataset's {spec.n_images}")
+        taken = sorted(outcomes.extra.keys() & set(IDENTITY))
+        if taken:
+            raise ValueError(f"outcome columns {taken} have the names of columns that say whose rows they are")
         columns = {"position": np.arange(start, stop), **outcomes.columns(), "correct": outcomes.correct}
         return self._write(spec, f"{start:09d}-{stop:09d}.parquet", columns, provenance)
 
@@ -128,7 +135,7 @@ class Store:
         return _ranges(self.files.names(spec.cell_id), PART)
 
     def part(self, spec: RunSpec, images: Range) -> pa.Table:
-        """The rows of one part.
+        """The rows of one part, without the columns that say whose they are.
 
         Raises:
             DataError: it is damaged.
@@ -152,7 +159,7 @@ class Store:
         self._write(spec, name, columns, replace(provenance, seconds=seconds))
 
     def cells(self, but: Container[str] = ()) -> list[StoredCell]:
-        """Every cell in the store, by classifier, benchmark and condition; no rows are read.
+        """Every cell in the store, by classifier, entry and condition; no rows are read.
 
         Args:
             but: ids of cells to leave out, known to be damaged.
@@ -161,7 +168,7 @@ class Store:
         found = [self._describe(folder, names) for folder, names in tree.items() if folder not in but]
         return sorted(
             (cell for cell in found if cell is not None),
-            key=lambda cell: (cell.spec.classifier, cell.spec.benchmark, cell.spec.condition, cell.spec.cell_id),
+            key=lambda cell: (cell.spec.classifier, cell.spec.entry, cell.spec.condition, cell.spec.cell_id),
         )
 
     def correct(self, spec: RunSpec) -> NDArray[np.bool_]:
@@ -184,13 +191,36 @@ class Store:
         Raises:
             DataError: images are missing, duplicated or unreadable.
         """
+        frame: pd.DataFrame = self.rows(spec).to_pandas()
+        return frame
+
+    def rows(self, spec: RunSpec) -> pa.Table:
+        """What ``outcomes`` returns, as an Arrow table.
+
+        Raises:
+            DataError: images are missing, duplicated or unreadable.
+        """
         table = self._rows(spec, None)
         self._verify_positions(table, spec)
-        frame: pd.DataFrame = table.to_pandas()
-        if frame["image_id"].duplicated().any():
+        if pc.count_distinct(table["image_id"]).as_py() != len(table):
             raise self._not_once(spec)
         fixed = ["position", "image_id", "label", "prediction", "confidence", "correct"]
-        return frame[[*fixed, *(name for name in frame.columns if name not in fixed)]]
+        return table.select([*fixed, *(name for name in table.column_names if name not in fixed)])
+
+    def columns(self, spec: RunSpec) -> pa.Schema:
+        """The columns that ``rows`` has; no row is read.
+
+        Raises:
+            DataError: the cell has no part, or its first is damaged.
+        """
+        start, stop = min(self.covered(spec), default=(0, 0))
+        name = f"{start:09d}-{stop:09d}.parquet"
+        try:
+            with self.files.open(spec.cell_id, name) as file:
+                schema = pq.read_schema(file).remove_metadata()
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise self._damaged(spec.cell_id, name, error) from error
+        return pa.schema([field for field in schema if field.name not in IDENTITY])
 
     def _rows(self, spec: RunSpec, columns: list[str] | None) -> pa.Table:
         """The parts of a complete cell in order, all columns or the named ones.
@@ -201,7 +231,7 @@ class Store:
         gaps = missing_ranges(self.covered(spec), spec.n_images)
         if gaps:
             raise DataError(
-                f"{spec.classifier} / {spec.benchmark} / {spec.condition.key} lacks images {gaps[0][0]}..{gaps[0][1]}"
+                f"{spec.classifier} / {spec.entry} / {spec.condition.key} lacks images {gaps[0][0]}..{gaps[0][1]}"
                 f" of {spec.n_images} in {self.root}: run the same command again to compute them"
             )
         tables, reached = [], 0
@@ -218,7 +248,7 @@ class Store:
 
     def _not_once(self, spec: RunSpec) -> DataError:
         return DataError(
-            f"cell {spec.cell_id} of {self.root} ({spec.classifier} / {spec.benchmark} / {spec.condition.key})"
+            f"cell {spec.cell_id} of {self.root} ({spec.classifier} / {spec.entry} / {spec.condition.key})"
             " does not hold each image exactly once: move its folder away and run the same command again"
         )
 
@@ -226,15 +256,16 @@ class Store:
         self, spec: RunSpec, name: str, columns: dict[str, Any], provenance: Provenance, *, traceback: str = ""
     ) -> bool:
         metadata = {"spec": spec.to_json(), "provenance": json.dumps(asdict(provenance)), "traceback": traceback}
-        table = pa.table(columns).replace_schema_metadata(metadata)
+        table = pa.table(_identity_columns(spec, len(columns["position"])) | columns).replace_schema_metadata(metadata)
         return self.files.write_once(spec.cell_id, name, part_bytes(table))
 
     def _read(self, cell_id: str, name: str, columns: list[str] | None = None) -> pa.Table:
         try:
             with self.files.open(cell_id, name) as file:
-                return read_part(file.read(), columns)
+                table = read_part(file.read(), columns)
         except (DamagedError, OSError) as error:
             raise self._damaged(cell_id, name, error) from error
+        return table.select([column for column in table.column_names if column not in IDENTITY])
 
     def _damaged(self, cell_id: str, name: str, error: Exception) -> DataError:
         reason = " ".join(str(error).split())
@@ -269,6 +300,8 @@ class Store:
             spec = RunSpec.from_json(metadata[b"spec"].decode())
             provenance = Provenance(**json.loads(metadata[b"provenance"]))
             traceback = metadata[b"traceback"].decode()
+        except DataError as error:
+            raise DataError(f"{self.root}/{cell_id}/{name} was {error}: use another store=FOLDER") from error
         except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
             raise self._damaged(cell_id, name, error) from error
         if spec.cell_id != cell_id:
@@ -280,6 +313,17 @@ class Store:
         start = rows["position"][0].as_py()
         traceback = rows.schema.metadata[b"traceback"].decode()
         return Failure(start, start + len(rows), rows["error"][0].as_py(), traceback)
+
+
+def _identity_columns(spec: RunSpec, n: int) -> dict[str, pa.Array]:
+    """The columns ``IDENTITY`` of ``n`` rows, each value stored once."""
+    values = {**spec.__dict__, "condition": spec.condition.name, "strength": spec.condition.strength}
+    return {name: constant_column(values[name], n) for name in IDENTITY}
+
+
+def constant_column(value: str | int | float, n: int) -> pa.DictionaryArray:
+    """One value in ``n`` rows, stored once."""
+    return pa.DictionaryArray.from_arrays(np.zeros(n, np.int8), [value])
 
 
 def _ranges(names: Iterable[str], pattern: re.Pattern[str]) -> list[Range]:

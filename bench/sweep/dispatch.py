@@ -1,4 +1,4 @@
-"""Many workers, one queue: leases out, outcomes in, and the units of whoever dies or falls silent go to others."""
+"""Many workers, one queue: leases out, outcomes in, and the units of a worker that is lost go to others."""
 
 import logging
 import time
@@ -42,6 +42,7 @@ def run_pool(
     pool: Pool,
     *,
     timeout: float,
+    start_timeout: float,
     retries: int,
     on_batch: Callable[[WorkUnit, int], None] | None = None,
 ) -> Iterator[UnitResult]:
@@ -53,14 +54,16 @@ def run_pool(
     Args:
         units: what to run.
         pool: the workers, not yet started; closed at the end.
-        timeout: seconds without a word, after which a worker counts as hanging.
+        timeout: seconds after which a worker counts as hanging that has units and has finished no batch.
+        start_timeout: seconds that a worker has to become ready: to load weights and images, or to get its place in a
+            cluster. None of them count towards ``timeout``.
         retries: how often a unit is tried again whose worker died or hung.
         on_batch: called with the unit and the number of images done, after each batch.
 
     Raises:
         DataError: units are left and no worker can be started.
     """
-    dispatcher = _Dispatcher(units, pool, timeout, retries, on_batch)
+    dispatcher = _Dispatcher(units, pool, timeout, start_timeout, retries, on_batch)
     try:
         yield from dispatcher.run()
     finally:
@@ -73,6 +76,7 @@ class _Dispatcher:
         units: Sequence[WorkUnit],
         pool: Pool,
         timeout: float,
+        start_timeout: float,
         retries: int,
         on_batch: Callable[[WorkUnit, int], None] | None,
     ) -> None:
@@ -80,9 +84,10 @@ class _Dispatcher:
         self.queue = UnitQueue(
             [(key_of(unit), cost_of(unit)) for unit in units], workers=min(pool.size, len(units)), retries=retries
         )
-        self.pool, self.timeout, self.on_batch = pool, timeout, on_batch
-        self.heard: dict[int, float] = {}  # by worker that starts or works: when it last gave a sign of life
-        self.starting: set[int] = set()
+        self.pool, self.timeout, self.start_timeout, self.on_batch = pool, timeout, start_timeout, on_batch
+        self.waited = 0.0  # seconds spent waiting for the workers: the clock of the two below
+        self.started: dict[int, float] = {}  # by worker that is not ready yet: when it was started
+        self.heard: dict[int, float] = {}  # by worker that has units: when it got them, or last finished a batch
         self.idle: set[int] = set()
         self.last_word = ""
 
@@ -90,43 +95,56 @@ class _Dispatcher:
         for worker in range(min(self.pool.size, len(self.units))):
             self._start(worker)
         while len(self.queue):
-            if not self.heard and not self.idle:
+            if not self.started and not self.heard and not self.idle:
                 raise DataError(f"no worker is left for {len(self.queue)} work units; the last one: {self.last_word}")
             for worker in sorted(self.idle):
                 self._lease(worker)
-            for worker, message in self.pool.wait(min(LONGEST_WAIT, self.timeout / 4)):
-                if worker in self.idle:  # what rests can only die
-                    self.idle.discard(worker)
-                    self.heard[worker] = 0.0
-                if worker in self.heard:
-                    self.heard[worker] = time.monotonic()
+            for worker, message in self._wait():
+                if worker in self.started or worker in self.heard or worker in self.idle:
                     yield from self._hear(worker, message)
-            now = time.monotonic()
-            for worker in [worker for worker, heard in self.heard.items() if now - heard > self.timeout]:
-                yield from self._lose(worker, f"no sign of life in {self.timeout:.0f} s (engine.timeout)")
+            for worker, reason in self._overdue():
+                yield from self._lose(worker, reason)
+
+    def _wait(self) -> list[tuple[int, Message]]:
+        """What the workers have said; only time spent here counts as theirs, not what the caller takes to store."""
+        began = time.monotonic()
+        said = self.pool.wait(min(LONGEST_WAIT, self.timeout / 4))
+        self.waited += time.monotonic() - began
+        return said
+
+    def _overdue(self) -> list[tuple[int, str]]:
+        """Workers that count as hanging, and why: starting and working have a limit each."""
+        now = self.waited
+        unready = f"not ready {self.start_timeout:.0f} s after its start (engine.start_timeout)"
+        hanging = f"no batch finished in {self.timeout:.0f} s (engine.timeout)"
+        return [
+            *((worker, unready) for worker, at in self.started.items() if now - at > self.start_timeout),
+            *((worker, hanging) for worker, at in self.heard.items() if now - at > self.timeout),
+        ]
 
     def _start(self, worker: int) -> None:
-        self.starting.add(worker)
-        self.heard[worker] = time.monotonic()
+        self.started[worker] = self.waited
         self.pool.start(worker)
 
     def _lease(self, worker: int) -> None:
         lease = self.queue.lease(worker)
         if lease:
             self.idle.discard(worker)
-            self.heard[worker] = time.monotonic()
+            self.heard[worker] = self.waited
             self.pool.send(worker, lease)
 
     def _hear(self, worker: int, message: Message) -> Iterator[UnitResult]:
+        if worker in self.heard:
+            self.heard[worker] = self.waited
         if isinstance(message, Progress):
             if self.on_batch is not None:
                 self.on_batch(self.units[message.key], message.n)
         elif isinstance(message, UnitDone):
             yield from self._finish(worker, message)
         elif isinstance(message, Ready | LeaseDone):
-            self.starting.discard(worker)
+            self.started.pop(worker, None)
+            self.heard.pop(worker, None)
             self.queue.end_lease(worker)
-            del self.heard[worker]
             self.idle.add(worker)
         else:
             yield from self._lose(worker, message.error)
@@ -152,11 +170,12 @@ class _Dispatcher:
 
     def _lose(self, worker: int, reason: str) -> Iterator[UnitResult]:
         self.pool.kill(worker)
-        del self.heard[worker]
+        was_starting = self.started.pop(worker, None) is not None
+        self.heard.pop(worker, None)
+        self.idle.discard(worker)
         self.last_word = reason
         given_up = self.queue.lose(worker)
-        if worker in self.starting:
-            self.starting.discard(worker)
+        if was_starting:
             logger.warning("worker %d could not start, the others go on: %s", worker, reason)
             return
         logger.warning("worker %d is gone, its units go to others: %s", worker, reason)

@@ -4,7 +4,7 @@ import itertools
 import time
 import traceback as traceback_module
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -248,14 +248,21 @@ class _Runner:
             column = {class_id: index for index, class_id in enumerate(class_ids)}
             labels = np.array([column[int(label)] for label in labels])
         batch = Batch(
-            images.to(self.device, non_blocking=True), torch.as_tensor(labels).to(self.device), crops.image_ids[rows]
+            images.to(self.device, non_blocking=True),
+            torch.as_tensor(labels).to(self.device),
+            crops.image_ids[rows],
+            condition=unit.cell.spec.condition,
+            input_size=unit.cell.input_size,
+            class_ids=class_ids,
         )
         classifier = self.classifier if class_ids is None else restrict(self.classifier, class_ids).to(self.device)
         outcomes = Outcomes.concatenate(list(self._pieces(unit, classifier, batch)))
-        return outcomes if class_ids is None else _in_classifier_columns(outcomes, np.asarray(class_ids))
+        if class_ids is None:
+            return outcomes
+        return _in_classifier_columns(outcomes, np.asarray(class_ids), unit.cell.benchmark.class_columns)
 
     def _pieces(self, unit: WorkUnit, classifier: nn.Module, batch: Batch) -> Iterator[Outcomes]:
-        name = unit.cell.spec.benchmark
+        name = unit.cell.spec.entry
         limit = self.limit.get(name, len(batch))
         if len(batch) > limit:
             for start in range(0, len(batch), limit):
@@ -280,11 +287,6 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
 
 
-def _in_classifier_columns(outcomes: Outcomes, class_ids: np.ndarray) -> Outcomes:
-    return Outcomes(
-        outcomes.image_id,
-        class_ids[outcomes.label],
-        class_ids[outcomes.prediction],
-        outcomes.confidence,
-        outcomes.extra,
-    )
+def _in_classifier_columns(outcomes: Outcomes, class_ids: np.ndarray, class_columns: Sequence[str]) -> Outcomes:
+    extra = {name: class_ids[column] if name in class_columns else column for name, column in outcomes.extra.items()}
+    return replace(outcomes, label=class_ids[outcomes.label], prediction=class_ids[outcomes.prediction], extra=extra)

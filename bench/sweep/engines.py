@@ -27,6 +27,8 @@ class EngineConfig:
     """Torch threads of each; when left out, the machine's cores over its workers, or 1 for an actor."""
     timeout: float = 3600.0
     """Seconds without a finished batch, after which a worker counts as hanging and is replaced."""
+    start_timeout: float = 3600.0
+    """Seconds that a worker has to become ready, which do not count towards ``timeout``."""
     retries: int = 2
     """How often a unit is tried again whose worker died or hung; then it is a failure of its cell."""
     address: str | None = None
@@ -43,9 +45,10 @@ class EngineConfig:
         if self.name not in ENGINES:
             raise ConfigurationError(f"unknown engine {self.name!r}: {nearest_names(self.name, ENGINES)}")
         counts = [count for count in (self.workers, self.threads) if count is not None]
-        if min(counts, default=1) < 1 or self.timeout <= 0 or self.retries < 0:
+        if min(counts, default=1) < 1 or min(self.timeout, self.start_timeout) <= 0 or self.retries < 0:
             raise ConfigurationError(
-                "engine.workers and engine.threads are at least 1, engine.timeout above 0, engine.retries at least 0"
+                "engine.workers and engine.threads are at least 1, engine.timeout and engine.start_timeout above 0,"
+                " engine.retries at least 0"
             )
         if self.gpus <= 0 or (self.gpus > 1 and self.gpus != int(self.gpus)):
             raise ConfigurationError(f"engine.gpus={self.gpus:g}: a fraction of a GPU, or a whole number of them")

@@ -20,6 +20,8 @@ class Cell:
     """What runs it."""
     crops: Crops
     """The images."""
+    input_size: tuple[int, int]
+    """Height and width in pixels that the classifier takes."""
 
 
 @dataclass(frozen=True)
@@ -40,18 +42,21 @@ class WorkUnit:
 def plan_cells(
     classifier: Classifier, suite: Mapping[str, tuple[Benchmark, Crops]], *, seed: int, defense: str = ""
 ) -> list[Cell]:
-    """Every cell of ``suite`` (name -> benchmark and its images) for ``classifier``."""
+    """Every cell of ``suite`` (entry -> benchmark and its images) for ``classifier``."""
     return [
         Cell(
             RunSpec(
                 classifier=classifier.name,
                 weights_digest=classifier.weights_digest,
-                crop=benchmark.recipe(classifier.crop).key,
+                crop=classifier.crop.key,
                 defense=defense,
                 dataset=crops.name,
                 dataset_digest=crops.digest,
                 n_images=len(crops),
-                benchmark=name,
+                label_space=crops.label_space.name,
+                n_classes=crops.label_space.n_classes if crops.class_ids is None else len(crops.class_ids),
+                benchmark=benchmark.name,
+                entry=name,
                 version=benchmark.version,
                 parameters=benchmark.parameters(),
                 condition=condition,
@@ -60,6 +65,7 @@ def plan_cells(
             ),
             benchmark,
             crops,
+            classifier.input_size,
         )
         for name, (benchmark, crops) in suite.items()
         for condition in benchmark.conditions()

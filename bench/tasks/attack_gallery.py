@@ -15,7 +15,7 @@ from bench.attacks import AttackResult
 from bench.benchmarks import Batch
 from bench.benchmarks.adversarial import attack_batch
 from bench.benchmarks.attack import Attack
-from bench.data.label_spaces import class_names
+from bench.data.label_spaces import column_names
 from bench.errors import ConfigurationError, DataError
 from bench.models import load_classifier
 from bench.reports.gallery import gallery_path
@@ -58,11 +58,11 @@ def run(config: DictConfig) -> None:
     settings = read_settings(config)
     device = settings.runtime.torch_device()
     classifier = load_classifier(settings.model)
-    crops = open_images(settings.data, classifier.crop, settings.runtime)
+    crops = open_images(settings.data, classifier.crop, settings.runtime, classifier.label_space)
     network = prepare(classifier, settings)
     logits = _logits(network, crops.read(range(min(len(crops), FIRST))).to(device))
     rows = _first_correct(logits, crops.labels, int(config.images))
-    names = class_names(logits.shape[1], settings.data.class_map)
+    names = column_names(crops.label_space, settings.data.class_map)
     batch = Batch(crops.read(rows).to(device), torch.as_tensor(crops.labels[rows]).to(device), crops.image_ids[rows])
     attacked = []
     plan = _attacks(settings)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from bench.benchmarks import Batch, judge
 from bench.benchmarks.cam_audit import attribution_maps
 from bench.data import Crops
-from bench.data.label_spaces import class_names
+from bench.data.label_spaces import column_names
 from bench.data.regions import read_regions
 from bench.errors import ConfigurationError, DataError
 from bench.explain.clusters import FEWEST_IMAGES, Clusters, attributed_features, pooled_maps, spectral_clusters
@@ -108,12 +108,12 @@ def run(config: DictConfig) -> None:
     settings = read_settings(config)
     device = settings.runtime.torch_device()
     classifier = load_classifier(settings.model)
-    crops = open_images(settings.data, classifier.crop, settings.runtime)
+    crops = open_images(settings.data, classifier.crop, settings.runtime, classifier.label_space)
     network = prepare(classifier, settings)
     explainer = Explainer(network, crops, str(config.method), device, settings.seed)
-    rows, points, n_classes = _collect(explainer, config)
+    rows, points = _collect(explainer, config)
     clusters = spectral_clusters(points, clusters=config.clusters, seed=settings.seed)
-    names = class_names(n_classes, settings.data.class_map)
+    names = column_names(crops.label_space, settings.data.class_map)
     sheet = draw_sheet(explainer, clusters, rows, names, settings.data.regions, shown=int(config.images))
     report = report_folder(config)
     identity = settings.defense_identity
@@ -125,19 +125,15 @@ def run(config: DictConfig) -> None:
     logger.info("%d images in %d clusters; wrote %s", len(rows), clusters.labels.max() + 1, out)
 
 
-def _collect(explainer: Explainer, config: DictConfig) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:
-    """Positions and descriptors of the images asked for, and how many classes the classifier has."""
+def _collect(explainer: Explainer, config: DictConfig) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Positions and descriptors of the images asked for."""
     crops = explainer.crops
     wanted = np.arange(len(crops)) if config.class_index is None else np.flatnonzero(crops.labels == config.class_index)
     kept, points = [], []
-    n_classes = 0
     with SweepProgress(f"explaining {crops.name}", len(wanted)) as progress:
         for start in range(0, len(wanted), BATCH):
             rows = wanted[start : start + BATCH]
             batch = explainer.batch(rows.tolist())
-            if not n_classes:
-                with torch.no_grad():
-                    n_classes = explainer.network(batch.pixels()[:1]).shape[1]
             chosen = rows if config.of == "all" else rows[~explainer.decide(batch).correct]
             if len(chosen):
                 found = explainer.describe(chosen.tolist(), str(config.by)).numpy()
@@ -151,7 +147,7 @@ def _collect(explainer: Explainer, config: DictConfig) -> tuple[NDArray[np.int64
         raise DataError(
             f"{crops.name} has {n} {kind} with a map: {FEWEST_IMAGES} are needed; try of=all or more images"
         )
-    return np.concatenate(kept), np.concatenate(points), n_classes
+    return np.concatenate(kept), np.concatenate(points)
 
 
 def draw_sheet(

@@ -12,7 +12,7 @@ from torch import Tensor
 from bench.benchmarks import Batch, judge
 from bench.benchmarks.cam_audit import CamAudit, attribution_maps
 from bench.data import check_data
-from bench.data.label_spaces import class_names
+from bench.data.label_spaces import column_names
 from bench.data.regions import check_regions, read_regions
 from bench.errors import ConfigurationError
 from bench.explain.localisation import energy_inside
@@ -47,7 +47,7 @@ def run(config: DictConfig) -> None:
     settings = read_settings(config)
     device = settings.runtime.torch_device()
     classifier = load_classifier(settings.model)
-    crops = open_images(settings.data, classifier.crop, settings.runtime)
+    crops = open_images(settings.data, classifier.crop, settings.runtime, classifier.label_space)
     network = prepare(classifier, settings)
     rows = evenly_spaced(len(crops), int(config.images))
     batch = Batch(crops.read(rows).to(device), torch.as_tensor(crops.labels[rows]).to(device), crops.image_ids[rows])
@@ -62,7 +62,7 @@ def run(config: DictConfig) -> None:
     report = report_folder(config)
     out = gallery_path(report, classifier.weights_digest, crops.digest, defense=settings.defense_identity, kind=AUDIT)
     out.parent.mkdir(parents=True, exist_ok=True)
-    names = class_names(logits.shape[1], settings.data.class_map)
+    names = column_names(crops.label_space, settings.data.class_map)
     draw_strip(batch.images.cpu(), maps, outcomes, names, regions).save(out, optimize=True)
     logger.info("wrote %s", out)
 

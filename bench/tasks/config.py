@@ -14,6 +14,7 @@ from bench.benchmarks import Benchmark
 from bench.data import DataConfig
 from bench.errors import ConfigurationError, nearest_names
 from bench.models import DEFENSES, Defense, ModelConfig
+from bench.records import SEED_LIMIT
 from bench.sweep import EngineConfig, RuntimeConfig
 from bench.tracking import TrackerConfig
 from bench.training import Recipe
@@ -86,8 +87,20 @@ def read_settings(config: DictConfig) -> Settings:
         engine=_typed(config.engine, "engine"),
         tracker=read_tracker(config),
         store=str(config.store),
-        seed=int(config.seed),
+        seed=read_seed(config),
     )
+
+
+def read_seed(config: DictConfig) -> int:
+    """The sweep's seed.
+
+    Raises:
+        ConfigurationError: a seed that tables of 64-bit integers cannot hold.
+    """
+    seed = int(config.seed)
+    if not 0 <= seed < SEED_LIMIT:
+        raise ConfigurationError(f"seed={seed}: give a whole number from 0 and below 2**63, {SEED_LIMIT}")
+    return seed
 
 
 def report_folder(config: DictConfig) -> Path:

@@ -8,14 +8,15 @@ from omegaconf import DictConfig
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from bench.benchmarks import Batch
 from bench.benchmarks.corruption import Corruption
+from bench.benchmarks.protocol import IMAGENET_C_CROP
 from bench.corruptions import CORRUPTIONS, EXTRA_CORRUPTIONS, SEVERITIES
 from bench.data import check_data, load_dataset
 from bench.errors import ConfigurationError
 from bench.records import Condition
 from bench.tasks.config import read_settings, report_folder
 from bench.tasks.images import open_images
-from bench.tasks.make_corrupted import RECIPE
 
 logger = logging.getLogger(__name__)
 GAP, LABEL, TOP = 6, 170, 32
@@ -33,7 +34,7 @@ def check(config: DictConfig) -> None:
 def run(config: DictConfig) -> None:
     """Write ``reports/<name>/corruptions.png``."""
     settings = read_settings(config)
-    crops = open_images(settings.data, RECIPE, settings.runtime)
+    crops = open_images(settings.data, IMAGENET_C_CROP, settings.runtime, None)
     position = int(config.position)
     out = report_folder(config) / "corruptions.png"
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +44,7 @@ def run(config: DictConfig) -> None:
 
 
 def draw_sheet(image: Tensor, image_id: str, *, seed: int) -> Image.Image:
-    """A row a corruption, a column a severity, the clean image first.
+    """One row per corruption and one column per severity, the clean image first, under the published protocol.
 
     Args:
         image: ``(1,3,H,W)`` uint8.
@@ -58,11 +59,12 @@ def draw_sheet(image: Tensor, image_id: str, *, seed: int) -> Image.Image:
     font = ImageFont.load_default(size=18)
     for column, title in enumerate(["clean", *(f"severity {severity}" for severity in SEVERITIES)]):
         pen.text((LABEL + column * (width + GAP), 6), title, fill="black", font=font)
-    benchmark, ids = Corruption(), np.array([image_id])
+    benchmark, label, ids = Corruption(), torch.zeros(1, dtype=torch.int64), np.array([image_id])
     for row, name in enumerate(names):
         top = TOP + row * (height + GAP)
         pen.text((6, top + height // 2), name, fill="black", font=font)
-        made = [benchmark.corrupted(image, ids, Condition(name, float(s)), seed=seed) for s in SEVERITIES]
+        conditions = [Condition(name, float(severity)) for severity in SEVERITIES]
+        made = [benchmark.shown(Batch(image, label, ids, condition=item), item, seed=seed) for item in conditions]
         for column, picture in enumerate([image, *made]):
             sheet.paste(_to_pil(picture[0]), (LABEL + column * (width + GAP), top))
     return sheet

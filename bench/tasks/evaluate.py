@@ -14,7 +14,7 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from bench.data import DataConfig, check_data, label_space_of
+from bench.data import DataConfig, LabelSpace, check_data, check_labels, label_kind_of
 from bench.errors import ConfigurationError, DataError
 from bench.models import Classifier, check_model, load_classifier
 from bench.records import Parameter, Provenance
@@ -57,7 +57,7 @@ def check(config: DictConfig) -> None:
         ConfigurationError: naming what is wrong and the nearest valid names.
     """
     settings = read_settings(config)
-    check_model(settings.model)
+    classes = check_model(settings.model).label_space
     settings.runtime.check()
     settings.engine.check()
     check_tracker(settings.tracker)
@@ -65,17 +65,19 @@ def check(config: DictConfig) -> None:
     Store(settings.store)
     for name, (benchmark, data) in settings.benchmarks.items():
         benchmark.check()
-        _check_images(config, name, settings, data)
-        if benchmark.label_space != label_space_of(data):
+        _check_images(config, name, settings, data, classes)
+        benchmark.check_classifier(classes)
+        if benchmark.label_kind != label_kind_of(data):
             raise ConfigurationError(
-                f"benchmark {name!r} needs images labelled with {benchmark.label_space}, and data.source={data.source}"
+                f"benchmark {name!r} needs images labelled with {benchmark.label_kind}, and data.source={data.source}"
                 " labels them otherwise: data.source=categories reads folders of the 16 categories"
             )
 
 
-def _check_images(config: DictConfig, name: str, settings: Settings, data: DataConfig) -> None:
+def _check_images(config: DictConfig, name: str, settings: Settings, data: DataConfig, classes: LabelSpace) -> None:
     try:
         check_data(data)
+        check_labels(data, classes)
     except ConfigurationError as error:
         if data is settings.data:
             raise
@@ -174,7 +176,14 @@ def _results(
     wanted = frozenset(unit.cell.spec.cell_id for unit in units)
     pool = open_pool(engine, partial(open_job, settings, wanted), settings.runtime.device)
     logger.info("%s: engine=%s, %d workers", classifier.name, engine.name, min(pool.size, len(units)))
-    yield from run_pool(units, pool, timeout=engine.timeout, retries=engine.retries, on_batch=count)
+    yield from run_pool(
+        units,
+        pool,
+        timeout=engine.timeout,
+        start_timeout=engine.start_timeout,
+        retries=engine.retries,
+        on_batch=count,
+    )
 
 
 def _runtime(settings: Settings) -> dict[str, Parameter]:
@@ -199,4 +208,4 @@ def _store_result(result: UnitResult, store: Store, provenance: Provenance) -> N
 
 
 def _label(cell: Cell) -> str:
-    return f"{cell.spec.benchmark} {cell.spec.condition.key}"
+    return f"{cell.spec.entry} {cell.spec.condition.key}"

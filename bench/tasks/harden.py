@@ -7,6 +7,7 @@ import torch
 from omegaconf import DictConfig
 
 from bench.data import check_data, load_dataset
+from bench.data.label_spaces import KNOWN_SPACES
 from bench.errors import ConfigurationError
 from bench.models import Classifier, ModelConfig, check_model, load_classifier
 from bench.sweep.memory import keep_freed_memory
@@ -27,8 +28,11 @@ def check(config: DictConfig) -> None:
     settings.runtime.check()
     if settings.model.precision == "float16":
         raise ConfigurationError("model.precision=float16 cannot train here: take float32 or bfloat16")
-    if settings.data.labels is not None:
-        raise ConfigurationError(f"data.labels={settings.data.labels} restricts decisions; training decides among all")
+    declared = KNOWN_SPACES.get(settings.data.label_space or "")
+    if declared is not None and declared.subset is not None:
+        raise ConfigurationError(
+            f"data.label_space={settings.data.label_space} restricts decisions; training decides among all"
+        )
     if config.out is None:
         raise ConfigurationError("task=harden needs out=FOLDER for the checkpoint, log and weights")
     if Path(str(config.out)).is_file():
@@ -44,7 +48,7 @@ def run(config: DictConfig) -> None:
     if device.type == "cpu" and settings.runtime.keep_memory:
         keep_freed_memory()
     classifier = _start(settings, recipe)
-    crops = open_images(settings.data, classifier.crop, settings.runtime)
+    crops = open_images(settings.data, classifier.crop, settings.runtime, classifier.label_space)
     training = Training(classifier, crops, recipe, Path(str(config.out)), seed=settings.seed, device=device)
     if training.history:
         logger.info("%s holds %d of %d epochs", config.out, len(training.history), recipe.epochs)
@@ -59,11 +63,10 @@ def run(config: DictConfig) -> None:
 
 def _start(settings: Settings, recipe: Recipe) -> Classifier:
     """The classifier to train, its head fit for the images' labels."""
-    dataset = load_dataset(settings.data)
     classifier = load_classifier(settings.model)
     if recipe.new_head is not None:
         with_new_head(classifier, recipe.new_head, seed=settings.seed)
-    remark = check_classes(classifier, dataset.labels)
+    remark = check_classes(classifier, load_dataset(settings.data, classifier.label_space).labels)
     if remark:
         logger.warning("%s; for a smaller head, set model.num_classes or recipe.new_head", remark)
     return classifier

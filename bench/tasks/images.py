@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from bench.data import CropRecipe, Crops, DataConfig, load_dataset, open_crops
+from bench.data import CropRecipe, Crops, DataConfig, LabelSpace, load_dataset, open_crops
 from bench.sweep import RuntimeConfig
 from bench.sweep.engine import automatic_workers
 from bench.tasks.progress import SweepProgress
@@ -12,14 +12,20 @@ logger = logging.getLogger(__name__)
 IMAGES_A_WORKER = 64
 
 
-def open_images(data: DataConfig, recipe: CropRecipe, runtime: RuntimeConfig) -> Crops:
+def open_images(data: DataConfig, recipe: CropRecipe, runtime: RuntimeConfig, classifier: LabelSpace | None) -> Crops:
     """The crops of ``data``, decoded now unless they were before.
 
+    Args:
+        data: which images.
+        recipe: resize and crop.
+        runtime: workers and crop cache.
+        classifier: the label space of the classifier that will see them; None where none will.
+
     Raises:
-        ConfigurationError: the dataset does not exist.
+        ConfigurationError: the dataset does not exist, or its classes do not fit the classifier's.
         DataError: images that do not decode, unless ``data.on_error=skip``.
     """
-    dataset = load_dataset(data)
+    dataset = load_dataset(data, classifier)
     workers = automatic_workers(len(dataset) // IMAGES_A_WORKER) if runtime.workers is None else runtime.workers
     progress = SweepProgress(f"decoding {dataset.name} at {recipe.key}", len(dataset))
     with progress:

@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from bench.benchmarks.cue_conflict import CueConflict
-from bench.data.categories import CATEGORY_NUMBERS
+from bench.data.categories import CATEGORY_NUMBERS, CATEGORY_SPACE
 from bench.data.decisions import Decisions, decision_files, read_decisions
 from bench.records import Outcomes, RunSpec
 from bench.results import Store
@@ -46,6 +46,8 @@ def imported_spec(decisions: Decisions) -> RunSpec:
         dataset="cue_conflict",
         dataset_digest="as published",
         n_images=len(decisions.image_ids),
+        label_space=CATEGORY_SPACE.name,
+        n_classes=CATEGORY_SPACE.n_classes,
         benchmark=benchmark.name,
         version=benchmark.version,
         parameters={"categories": "imported", "decision_maker": "human" if decisions.is_human else "network"},

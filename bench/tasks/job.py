@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Set
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -22,15 +23,18 @@ def open_suite(settings: Settings, classifier: Classifier) -> dict[str, tuple[Be
     """The benchmarks of the suite, by name, each with its images at the classifier's crop.
 
     Raises:
+        ConfigurationError: images whose classes do not fit the classifier's.
         DataError: images that do not decode, unless ``data.on_error=skip``.
     """
     opened: dict[str, Crops] = {}
     suite = {}
-    for name, (benchmark, data) in settings.benchmarks.items():
+    for name, (given, data) in settings.benchmarks.items():
+        benchmark = given.prepared(classifier.crop, Path(settings.runtime.cache_dir).expanduser())
+        benchmark.check_classifier(classifier.label_space)
         recipe = benchmark.recipe(classifier.crop)
         key = json.dumps([asdict(data), recipe.key], sort_keys=True)
         if key not in opened:
-            opened[key] = open_images(data, recipe, settings.runtime)
+            opened[key] = open_images(data, recipe, settings.runtime, classifier.label_space)
         suite[name] = (benchmark, opened[key])
     return suite
 

@@ -10,8 +10,9 @@ from PIL import Image
 from torch import Tensor
 
 from bench.benchmarks.corruption import Corruption
+from bench.benchmarks.protocol import IMAGENET_C_CROP, JPEG_QUALITY
 from bench.corruptions.files import corrupted_path
-from bench.data import CropRecipe, Crops, check_data
+from bench.data import Crops, check_data
 from bench.errors import ConfigurationError
 from bench.records import Condition
 from bench.tasks.config import Settings, read_settings
@@ -19,9 +20,6 @@ from bench.tasks.images import open_images
 from bench.tasks.progress import SweepProgress
 
 logger = logging.getLogger(__name__)
-RECIPE = CropRecipe(height=224, width=224, crop_pct=0.875, crop_mode="center", interpolation="bilinear")
-"""Resize to 256, centre crop of 224, as the published images were made."""
-QUALITY = 85
 BATCH = 16
 
 
@@ -38,7 +36,7 @@ def run(config: DictConfig) -> None:
     """Write ``<out>/<corruption>/<severity>/<class>/<image>.JPEG``; what is there already is left alone."""
     settings = read_settings(config)
     benchmark, out = _corruption(settings), Path(str(config.out))
-    crops = open_images(settings.data, RECIPE, settings.runtime)
+    crops = open_images(settings.data, IMAGENET_C_CROP, settings.runtime, None)
     conditions = benchmark.conditions()
     with SweepProgress(f"corrupting {crops.name}", len(conditions) * len(crops)) as progress:
         for condition in conditions:
@@ -53,6 +51,10 @@ def run(config: DictConfig) -> None:
 def _corruption(settings: Settings) -> Corruption:
     for benchmark, _ in settings.benchmarks.values():
         if isinstance(benchmark, Corruption) and benchmark.source != "files":
+            if benchmark.resolved_definition == "cifar10_c":
+                raise ConfigurationError(
+                    "task=make_corrupted writes ImageNet-C's folders of 224-pixel images: definition=cifar10_c has none"
+                )
             return benchmark
     raise ConfigurationError("task=make_corrupted needs benchmark=corruption, or a suite with it, made on the fly")
 
@@ -72,6 +74,6 @@ def _write_jpeg(target: Path, image: Tensor) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".writing-", dir=target.parent)
     with os.fdopen(handle, "wb") as file:
-        Image.fromarray(image.permute(1, 2, 0).numpy()).save(file, "JPEG", quality=QUALITY, optimize=True)
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(file, "JPEG", quality=JPEG_QUALITY, optimize=True)
     Path(name).chmod(0o644)
     Path(name).replace(target)

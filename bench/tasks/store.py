@@ -12,7 +12,17 @@ from rich.console import Console
 
 from bench.errors import ConfigurationError, DataError, nearest_names
 from bench.results import Store, StoredCell
-from bench.results.housekeeping import LEFTOVER, SET_ASIDE, bytes_of, compact, merge, rows_of, set_aside, verify
+from bench.results.housekeeping import (
+    LEFTOVER,
+    SET_ASIDE,
+    bytes_of,
+    compact,
+    export_schema,
+    merge,
+    rows_of,
+    set_aside,
+    verify,
+)
 from bench.results.store import FAILED
 from bench.tasks.progress import SweepProgress
 
@@ -114,13 +124,13 @@ def _export(store: Store, config: DictConfig) -> bool:
     if not cells:
         raise DataError(f"store {store.root} has no complete cell to export")
     out.parent.mkdir(parents=True, exist_ok=True)
-    schema = rows_of(cells[0], store).schema
+    schema = export_schema(cells, store)
     temporary = out.with_name(f".writing-{out.name}")
     with SweepProgress(f"exporting {store.root}", len(cells)) as progress:
         writer = pq.ParquetWriter if out.suffix == ".parquet" else pa.csv.CSVWriter
         with writer(temporary, schema) as file:
             for cell in cells:
-                file.write_table(rows_of(cell, store).cast(schema))
+                file.write_table(rows_of(cell, store, schema))
                 progress.advance(1)
     temporary.rename(out)
     _say(f"{len(cells)} complete cells in {out}")
@@ -158,7 +168,7 @@ def _doomed(store: Store, config: DictConfig) -> Iterator[tuple[str, str]]:
         cell.spec.cell_id
         for cell in store.cells()
         if config.only.classifier in (None, cell.spec.classifier)
-        and config.only.benchmark in (None, cell.spec.benchmark)
+        and config.only.benchmark in (None, cell.spec.benchmark, cell.spec.entry)
     }
     filtered = config.only.classifier is not None or config.only.benchmark is not None
     for folder, names in sorted(store.files.tree().items()):
@@ -178,7 +188,7 @@ def _doomed(store: Store, config: DictConfig) -> Iterator[tuple[str, str]]:
 def _label(cell: StoredCell) -> str:
     spec = cell.spec
     defense = f" behind {spec.defense}" if spec.defense else ""
-    return f"{spec.classifier}{defense} / {spec.dataset} / {spec.benchmark} {spec.condition.key} ({spec.cell_id[:8]})"
+    return f"{spec.classifier}{defense} / {spec.dataset} / {spec.entry} {spec.condition.key} ({spec.cell_id[:8]})"
 
 
 ACTIONS: dict[str, Callable[[Store, DictConfig], bool]] = {

@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import try_to_load_from_cache
 from omegaconf import DictConfig
 from PIL import Image, PngImagePlugin
-from timm.models import get_pretrained_cfg
 from torch import Tensor
 
 from bench.errors import ConfigurationError, DataError
@@ -28,9 +26,9 @@ from bench.explain.style_transfer import (
     resolve_layers,
     transfer_style,
 )
-from bench.models import Classifier, ModelConfig, check_model, load_classifier
+from bench.models import Classifier, ModelConfig, check_model, in_hub_cache, load_classifier
 from bench.results.files import FileTree
-from bench.tasks.config import filled, read_settings, report_folder
+from bench.tasks.config import filled, read_seed, read_settings, report_folder
 from bench.tasks.progress import SweepProgress
 from bench.tasks.provenance import describe_run
 
@@ -138,18 +136,8 @@ def read_stylize(config: DictConfig) -> StylizeSettings:
         raise ConfigurationError(f"out={out} is one file, but there are {len(pairs)} pictures: give a folder")
     backbone = filled(ModelConfig, config.backbone, "backbone")
     if backbone.name == "auto":
-        backbone.name = PREFERRED if backbone.checkpoint or _in_hub_cache(PREFERRED) else PACKAGED
-    return StylizeSettings(pairs, out, int(config.size), int(config.pairs), backbone, transfer, int(config.seed))
-
-
-def _in_hub_cache(architecture: str) -> bool:
-    hub = get_pretrained_cfg(architecture)
-    if hub is None or not hub.hf_hub_id:
-        return False
-    repository = str(hub.hf_hub_id)
-    repository = repository if "/" in repository.removesuffix("/") else f"timm/{architecture}.{hub.tag}"
-    names = ("model.safetensors", "pytorch_model.bin")
-    return any(isinstance(try_to_load_from_cache(repository, name), str) for name in names)
+        backbone.name = PREFERRED if backbone.checkpoint or in_hub_cache(PREFERRED) else PACKAGED
+    return StylizeSettings(pairs, out, int(config.size), int(config.pairs), backbone, transfer, read_seed(config))
 
 
 def load_backbone(config: ModelConfig) -> Classifier:

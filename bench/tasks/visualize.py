@@ -7,7 +7,7 @@ import torch
 from omegaconf import DictConfig
 
 from bench.data import Crops, check_data
-from bench.data.label_spaces import class_names
+from bench.data.label_spaces import column_names
 from bench.errors import ConfigurationError, nearest_names
 from bench.explain.activation_maximisation import MaximisationConfig, check_maximisation
 from bench.explain.stimuli import Source, load_sources
@@ -50,7 +50,7 @@ def run(config: DictConfig) -> None:
     check(config)
     settings = read_settings(config)
     classifier = load_classifier(settings.model).to(settings.runtime.torch_device())
-    crops = open_images(settings.data, classifier.crop, settings.runtime)
+    crops = open_images(settings.data, classifier.crop, settings.runtime, classifier.label_space)
     subject = _subject(config, settings, classifier, crops)
     parts = _parts(config)
     folder = report_folder(config) / "atlas" / path_name(classifier.name, classifier.weights_digest)
@@ -95,7 +95,7 @@ def _subject(config: DictConfig, settings: Settings, classifier: Classifier, cro
         crops=crops,
         images=images,
         titles=titles,
-        names=class_names(logits.shape[1], settings.data.class_map),
+        names=column_names(crops.label_space, settings.data.class_map),
         top=min(int(config.top), logits.shape[1]),
         classes=classes,
         units=[read_unit(classifier, str(text)) for text in config.units],

@@ -11,7 +11,7 @@ library = pytest.importorskip("pyautoattack")
 QUICK = {"steps": 4, "target_classes": 3, "queries": 40}
 
 
-def reference(model, image, label, epsilon, norm, seed):
+def reference(model, image, label, epsilon, norm, seed, stages=("apgd-ce", "apgd-t", "fab-t", "square")):
     """pyautoattack's cascade on one image, with its budget cut to ours; the image and the stage that broke it."""
     evaluation = library.AutoAttack(model, norm=norm, eps=epsilon, seed=seed, device="cpu")
     for attack in (evaluation.apgd, evaluation.apgd_targeted):
@@ -22,7 +22,7 @@ def reference(model, image, label, epsilon, norm, seed):
     evaluation.fab.n_iter = QUICK["steps"]
     evaluation.apgd_targeted.n_target_classes = evaluation.fab.n_target_classes = QUICK["target_classes"]
     evaluation.square.n_queries = QUICK["queries"]
-    for stage in ("apgd-ce", "apgd-t", "fab-t", "square"):
+    for stage in stages:
         evaluation.attacks_to_run = [stage]
         adversarial, prediction = evaluation.run_standard_evaluation(image, label)
         if prediction != label:
@@ -59,6 +59,18 @@ class FourClasses(torch.nn.Module):
 
     def forward(self, images):
         return (images.flatten(1) - 0.5) @ self.weight
+
+
+@pytest.mark.parametrize("stages", [["apgd-ce"], ["square", "apgd-ce"]])
+def test_chosen_stages_are_the_authors_custom_version(stages, small_net, small_data):
+    """pyautoattack's ``version='custom'`` with ``attacks_to_run``, image by image."""
+    spec = AttackSpec("autoattack", {**QUICK, "stages": stages})
+    for row in range(2, 6):
+        image, label = small_data[0][row : row + 1], small_data[1][row : row + 1]
+        ours = run_attack(small_net, image, label, spec, 0.008, seeds=[row])
+        expected, stage = reference(small_net, image, label, 0.008, "Linf", row, stages)
+        assert ours.stage[0] == stage
+        assert torch.equal(ours.adversarials, expected)
 
 
 def test_linear_classifier_exactly():
@@ -99,11 +111,14 @@ def test_refusals(small_net, small_data):
     with pytest.raises(ConfigurationError, match="linf or l2"):
         AttackSpec("autoattack", norm="l1")
     with pytest.raises(ConfigurationError, match="untargeted"):
-        run_attack(small_net, *small_data, AttackSpec("autoattack", QUICK, target="next"), 0.1, seeds=range(24))
+        targets = (small_data[1] + 1) % 10
+        run_attack(small_net, *small_data, AttackSpec("autoattack", QUICK), 0.1, seeds=range(24), targets=targets)
     three = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 3)).eval()
     images = torch.rand(2, 3, 2, 2)
     with pytest.raises(ConfigurationError, match="at least 4 classes"):
         run_attack(three, images, three(images).argmax(1), AttackSpec("autoattack"), 0.1, seeds=[0, 1])
+    without_the_targeted_loss = AttackSpec("autoattack", {"stages": ["apgd-ce"], "steps": 2})
+    run_attack(three, images, three(images).argmax(1), without_the_targeted_loss, 0.1, seeds=[0, 1])
 
 
 def test_cifar_resnet_at_a_small_radius(cifar_resnet, cifar_samples):

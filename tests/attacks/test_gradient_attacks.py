@@ -199,14 +199,25 @@ def test_random_state_is_left_alone(small_net, small_data):
     assert np.random.rand() == expected[1]
 
 
-class Nan(torch.nn.Module):
+class Overflowing(torch.nn.Module):
+    """Sound on the image itself, and not finite as soon as it is attacked."""
+
+    def __init__(self, value):
+        super().__init__()
+        self.value = value
+
     def forward(self, images):
-        return torch.full((len(images), 2), torch.nan) * images.sum()
+        logits = HAND(images)
+        attacked = (images != PIXEL).flatten(1).any(dim=1)
+        return torch.where(attacked[:, None], torch.tensor([0.0, self.value]), logits)
 
 
-def test_nan_logits_raise():
-    with pytest.raises(AttackError, match="NaN"):
-        run_attack(Nan().eval(), PIXEL, ZERO, AttackSpec("fgsm"), 0.1, seeds=[0])
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("name", ["fgsm", "pgd_linf", "square"])
+def test_logits_that_are_not_finite_raise(name, value):
+    """A logit of minus infinity would read as an image that withstands everything, plus infinity as one that fell."""
+    with pytest.raises(AttackError, match="NaN or infinite"):
+        run_attack(Overflowing(value).eval(), PIXEL, ZERO, AttackSpec(name), 0.1, seeds=[0])
 
 
 def test_an_attack_that_leaves_its_ball_raises(small_net, small_data, monkeypatch):

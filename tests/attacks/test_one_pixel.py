@@ -1,6 +1,5 @@
-"""One-pixel attack: a classifier with one weak pixel, counted queries, foolbox's shape, and brute force."""
+"""One-pixel attack: a classifier with one weak pixel, counted queries, and brute force."""
 
-import foolbox as fb
 import numpy as np
 import pytest
 import torch
@@ -9,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.attacks import AttackSpec, run_attack
-from bench.attacks.one_pixel import OnePixelAttack, OnePixelSettings, distinct_triples, paint
+from bench.attacks.one_pixel import OnePixelSettings, distinct_triples, paint
 from bench.errors import ConfigurationError
 
 
@@ -87,21 +86,6 @@ def test_targeted():
     result = run_attack(Colours().eval(), BLACK, ZEROS, SPEC, 1, seeds=range(4), targets=targets)
     assert result.prediction.tolist() == targets.tolist()
     assert result.success.all()
-
-
-def test_foolbox_shape():
-    model = fb.PyTorchModel(WeakSpot(0.3).eval(), bounds=(0, 1))
-    attack = OnePixelAttack(pixels=1, settings=OnePixelSettings(population=100, generations=20))
-    raw, clipped, success = attack(model, BLACK, ZEROS, epsilons=None)
-    assert success.all()
-    assert torch.equal(raw, clipped)
-    assert ((raw != 0).any(dim=1).flatten(1).sum(dim=1) == 1).all()
-    again = attack(model, BLACK, fb.criteria.Misclassification(ZEROS), epsilons=None)[0]
-    assert torch.equal(raw, again)
-    aimed = attack(model, BLACK, fb.criteria.TargetedMisclassification(ZEROS + 1), epsilons=[None])
-    assert aimed[2].all()
-    with pytest.raises(ConfigurationError, match="no argument"):
-        attack(model, BLACK, ZEROS, epsilons=None, step=3)
 
 
 def test_paint_by_hand():

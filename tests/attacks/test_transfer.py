@@ -22,7 +22,6 @@ def test_by_hand():
     assert result.clean_prediction.tolist() == [1, 0, 1]
     assert result.prediction.tolist() == [0, 0, 0]
     assert result.crafted.tolist() == [True, True, False]
-    assert result.transferred.tolist() == [True, False, True]
 
 
 def test_refusals(small_net, small_data):

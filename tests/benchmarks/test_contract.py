@@ -46,7 +46,7 @@ def named_by_cues(crops):
 def run(benchmark, classifier, crops, condition, positions, *, seed=0):
     images = benchmark.read(crops, positions, condition, seed=seed)
     rows = list(positions)
-    batch = Batch(images, torch.as_tensor(crops.labels[rows]), crops.image_ids[rows])
+    batch = Batch(images, torch.as_tensor(crops.labels[rows]), crops.image_ids[rows], condition=condition)
     return benchmark.run(classifier, batch, condition, seed=seed)
 
 

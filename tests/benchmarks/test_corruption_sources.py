@@ -1,5 +1,7 @@
 """Three sources of corrupted images: batched, the reference package, and the published folders."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -7,18 +9,20 @@ from PIL import Image
 
 from bench.benchmarks import Batch
 from bench.benchmarks.corruption import Corruption
+from bench.corruptions import manifest
+from bench.corruptions.manifest import manifest_digest
 from bench.data import CropRecipe, DataConfig, load_dataset, open_crops
 from bench.errors import ConfigurationError, DataError
 from bench.records import Condition
 
 FOG = Condition("fog", 2.0)
+CROP = CropRecipe(64, 64, 0.875, "center", "bilinear")
 
 
 @pytest.fixture
 def crops(tmp_path):
-    recipe = CropRecipe(64, 64, 0.875, "center", "bilinear")
     dataset = load_dataset(DataConfig(name="samples", source="samples", limit=4))
-    return open_crops(dataset, recipe, cache_dir=tmp_path / "cache", cache_gb=1, workers=0, on_error="refuse")
+    return open_crops(dataset, CROP, cache_dir=tmp_path / "cache", cache_gb=1, workers=0, on_error="refuse")
 
 
 @pytest.fixture
@@ -36,7 +40,7 @@ def test_files_are_found_by_the_clean_images_names(published, crops):
     benchmark = Corruption(corruptions=("fog",), severities=(2,), source="files", root=str(published))
     benchmark.check()
     images = benchmark.read(crops, [2, 0], FOG, seed=0)
-    assert images.shape == (2, 3, 64, 64)
+    assert images.shape == (2, 3, 224, 224)
     assert images.float().mean(dim=(1, 2, 3)).tolist() == pytest.approx([80, 0], abs=1)
 
 
@@ -47,7 +51,7 @@ def test_files_are_not_resized_for_a_224_model(tmp_path):
     folder.mkdir(parents=True)
     pixels = np.random.default_rng(0).integers(0, 256, (226, 228, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(folder / "a.png")
-    read = read_corrupted(tmp_path, ["n01440764/a.png"], FOG, (224, 224))
+    read = read_corrupted(tmp_path, ["n01440764/a.png"], FOG)
     assert np.array_equal(read[0].permute(1, 2, 0).numpy(), pixels[1:225, 2:226])
 
 
@@ -74,12 +78,71 @@ def test_image_ids_never_leave_the_folder(published, image_id):
         corrupted_path(published, image_id)
 
 
-def test_where_the_files_lie_is_no_part_of_a_cells_identity(tmp_path):
-    here = Corruption(source="files", root=str(tmp_path / "a" / "ImageNet-C")).parameters()
-    there = Corruption(source="files", root=str(tmp_path / "b" / "ImageNet-C")).parameters()
-    assert here == there
+def test_where_the_files_lie_is_no_part_of_a_cells_identity_and_what_they_hold_is(tmp_path, published):
+    def parameters(root):
+        benchmark = Corruption(corruptions=("fog",), severities=(2,), source="files", root=str(root))
+        return benchmark.prepared(CROP, tmp_path / "cache").parameters()
+
+    copied = shutil.copytree(published, tmp_path / "elsewhere" / "copy")
+    here = parameters(published)
+    assert parameters(copied) == here
+    path = next(copied.rglob("*.JPEG"))
+    Image.new("RGB", (224, 224), (250, 0, 0)).save(path, quality=100)
+    assert parameters(copied) != here
+    path.unlink()
+    lacking = parameters(copied)
+    assert lacking != here
+    path.with_name("another.JPEG").write_bytes(b"not looked at until it is read")
+    assert parameters(copied) not in (here, lacking)
     assert here != Corruption().parameters()
     assert Corruption(source="reference").parameters()["definition"] == "imagecorruptions"
+
+
+def test_a_digest_is_kept_and_bytes_are_read_again_only_where_something_changed(tmp_path, published, monkeypatch):
+    digest = manifest_digest(published, tmp_path / "cache")
+    monkeypatch.setattr(manifest, "_digest", lambda *_, **__: pytest.fail("read again"))
+    assert manifest_digest(published, tmp_path / "cache") == digest
+    monkeypatch.undo()
+    path = next(published.rglob("*.JPEG"))
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1  # same name, same size
+    path.write_bytes(content)
+    assert manifest_digest(published, tmp_path / "cache") != digest
+
+
+def test_a_sample_reads_some_blocks_and_the_whole_all(tmp_path, monkeypatch):
+    monkeypatch.setattr(manifest, "BLOCK", 16)
+    monkeypatch.setattr(manifest, "SAMPLED_BLOCKS", 8)
+    folder = tmp_path / "fog" / "1" / "class"
+    folder.mkdir(parents=True)
+    for number in range(4):
+        (folder / f"{number}.JPEG").write_bytes(bytes(range(256)))
+
+    def changed(whole):
+        before = manifest_digest(tmp_path, tmp_path / ".cache", whole=whole)
+        found = 0
+        for place in range(0, 256, 16):
+            path = folder / "2.JPEG"
+            content = bytearray(path.read_bytes())
+            content[place] ^= 255
+            path.write_bytes(content)
+            found += manifest_digest(tmp_path, tmp_path / ".cache", whole=whole) != before
+            path.write_bytes(bytes(range(256)))
+        return found
+
+    assert changed(whole=True) == 16
+    assert 0 < changed(whole=False) < 16, "8 of 64 blocks are read"
+
+
+def test_files_with_another_digest_than_asked_for_are_refused(tmp_path, published):
+    benchmark = Corruption(source="files", root=str(published), files_digest="0" * 16)
+    with pytest.raises(ConfigurationError, match="not files_digest=0000000000000000"):
+        benchmark.prepared(CROP, tmp_path / "cache")
+
+
+def test_no_corrupted_images_have_no_digest(tmp_path):
+    with pytest.raises(DataError, match="holds no corrupted images"):
+        manifest_digest(tmp_path, tmp_path / "cache")
 
 
 class Brightness(torch.nn.Module):
@@ -91,10 +154,10 @@ class Brightness(torch.nn.Module):
 
 
 def test_batched_corrupts_on_the_device_and_agrees_with_its_images(crops):
-    benchmark = Corruption(corruptions=("fog",), severities=(2,))
+    benchmark = Corruption(corruptions=("fog",), severities=(2,), protocol="native")
     shown = benchmark.read(crops, range(4), FOG, seed=3)
     assert torch.equal(shown, crops.read(range(4))), "the clean crops travel; the device corrupts"
-    batch = Batch(shown, torch.zeros(4, dtype=torch.int64), crops.image_ids)
+    batch = Batch(shown, torch.zeros(4, dtype=torch.int64), crops.image_ids, condition=FOG)
     outcomes = benchmark.run(Brightness(), batch, FOG, seed=3)
     made = benchmark.corrupted(shown, crops.image_ids, FOG, seed=3).float() / 255
     assert list(outcomes.prediction) == Brightness()(made).argmax(dim=1).tolist()

@@ -19,3 +19,9 @@ def photographs() -> Tensor:
         with path.open("rb") as file:
             crops.append(pil_to_tensor(center_crop(resize(Image.open(file).convert("RGB"), 256), [224, 224])))
     return torch.stack(crops)
+
+
+@pytest.fixture(scope="session")
+def thumbnails(photographs) -> Tensor:
+    """``(12,3,32,32)`` uint8: the photographs reduced to CIFAR's size."""
+    return resize(photographs, [32, 32], antialias=True)

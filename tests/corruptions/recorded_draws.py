@@ -1,4 +1,4 @@
-"""What the imagecorruptions package draws for an image and a seed, as the draws of the batched corruptions."""
+"""What the imagecorruptions package or make_cifar_c.py draws for an image and a seed, as draws of the batched code."""
 
 import numpy as np
 import torch
@@ -15,9 +15,10 @@ from bench.seeding import derive_seed
 
 
 def record(name: str, image: Tensor, setting: Setting, seed: int) -> Draws:
-    """Draws of one image (3,H,W), with a leading axis of one, in the package's order of drawing."""
+    """Draws of one image (3,H,W), with a leading axis of one, in the order of the package or the script."""
     np.random.seed([seed % 2**32, seed >> 32])
-    recorder = RECORDERS.get(name)
+    recorders = RECORDERS if setting.from_package else SCRIPT_RECORDERS
+    recorder = recorders.get(name)
     drawn = recorder(image, setting, seed) if recorder else {}
     return {key: torch.as_tensor(np.asarray(value))[None] for key, value in drawn.items()}
 
@@ -43,10 +44,17 @@ def _shot(image, setting, seed):
 
 
 def _impulse(image, setting, seed):
-    rng = np.random.default_rng(derive_seed(seed, bits=32))
+    return _impulse_words(image, setting, np.random.default_rng(derive_seed(seed, bits=32)).random)
+
+
+def _script_impulse(image, setting, seed):
+    return _impulse_words(image, setting, np.random.random)
+
+
+def _impulse_words(image, setting, draw):
     shape = (*image.shape[1:], 3)
-    flipped = rng.random(shape) <= setting.choose(IMPULSE_AMOUNT)
-    salted = rng.random(shape) <= 0.5
+    flipped = draw(shape) <= setting.choose(IMPULSE_AMOUNT)
+    salted = draw(shape) <= 0.5
     pepper = round(setting.choose(IMPULSE_AMOUNT) * 2**32) - 1 - 2**31
     word = np.where(flipped, np.where(salted, -(2**31), pepper), 2**31 - 1)
     return {"word": _channels_first(word).astype(np.int32)}
@@ -62,9 +70,21 @@ def _numba_integers(seed, count, reach):
 
 
 def _glass(image, setting, seed):
+    return _glass_steps(image, setting, lambda count, reach: _numba_integers(derive_seed(seed, bits=32), count, reach))
+
+
+def _script_glass(image, setting, seed):
+    return _glass_steps(
+        image,
+        setting,
+        lambda count, reach: np.array([np.random.randint(-reach, reach, size=(2,)) for _ in range(count)]),
+    )
+
+
+def _glass_steps(image, setting, draw):
     _, reach, rounds = setting.choose(GLASS)
     height, width = image.shape[1] - 2 * reach, image.shape[2] - 2 * reach
-    pairs = _numba_integers(derive_seed(seed, bits=32), rounds * height * width, reach)
+    pairs = draw(rounds * height * width, reach)
     right, down = pairs.reshape(rounds, height, width, 2)[:, ::-1, ::-1].transpose(3, 0, 1, 2)
     return {"step": ((down + reach) * 2 * reach + right + reach).astype(np.int32)}
 
@@ -84,8 +104,8 @@ def _snow(image, setting, seed):
 
 def _frost(image, setting, seed):
     height, width = image.shape[1:]
-    index = np.random.randint(6)
-    _, tall, wide = frost_texture(index, height, width, "imagecorruptions", torch.device("cpu")).shape
+    index = np.random.randint(6 if setting.from_package else 5)
+    _, tall, wide = frost_texture(index, height, width, setting.definition, torch.device("cpu")).shape
     return {"corner": [index, np.random.randint(0, tall - height), np.random.randint(0, wide - width)]}
 
 
@@ -98,6 +118,12 @@ def _elastic(image, setting, seed):
     reach = image.shape[1] * 0.005
     fields = [np.random.uniform(-reach, reach, size=tuple(image.shape[1:])) for _ in range(2)]
     return {"displacement": (np.stack(fields) / reach).astype(np.float32)}
+
+
+def _script_elastic(image, setting, seed):
+    points = np.random.uniform(-1, 1, size=(3, 2))
+    fields = [np.random.uniform(-1, 1, size=tuple(image.shape[1:])) for _ in range(2)]
+    return {"points": points, "displacement": np.stack(fields).astype(np.float32)}
 
 
 def _spatter(image, setting, seed):
@@ -118,4 +144,9 @@ RECORDERS = {
     "fog": _fog,
     "elastic_transform": _elastic,
     "spatter": _spatter,
+}
+SCRIPT_RECORDERS = RECORDERS | {
+    "impulse_noise": _script_impulse,
+    "glass_blur": _script_glass,
+    "elastic_transform": _script_elastic,
 }

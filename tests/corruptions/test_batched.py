@@ -39,7 +39,7 @@ def test_every_corruption_is_there():
 @given(
     name=st.sampled_from(ALL),
     severity=st.sampled_from(SEVERITIES),
-    definition=st.sampled_from(["imagenet_c", "imagecorruptions"]),
+    definition=st.sampled_from(["imagenet_c", "cifar10_c", "imagecorruptions"]),
     height=st.integers(32, 70),
     width=st.integers(32, 70),
     seeds=st.lists(st.integers(0, 2**63 - 1), min_size=1, max_size=5, unique=True),
@@ -48,7 +48,8 @@ def test_every_corruption_is_there():
 )
 @settings(max_examples=150, deadline=None, derandomize=True)
 def test_the_batch_changes_nothing(name, severity, definition, height, width, seeds, order, chunk):
-    images, condition = random_images(len(seeds), height, width), Condition(name, severity)
+    size = (32, 32) if definition == "cifar10_c" else (height, width)
+    images, condition = random_images(len(seeds), *size), Condition(name, severity)
     together = corrupt(images, condition, seeds, definition=definition)
     assert together.shape == images.shape
     assert together.dtype == torch.uint8
@@ -79,13 +80,15 @@ def test_threads_and_memory_layout_change_nothing(name, photographs):
     assert torch.equal(corrupt(images.contiguous(memory_format=torch.channels_last), condition, seeds), one)
 
 
+@pytest.mark.parametrize("definition", ["imagenet_c", "cifar10_c"])
 @pytest.mark.parametrize("name", ALL)
-def test_seeds_draw_anew_where_there_is_chance(name, photographs):
-    images = photographs[:1].expand(2, -1, -1, -1)
-    drawn = corrupt(images, Condition(name, 3), [1, 2])
+def test_seeds_draw_anew_where_there_is_chance(name, definition, photographs, thumbnails):
+    before = (thumbnails if definition == "cifar10_c" else photographs)[:1]
+    images = before.clone().expand(2, -1, -1, -1)
+    drawn = corrupt(images, Condition(name, 3), [1, 2], definition=definition)
     assert torch.equal(drawn[0], drawn[1]) == (name in DETERMINISTIC)
     assert not torch.equal(drawn, images)
-    assert torch.equal(images[0], photographs[0])
+    assert torch.equal(images[:1], before)
 
 
 @pytest.mark.parametrize("definition", ["imagenet_c", "imagecorruptions"])
@@ -143,19 +146,23 @@ def test_a_wrong_request_says_what_is_wrong(photographs):
 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("definition", ["imagenet_c", "cifar10_c"])
 @pytest.mark.parametrize("name", ALL)
-def test_cuda_agrees_with_the_cpu_on_the_same_draws(name, photographs):
+def test_cuda_agrees_with_the_cpu_on_the_same_draws(name, definition, photographs, thumbnails):
     from bench.corruptions.draws import Setting
 
-    setting = Setting(3, "imagenet_c")
-    draws = BATCHED[name].sample(photographs, setting, range(12))
-    on_host = BATCHED[name].apply(photographs, draws, setting)
+    setting, images = Setting(3, definition), thumbnails if definition == "cifar10_c" else photographs
+    draws = BATCHED[name].sample(images, setting, range(12))
+    on_host = BATCHED[name].apply(images, draws, setting)
     scalars = ("angle", "corner", "points")
     moved = {key: value if key in scalars else value.cuda() for key, value in draws.items()}
-    on_device = BATCHED[name].apply(photographs.cuda(), moved, setting).cpu()
+    on_device = BATCHED[name].apply(images.cuda(), moved, setting).cpu()
     assert ((on_host.int() - on_device.int()).abs() > 0).float().mean() < 0.005
-    together = corrupt(photographs.cuda(), Condition(name, 3), range(12))
+    together = corrupt(images.cuda(), Condition(name, 3), range(12), definition=definition)
     alone = torch.cat(
-        [corrupt(image[None].cuda(), Condition(name, 3), [seed]) for seed, image in enumerate(photographs)]
+        [
+            corrupt(image[None].cuda(), Condition(name, 3), [seed], definition=definition)
+            for seed, image in enumerate(images)
+        ]
     )
     assert torch.equal(together, alone)

@@ -6,7 +6,8 @@ import imagenet_c_oracle as oracle
 import numpy as np
 import pytest
 import torch
-from recorded_draws import _numba_integers, record
+from agreement import agree, inject
+from recorded_draws import _numba_integers
 
 from bench.corruptions import CORRUPTIONS, EXTRA_CORRUPTIONS, SEVERITIES
 from bench.corruptions.batched import BATCHED, corrupt
@@ -17,32 +18,7 @@ from bench.corruptions.reference import corrupt_reference
 from bench.records import Condition
 
 ALL = CORRUPTIONS + EXTRA_CORRUPTIONS
-EXACT = ("shot_noise", "impulse_noise", "frost", "contrast", "pixelate", "jpeg_compression", "saturate")
-BEYOND_ONE_LEVEL = {
-    # a pixel at the edge of a drop may fall on the other side of a threshold in float32
-    "spatter": 2e-5,
-    # a level that differs by one before the shuffle differs once more after the second blur
-    "glass_blur": 2e-6,
-}
-"""Share of bytes that may be off by more than one level."""
 DIFFERENT = ("elastic_transform", "frost", "motion_blur", "snow")
-
-
-def agree(ours, reference, name):
-    """At most one level off on at most 0.5 % of the bytes, but for the exceptions above."""
-    off = (ours.int() - reference.int()).abs()
-    allowed = 0.0 if name in EXACT else 0.005
-    assert (off > 0).float().mean() <= allowed
-    assert (off > 1).float().mean() <= BEYOND_ONE_LEVEL.get(name, 0.0)
-
-
-def inject(images, name, setting):
-    """Corrupt with the reference's own draws."""
-    corruption = BATCHED[name]
-    parts = [
-        corruption.apply(image[None], record(name, image, setting, seed), setting) for seed, image in enumerate(images)
-    ]
-    return torch.cat(parts)
 
 
 @pytest.mark.parametrize("severity", SEVERITIES)
@@ -71,7 +47,8 @@ def test_a_wrong_draw_is_noticed(photographs):
 
 @pytest.mark.parametrize("severity", SEVERITIES)
 def test_glass_blur_moves_exactly_the_pixels_that_the_package_moves(severity):
-    _, reach, rounds = constants = GLASS[severity - 1]
+    setting = Setting(severity, "imagenet_c")
+    _, reach, rounds = constants = setting.choose(GLASS)
     height, width, seed = 61, 48, 5
     indices = np.arange(height * width).reshape(height, width, 1).copy()
     shuffle = imagecorruptions.corruptions._shuffle_pixels_njit_glass_blur
@@ -79,7 +56,7 @@ def test_glass_blur_moves_exactly_the_pixels_that_the_package_moves(severity):
     shape = (rounds, height - 2 * reach, width - 2 * reach)
     pairs = _numba_integers(seed, int(np.prod(shape)), reach).reshape(*shape, 2)[:, ::-1, ::-1]
     steps = (pairs[..., 1] + reach) * 2 * reach + pairs[..., 0] + reach
-    sources = glass_sources(torch.from_numpy(steps)[None], (height, width), Setting(severity, "imagenet_c"))
+    sources = glass_sources(torch.from_numpy(steps)[None], (height, width), setting)
     np.testing.assert_array_equal(sources[0].numpy(), expected.ravel())
 
 

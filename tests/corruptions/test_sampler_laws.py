@@ -35,8 +35,8 @@ def chi_square(counts, chances):
     return stats.chi2.sf(((counts - expected) ** 2 / expected).sum(), len(counts) - 1)
 
 
-def drawn_bytes(name, level, severity):
-    images, setting = constant_images(level), Setting(severity, "imagenet_c")
+def drawn_bytes(name, level, severity, definition="imagenet_c"):
+    images, setting = constant_images(level), Setting(severity, definition)
     draws = BATCHED[name].sample(images, setting, range(IMAGES))
     return np.bincount(BATCHED[name].apply(images, draws, setting).flatten().numpy(), minlength=256)
 
@@ -50,43 +50,45 @@ def truncated_normal_bytes(mean, scale):
 @pytest.mark.parametrize("severity", [1, 5])
 @pytest.mark.parametrize("level", LEVELS)
 def test_gaussian_noise(level, severity):
-    chances = truncated_normal_bytes(level, 255 * GAUSSIAN_SCALE[severity - 1])
+    chances = truncated_normal_bytes(level, 255 * GAUSSIAN_SCALE.imagenet_c[severity - 1])
     assert chi_square(drawn_bytes("gaussian_noise", level, severity), chances) > REJECT
 
 
 @pytest.mark.parametrize("severity", [1, 5])
 @pytest.mark.parametrize("level", LEVELS[1:])
 def test_speckle_noise(level, severity):
-    chances = truncated_normal_bytes(level, level * SPECKLE_SCALE[severity - 1])
+    chances = truncated_normal_bytes(level, level * SPECKLE_SCALE.imagenet_c[severity - 1])
     assert chi_square(drawn_bytes("speckle_noise", level, severity), chances) > REJECT
 
 
 def poisson_bytes(level, full):
-    photons = np.arange(0, 400)
+    photons = np.arange(0, 900)
     chances = np.zeros(256)
     shown = np.uint8(np.clip(photons / full, 0, 1) * 255)
     np.add.at(chances, shown, stats.poisson.pmf(photons, level / 255 * full))
     return chances
 
 
+@pytest.mark.parametrize("definition", ["imagenet_c", "cifar10_c"])
 @pytest.mark.parametrize("severity", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("level", LEVELS)
-def test_shot_noise(level, severity):
-    chances = poisson_bytes(level, SHOT_PHOTONS[severity - 1])
-    assert chi_square(drawn_bytes("shot_noise", level, severity), chances) > REJECT
+def test_shot_noise(level, severity, definition):
+    chances = poisson_bytes(level, Setting(severity, definition).choose(SHOT_PHOTONS))
+    assert chi_square(drawn_bytes("shot_noise", level, severity, definition), chances) > REJECT
 
 
 @pytest.mark.parametrize("severity", [1, 2, 3, 4, 5])
 def test_impulse_noise(severity):
-    counts, amount = drawn_bytes("impulse_noise", 100, severity), IMPULSE_AMOUNT[severity - 1]
+    counts, amount = drawn_bytes("impulse_noise", 100, severity), IMPULSE_AMOUNT.imagenet_c[severity - 1]
     assert counts.sum() == counts[[0, 100, 255]].sum()
     assert chi_square(counts[[0, 100, 255]], [amount / 2, 1 - amount, amount / 2]) > REJECT
 
 
 @pytest.mark.parametrize("severity", [1, 2, 3, 4, 5])
 def test_glass_blur_moves_alike_in_all_directions(severity):
-    _, reach, _ = GLASS[severity - 1]
-    steps = BATCHED["glass_blur"].sample(constant_images(0), Setting(severity, "imagenet_c"), range(IMAGES))["step"]
+    setting = Setting(severity, "imagenet_c")
+    _, reach, _ = setting.choose(GLASS)
+    steps = BATCHED["glass_blur"].sample(constant_images(0), setting, range(IMAGES))["step"]
     counts = np.bincount(steps.flatten().numpy(), minlength=(2 * reach) ** 2)
     assert chi_square(counts, np.full((2 * reach) ** 2, 1 / (2 * reach) ** 2)) > REJECT
 
@@ -113,7 +115,7 @@ def test_continuous_draws(name, draw, law):
     assert chi_square(np.bincount(cells, minlength=32), np.full(32, 1 / 32)) > REJECT
 
 
-@pytest.mark.parametrize(("definition", "textures"), [("imagenet_c", 5), ("imagecorruptions", 6)])
+@pytest.mark.parametrize(("definition", "textures"), [("imagenet_c", 5), ("cifar10_c", 5), ("imagecorruptions", 6)])
 def test_every_frost_is_as_likely(definition, textures):
     images = torch.zeros(1, 3, 64, 64, dtype=torch.uint8).expand(3000, -1, -1, -1)
     corner = BATCHED["frost"].sample(images, Setting(3, definition), range(3000))["corner"].numpy()
@@ -132,7 +134,7 @@ def test_images_and_pixels_are_independent():
 
 
 def test_a_scale_one_per_cent_off_is_caught():
-    chances = truncated_normal_bytes(128, 255 * GAUSSIAN_SCALE[0] * 1.01)
+    chances = truncated_normal_bytes(128, 255 * GAUSSIAN_SCALE.imagenet_c[0] * 1.01)
     assert chi_square(drawn_bytes("gaussian_noise", 128, 1), chances) < REJECT
 
 

@@ -59,7 +59,7 @@ def outcomes(n_correct, epsilon=None):
 def fill(make_spec, provenance):
     """Write a whole suite of one classifier; ``skip`` leaves conditions out."""
 
-    def write(store, classifier, *, skip=(), n_clean=36, **changes):
+    def write(store, classifier, *, skip=(), n_clean=36, protocol="published", **changes):
         plan = [("clean", Condition("clean"), n_clean)]
         plan += [("corruption", Condition(name, s), 30 - 4 * s) for name in CORRUPTIONS for s in range(1, 6)]
         plan += [(a, Condition(a, e / 255), 20 - 4 * e) for a in ("fgsm", "pgd") for e in (1, 2, 4)]
@@ -67,7 +67,7 @@ def fill(make_spec, provenance):
         for benchmark, condition, n_correct in plan:
             parameters = ATTACKS.get(benchmark, {})
             if benchmark == "corruption":
-                parameters = {"source": "batched", "definition": "imagenet_c"}
+                parameters = {"source": "batched", "definition": "imagenet_c", "protocol": protocol}
             spec = make_spec(
                 classifier=classifier,
                 n_images=N,
@@ -217,6 +217,27 @@ def test_attacks_of_different_strength_are_marked(tmp_path, fill, report, make_s
     words = "version 1, attack pgd_linf, norm linf, steps"
     assert f"The rows differ in pgd ({words} 20; {words} 7)" in page
     assert page.count("protocol B</span>") == 1
+
+
+def test_native_and_published_figures_stand_in_rows_of_their_own_and_are_never_ranked_together(tmp_path, fill, report):
+    store = Store(str(tmp_path / "store"))
+    fill(store, "both")
+    fill(store, "both", protocol="native")
+    fill(store, "another")
+    table, folder = report(store)
+    assert set(zip(table["classifier"], table["corruption_protocol"], strict=True)) == {
+        ("both", "published"),
+        ("both", "native"),
+        ("another", "published"),
+    }
+    letters = table.groupby("corruption_protocol")["protocol"].unique()
+    assert [len(found) for found in letters] == [1, 1]
+    assert letters["published"][0] != letters["native"][0]
+    ranks = pd.read_csv(folder / "ranks.csv")
+    ranks = ranks[ranks["metric"] == "mean_corruption_error"].set_index("label")
+    assert ranks["ranked"].to_dict() == {"another": 2, "both": 2, "both · native": 1}
+    assert (table["clean_accuracy"] == 36 / N).all(), "what knows no such protocol stands in both rows"
+    assert "do not compare their mCE with published values" in (folder / "leaderboard.html").read_text()
 
 
 def test_other_definitions_than_the_published_one_are_called_out(tmp_path, report, make_spec, provenance):

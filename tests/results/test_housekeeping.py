@@ -10,7 +10,7 @@ import pytest
 from bench.errors import DataError
 from bench.records import Condition
 from bench.results import Store
-from bench.results.housekeeping import compact, merge, rows_of, set_aside, verify
+from bench.results.housekeeping import compact, export_schema, merge, rows_of, set_aside, verify
 from bench.results.parts import DamagedError, part_bytes, read_part
 
 
@@ -190,7 +190,8 @@ def test_a_damaged_part_is_never_merged(filled, tmp_path):
 
 def test_exported_rows_name_their_cell(filled):
     store, spec = filled
-    frame = rows_of(store.cells()[0], store).to_pandas()
+    [cell] = store.cells()
+    frame = rows_of(cell, store, export_schema([cell], store)).to_pandas()
     assert set(frame["cell_id"]) == {spec.cell_id}
     assert list(frame["position"]) == list(range(10))
     assert np.array_equal(frame["correct"], frame["label"] == frame["prediction"])

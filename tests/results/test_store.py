@@ -1,11 +1,15 @@
 """The store keeps each image exactly once, whatever kills, races or chunk sizes do."""
 
+import json
 import multiprocessing
 import os
 import signal
 import time
+from dataclasses import replace
 
+import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -156,3 +160,33 @@ def test_kill_9_while_writing_leaves_only_whole_parts(tmp_path, make_spec, make_
     write_all(store, spec, make_outcomes, provenance, 5)
     frame = store.outcomes(spec)
     assert list(frame["image_id"]) == list(make_outcomes(0, 400).image_id)
+
+
+def test_a_part_read_with_pandas_says_whose_rows_it_holds(tmp_path, make_spec, make_outcomes, provenance):
+    spec = make_spec(
+        benchmark="attack", entry="my_pgd", condition=Condition("pgd_linf", 4 / 255), defense="jpeg(quality=75)"
+    )
+    store = Store(str(tmp_path / "store"))
+    store.write_part(spec, make_outcomes(0, 10), 0, provenance)
+    frame = pd.read_parquet(tmp_path / "store" / spec.cell_id / "000000000-000000010.parquet")
+    shown = {"classifier": "linear", "defense": "jpeg(quality=75)", "dataset": "toy", "benchmark": "attack"}
+    shown |= {"entry": "my_pgd", "condition": "pgd_linf", "strength": 4 / 255}
+    assert {name: frame[name].unique().tolist() for name in shown} == {name: [value] for name, value in shown.items()}
+    assert not set(shown) & set(store.outcomes(spec)), "the rows of a cell do not repeat whose they are"
+
+
+def test_columns_that_would_hide_whose_rows_they_are_are_refused(tmp_path, make_spec, make_outcomes, provenance):
+    outcomes = replace(make_outcomes(0, 10), extra={"condition": np.zeros(10)})
+    with pytest.raises(ValueError, match=r"\['condition'\] have the names of columns that say whose rows"):
+        Store(str(tmp_path / "store")).write_part(make_spec(), outcomes, 0, provenance)
+
+
+def test_parts_of_another_version_are_refused_as_such(tmp_path, make_spec, make_outcomes, provenance):
+    spec, store = make_spec(), Store(str(tmp_path / "store"))
+    store.write_part(spec, make_outcomes(0, 10), 0, provenance)
+    [part] = (tmp_path / "store").rglob("*.parquet")
+    table = pq.read_table(part)
+    values = {name: value for name, value in json.loads(spec.to_json()).items() if name != "entry"}
+    pq.write_table(table.replace_schema_metadata({**table.schema.metadata, b"spec": json.dumps(values)}), part)
+    with pytest.raises(DataError, match=r"written by another version of Snowwolf \(.*differs in entry\): use another"):
+        store.cells()

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from bench.errors import ConfigurationError, DataError
 from bench.results import Store
-from bench.sweep import EngineConfig, Placement, plan_units, run_local, run_pool
+from bench.sweep import EngineConfig, Placement, dispatch, plan_units, run_local, run_pool
 from bench.sweep.engines import placements
 from bench.sweep.processes import ProcessPool
-from bench.sweep.queue import UnitKey, UnitQueue
+from bench.sweep.queue import UnitKey, UnitQueue, key_of
 from bench.sweep.worker import Broken, LeaseDone, Progress, Ready, UnitDone
 from tests.sweep.toy_job import Trap, open_toy_job
 
@@ -30,9 +30,12 @@ def planned(tmp_path, trap, chunk=4):
     return job, store, plan_units(list(job.cells.values()), store, chunk=chunk)
 
 
-def run_processes(units, trap, spots=(HERE, HERE), timeout=60.0, retries=2, on_batch=None):
+LIMITS = {"timeout": 3600.0, "start_timeout": 3600.0}  # no test ends by these, however slow the machine
+
+
+def run_processes(units, trap, spots=(HERE, HERE), retries=2, on_batch=None):
     pool = ProcessPool(partial(open_toy_job, trap), list(spots))
-    return list(run_pool(units, pool, timeout=timeout, retries=retries, on_batch=on_batch))
+    return list(run_pool(units, pool, **LIMITS, retries=retries, on_batch=on_batch))
 
 
 def rows(results, tmp_path, provenance):
@@ -106,7 +109,7 @@ def test_whoever_dies_whenever_each_unit_is_told_once(tmp_path_factory, seed, si
     _, _, units = planned(tmp_path_factory.mktemp("chaos"), Trap(), chunk)
     pool = ChaoticPool(size, make_outcomes, random.Random(seed), deaths)
     counted = []
-    results = list(run_pool(units, pool, timeout=60, retries=1000, on_batch=lambda unit, n: counted.append(n)))
+    results = list(run_pool(units, pool, **LIMITS, retries=1000, on_batch=lambda unit, n: counted.append(n)))
     told = sorted((result.unit.cell.spec.cell_id, result.unit.start, result.unit.stop) for result in results)
     assert told == sorted((unit.cell.spec.cell_id, unit.start, unit.stop) for unit in units)
     assert sum(counted) >= 40
@@ -169,12 +172,86 @@ def test_a_killed_worker_loses_nothing(tmp_path, expected, provenance, caplog):
 
 
 @pytest.mark.slow
-def test_a_hanging_worker_is_replaced(tmp_path, expected, provenance, caplog):
+def test_a_hanging_worker_is_replaced(tmp_path, expected, provenance, caplog, monkeypatch):
+    """An hour passes, once, when a worker hangs: the clock is the test's, so the machine's speed means nothing."""
+    now = [0.0]
+    monkeypatch.setattr(dispatch.time, "monotonic", lambda: now[0])
+
+    class AnHourLater(ProcessPool):
+        def wait(self, seconds):
+            said = super().wait(seconds)
+            if now == [0.0] and (tmp_path / "sprung").exists():
+                now[0] = 3601.0
+            return said
+
     trap = Trap(how="hang", folder=str(tmp_path))
     _, _, units = planned(tmp_path, trap)
-    results = run_processes(units, trap, timeout=20.0)
+    pool = AnHourLater(partial(open_toy_job, trap), [HERE, HERE])
+    results = list(run_pool(units, pool, **LIMITS, retries=2))
     assert_equal_stores(rows(results, tmp_path / "hung", provenance), expected)
-    assert "no sign of life in 20 s (engine.timeout)" in caplog.text
+    assert "no batch finished in 3600 s (engine.timeout)" in caplog.text
+
+
+class ScriptedPool:
+    """One worker whose messages are written down, each with the seconds that pass before it comes."""
+
+    size = 1
+
+    def __init__(self, clock, script):
+        self.clock, self.script, self.killed, self.leases = clock, script, 0, []
+
+    def start(self, worker):
+        pass
+
+    def send(self, worker, lease):
+        self.leases += lease
+
+    def wait(self, seconds):
+        self.clock[0] += self.script[0][0]
+        message = self.script.pop(0)[1]
+        return [(0, message)] if message is not None else []
+
+    def kill(self, worker):
+        self.killed += 1
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def one_unit(tmp_path, monkeypatch):
+    """A single unit, its key, and a clock that the test sets."""
+    clock = [0.0]
+    monkeypatch.setattr(dispatch.time, "monotonic", lambda: clock[0])
+    _, _, units = planned(tmp_path, Trap(), chunk=20)
+    return units[0], key_of(units[0]), clock
+
+
+def test_time_of_starting_does_not_count_as_silence(one_unit, make_outcomes):
+    unit, key, clock = one_unit
+    done = UnitDone(key, make_outcomes(0, 20), 0.0, "", "", "d", "h")
+    script = [(500, None), (500, Ready()), (9, None), (9, Progress(key, 10)), (9, done)]
+    pool = ScriptedPool(clock, script)
+    (result,) = run_pool([unit], pool, timeout=20, start_timeout=1001, retries=0)
+    assert result.outcomes is not None
+    assert pool.killed == 0
+
+
+def test_a_worker_that_is_never_ready_is_given_up_after_the_time_for_starting(one_unit):
+    unit, _, clock = one_unit
+    pool = ScriptedPool(clock, [(500, None), (502, None)])
+    with pytest.raises(DataError, match=r"not ready 1001 s after its start \(engine.start_timeout\)"):
+        list(run_pool([unit], pool, timeout=20, start_timeout=1001, retries=0))
+
+
+def test_time_that_the_caller_takes_to_store_does_not_count_as_silence(one_unit, make_outcomes):
+    unit, _, clock = one_unit
+    first, second = replace(unit, stop=10), replace(unit, start=10)
+    said = [UnitDone(key_of(part), make_outcomes(0, 10), 0.0, "", "", "d", "h") for part in (first, second)]
+    pool = ScriptedPool(clock, [(1, Ready()), (1, said[0]), (1, LeaseDone()), (1, None), (1, said[1])])
+    for _ in run_pool([first, second], pool, timeout=20, start_timeout=20, retries=0):
+        clock[0] += 1000  # a slow disk
+    assert pool.killed == 0
 
 
 @pytest.mark.slow
@@ -195,7 +272,7 @@ def test_a_worker_that_cannot_start_leaves_the_work_to_others(tmp_path, make_out
             self.talk[worker] = [Broken("no weights here")] if worker == 0 else [Ready()]
 
     _, _, units = planned(tmp_path, Trap())
-    results = list(run_pool(units, Lame(2, make_outcomes, random.Random(0), 0), timeout=60, retries=0))
+    results = list(run_pool(units, Lame(2, make_outcomes, random.Random(0), 0), **LIMITS, retries=0))
     assert len(results) == len(units)
     assert "worker 0 could not start, the others go on: no weights here" in caplog.text
 
@@ -258,7 +335,7 @@ def test_ray_actors_die_and_nothing_is_lost(tmp_path, expected, provenance, monk
     ray.init(num_cpus=2, include_dashboard=False, logging_level="error", log_to_driver=False)
     try:
         pool = RayPool(partial(open_toy_job, trap), address=None, workers=2, gpus=1.0, threads=1)
-        results = list(run_pool(units, pool, timeout=60, retries=2))
+        results = list(run_pool(units, pool, **LIMITS, retries=2))
     finally:
         ray.shutdown()
     assert (tmp_path / "sprung").exists()
@@ -275,22 +352,27 @@ def test_four_ray_actors_share_a_gpu(tmp_path, expected, provenance, monkeypatch
     try:
         pool = RayPool(partial(open_toy_job, Trap()), address=None, workers=None, gpus=0.25, threads=1)
         assert pool.size == 4
-        results = list(run_pool(units, pool, timeout=60, retries=2))
+        results = list(run_pool(units, pool, **LIMITS, retries=2))
     finally:
         ray.shutdown()
     assert_equal_stores(rows(results, tmp_path / "ray", provenance), expected)
 
 
 def test_ctrl_c_is_for_the_sweep_alone(tmp_path):
+    _, _, units = planned(tmp_path, Trap())
     pool = ProcessPool(partial(open_toy_job, Trap()), [HERE])
     pool.start(0)
     try:
         while not (said := pool.wait(30)):
             pass
+        assert said == [(0, Ready())]
         process = pool._workers[0][0]
         os.kill(process.pid, signal.SIGINT)
-        assert said == [(0, Ready())]
-        process.join(0.5)
+        pool.send(0, [key_of(units[0])])
+        heard = []
+        while not any(isinstance(message, LeaseDone) for _, message in heard):
+            heard += pool.wait(30)
+            assert not any(isinstance(message, Broken) for _, message in heard), "the worker goes on"
         assert process.is_alive()
     finally:
         pool.close()

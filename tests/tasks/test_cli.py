@@ -46,6 +46,8 @@ def _schemas():
         (["runtime.workers=-1"], "runtime.workers is at least 0, not -1"),
         (["+data.rot=/x"], "unknown key 'data.rot': did you mean 'data.root'"),
         (["seed=x"], "seed=x: a whole number is wanted"),
+        (["seed=9223372036854775808"], "seed=9223372036854775808: give a whole number from 0 and below 2"),
+        (["seed=-1"], "seed=-1: give a whole number from 0"),
         (["task=visualize", "images=many"], "images=many: a whole number is wanted"),
         (["task=gate", "tolerance=[1]"], r"tolerance=\[1\]: a number is wanted"),
         (["exports=pdf"], r"exports=pdf: a list, \[ONE,ANOTHER\], is wanted"),

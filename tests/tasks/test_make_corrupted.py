@@ -8,6 +8,7 @@ from torchvision import transforms
 
 from bench.benchmarks import Batch
 from bench.benchmarks.corruption import Corruption
+from bench.benchmarks.protocol import IMAGENET_C_CROP
 from bench.data import DataConfig, load_dataset, open_crops
 from bench.errors import ConfigurationError
 from bench.models import ModelConfig, load_classifier
@@ -67,7 +68,7 @@ def test_the_published_crop_is_resize_256_and_centre_224():
     path = next(path for path in (files("foolbox") / "data").iterdir() if path.name.startswith("imagenet_03"))
     image = Image.open(str(path)).convert("RGB")
     published = transforms.Compose([transforms.Resize(256), transforms.CenterCrop(224), transforms.PILToTensor()])
-    assert torch.equal(torch.from_numpy(make_corrupted.RECIPE(image)), published(image))
+    assert torch.equal(torch.from_numpy(IMAGENET_C_CROP(image)), published(image))
 
 
 def test_files_give_the_predictions_of_evaluating_the_jpegs_by_hand(tmp_path):
@@ -87,7 +88,10 @@ def test_files_give_the_predictions_of_evaluating_the_jpegs_by_hand(tmp_path):
     benchmark = Corruption(corruptions=("motion_blur",), severities=(3,), source="files", root=str(tmp_path / "out"))
     shown = benchmark.read(crops, range(4), condition, seed=0)
     outcomes = benchmark.run(
-        classifier, Batch(shown, torch.as_tensor(crops.labels), crops.image_ids), condition, seed=0
+        classifier,
+        Batch(shown, torch.as_tensor(crops.labels), crops.image_ids, condition=condition),
+        condition,
+        seed=0,
     )
 
     by_hand = transforms.Compose([transforms.CenterCrop(224), transforms.ToTensor(), transforms.Normalize(0.5, 0.5)])

@@ -1,5 +1,9 @@
 """``task=store`` from the command line's side."""
 
+import json
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -75,6 +79,26 @@ def test_list_and_export(store, tmp_path, capsys):
         out = tmp_path / f"rows{suffix}"
         act(store, "action=export", f"out={out}")
         assert len(read(out)) == 10
+
+
+def test_an_export_has_every_benchmarks_own_columns(tmp_path, make_spec, make_outcomes, provenance):
+    store, options = Store(str(tmp_path / "store")), {"steps": 20, "rel_stepsize": 0.1}
+    store.write_part(make_spec(seed=2**63 - 1), make_outcomes(0, 10), 0, provenance)
+    extra = {"distance": np.linspace(0, 0.1, 10), "stage": np.array(["clean", "attack"] * 5)}
+    attack = make_spec(benchmark="attack", entry="my_pgd", parameters={"attack": "pgd_linf", "options": options})
+    store.write_part(attack, replace(make_outcomes(0, 10), extra=extra), 0, provenance)
+    for suffix, read in ((".parquet", pd.read_parquet), (".csv", pd.read_csv)):
+        out = tmp_path / f"rows{suffix}"
+        act(store, "action=export", f"out={out}")
+        rows = read(out)
+        own = rows[rows["entry"] == "my_pgd"]
+        assert (len(rows), len(own), set(own["benchmark"])) == (20, 10, {"attack"})
+        assert own["distance"].tolist() == pytest.approx(extra["distance"].tolist())
+        assert own["stage"].tolist() == extra["stage"].tolist()
+        assert [json.loads(text) for text in set(own["parameters"])] == [{"attack": "pgd_linf", "options": options}]
+        others = rows[rows["entry"] == "clean"]
+        assert others["distance"].isna().all()
+        assert set(others["seed"]) == {2**63 - 1}
 
 
 def test_nothing_is_pruned_unasked(store, tmp_path, capsys):

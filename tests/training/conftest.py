@@ -8,7 +8,7 @@ import torch
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from torch import nn
 
-from bench.data import CropRecipe
+from bench.data import CropRecipe, LabelSpace
 from bench.models import Classifier
 
 SIDE = 8
@@ -63,6 +63,7 @@ class TwoCues:
     image_ids: np.ndarray
     name: str = "two_cues"
     digest: str = "abcd"
+    label_space: LabelSpace = LabelSpace("two cues", 2)
     class_ids: None = None
     skipped: tuple[str, ...] = ()
 
@@ -100,6 +101,7 @@ def tiny():
         network = TinyNet(num_classes)
         network.drop.p = dropout
         crop = CropRecipe(SIDE, SIDE, 1.0, "center", "bilinear")
-        return Classifier("tiny_test_net", network, mean=(0.5,) * 3, std=(0.25,) * 3, crop=crop)
+        space = LabelSpace(f"{num_classes} classes", num_classes)
+        return Classifier("tiny_test_net", network, mean=(0.5,) * 3, std=(0.25,) * 3, crop=crop, label_space=space)
 
     return make
