@@ -64,7 +64,9 @@ def through_pillow(images: Tensor) -> Tensor:
     return torch.stack(read)
 
 
-def measure(images: Tensor, reference: Corrupt, batched: Corrupt, rounds: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def measure(
+    images: Tensor, reference: Corrupt, batched: Corrupt, rounds: int
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Milliseconds an image, reference and batched, for every corruption and round."""
     times = {name: (np.empty(rounds), np.empty(rounds)) for name in ALL}
     for turn in range(-1, rounds):  # the first round fills caches and compiles the reference's shuffle

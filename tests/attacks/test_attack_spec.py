@@ -5,7 +5,7 @@ import inspect
 import pytest
 from foolbox.attacks.base import FixedEpsilonAttack, FlexibleDistanceMinimizationAttack
 
-from bench.attacks import AttackSpec, attack_names
+from bench.attacks import AttackSpec, attack_names, run_attack
 from bench.attacks.autoattack import AutoAttackSettings
 from bench.attacks.catalogue import ATTACKS, GRADIENT, GRADIENT_AND_SCORES, SCORES
 from bench.attacks.spec import build_foolbox, canonical_name
@@ -202,9 +202,10 @@ def test_epsilon_norm_can_be_chosen_where_it_is_open():
 
 def test_autoattack_is_standard_by_default_and_says_how_it_departs_from_it():
     """Croce & Hein 2020: APGD-CE, APGD-T and FAB-T on 9 targets, 100 steps, Square with 5,000 queries, one restart."""
-    assert AutoAttackSettings(
-        stages=("apgd-ce", "apgd-t", "fab-t", "square"), steps=100, target_classes=9, queries=5000
-    ) == AutoAttackSettings()
+    assert (
+        AutoAttackSettings(stages=("apgd-ce", "apgd-t", "fab-t", "square"), steps=100, target_classes=9, queries=5000)
+        == AutoAttackSettings()
+    )
     written_out = {"steps": 100, "target_classes": 9, "queries": 5000}
     assert AttackSpec("autoattack", written_out).departure == AttackSpec("autoattack").departure == ""
     few = AttackSpec("autoattack", {"queries": 50, "target_classes": 3})
@@ -220,3 +221,9 @@ def test_what_a_cascade_sees_depends_on_its_stages():
     assert AttackSpec("autoattack").access == GRADIENT_AND_SCORES
     assert AttackSpec("autoattack", {"stages": ["apgd-ce", "fab-t"]}).access == GRADIENT
     assert AttackSpec("autoattack", {"stages": ["square"]}).access == SCORES
+
+
+def test_a_run_refuses_radii_that_mean_nothing_on_its_images(small_net, small_data):
+    images, labels = small_data
+    with pytest.raises(ConfigurationError, match=r"beyond 13\.8564"):  # half of sqrt(3 * 16 * 16)
+        run_attack(small_net, images, labels, AttackSpec("pgd_l2"), 14, seeds=range(24))
