@@ -6,7 +6,6 @@ from pathlib import Path
 import hydra
 import numpy as np
 import pytest
-import timm
 import torch
 from PIL import Image
 
