@@ -39,13 +39,15 @@ class Column:
     """``(N,)`` what each image contributes; the estimate is their mean, and classifiers are compared image by image.
     Booleans where an image is right or wrong. Raises DataError, saying what is missing, where it cannot be computed."""
     benchmark: str
-    """The benchmark it rests on."""
+    """The benchmark it rests on, by ``bench.reports.subjects.key_of``."""
     percent: bool = True
     """Whether the value is a share of 1, to be shown in percent."""
     always: bool = True
     """Whether it stands on every leaderboard, or only where some classifier ran its benchmark."""
     epsilon: bool = False
     """Whether it is at the largest epsilon of an attack, which ``<benchmark>_epsilon`` then states."""
+    under_shift: bool = False
+    """Whether it is an accuracy on changed images, which effective robustness may hold against the clean accuracy."""
     exact: Callable[[Subject], Estimate] | None = None
     """The estimate itself where its interval is better than what the values give: a ratio's, for one."""
 
@@ -128,6 +130,7 @@ def _attack_column(benchmark: str, title: str, *, always: bool = False) -> Colum
         benchmark,
         always=always,
         epsilon=True,
+        under_shift=True,
     )
 
 
@@ -158,6 +161,7 @@ COLUMNS: tuple[Column, ...] = (
         "higher",
         lambda subject: mean_corruption_accuracy_values(corruption_errors(subject)),
         "corruption",
+        under_shift=True,
     ),
     _attack_column("fgsm", "FGSM", always=True),
     _attack_column("pgd", "PGD", always=True),
@@ -173,6 +177,7 @@ COLUMNS: tuple[Column, ...] = (
         _corruption_bar_accuracy,
         "corruption_bar",
         always=False,
+        under_shift=True,
     ),
     Column(
         "shape_bias",

@@ -12,6 +12,8 @@ from bench.records import Condition, Parameter, Provenance, RunSpec
 from bench.results import Store, StoredCell
 
 CLEAN = Condition("clean")
+BY_ENTRY = ("attack", "sixteen_way", "parametric")
+"""Benchmarks of which a suite may have several, each a measurement of its own: reports find them by their entry."""
 WITHOUT_STRENGTH = ("cue_conflict", "sixteen_way", "cam_audit", "faithfulness")
 """Conditions that a benchmark has one of, by its own name."""
 
@@ -20,6 +22,8 @@ WITHOUT_STRENGTH = ("cue_conflict", "sixteen_way", "cam_audit", "faithfulness")
 class Variant:
     """One benchmark under one version and set of parameters."""
 
+    benchmark: str
+    """The benchmark's own name."""
     version: str
     """The benchmark's version."""
     parameters: Mapping[str, Parameter]
@@ -43,7 +47,7 @@ class Subject:
     provenance: Provenance
     """Of its newest cell."""
     benchmarks: Mapping[str, Variant]
-    """The newest variant of each benchmark."""
+    """The newest variant of each benchmark, by ``key_of``."""
     older: Sequence[tuple[str, Variant]]
     """Other variants in the store, left out of the leaderboard."""
     store: Store
@@ -169,6 +173,11 @@ def describe_epsilon(attack: str, epsilon: float) -> str:
     return f"epsilon {epsilon * 255:.4g}/255" if 0 < epsilon <= 0.25 else f"epsilon {epsilon:g}"
 
 
+def key_of(spec: RunSpec) -> str:
+    """By what reports find a cell: its benchmark, whatever the suite calls it; of ``BY_ENTRY`` the suite's entry."""
+    return spec.entry if spec.benchmark in BY_ENTRY else spec.benchmark
+
+
 def protocol_of(spec: RunSpec) -> tuple[object, ...]:
     """What all cells of one row of the leaderboard share."""
     return (
@@ -216,14 +225,15 @@ def _guests_of(home: RunSpec, guests: Mapping[tuple[object, ...], Sequence[Store
 
 
 def _subject(cells: Sequence[StoredCell], guests: Sequence[StoredCell], store: Store) -> Subject:
-    variants: dict[tuple[str, str, str], dict[Condition, StoredCell]] = {}
-    for cell in (*cells, *guests):
-        parameters = replace(cell.spec, condition=Condition(""), benchmark="").to_json()
-        variants.setdefault((cell.spec.benchmark, cell.spec.version, parameters), {})[cell.spec.condition] = cell
+    variants: dict[tuple[str, str], dict[Condition, StoredCell]] = {}
+    for cell in sorted((*cells, *guests), key=lambda cell: (cell.complete, cell.provenance.started)):
+        parameters = replace(cell.spec, condition=Condition(""), entry="").to_json()
+        variants.setdefault((key_of(cell.spec), parameters), {})[cell.spec.condition] = cell
     by_benchmark: dict[str, list[Variant]] = {}
-    for (benchmark, version, _), held in variants.items():
-        variant = Variant(version, _variant_parameters(next(iter(held.values())).spec), held)
-        by_benchmark.setdefault(benchmark, []).append(variant)
+    for (key, _), held in variants.items():
+        spec = next(iter(held.values())).spec
+        variant = Variant(spec.benchmark, spec.version, _variant_parameters(spec), held)
+        by_benchmark.setdefault(key, []).append(variant)
     # what was run on the row's own images stands before a guest of the same name
     ranked = {
         name: sorted(held, key=lambda variant: ("categories" not in variant.parameters, *variant.rank))
