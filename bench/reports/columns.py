@@ -20,7 +20,7 @@ from bench.metrics.stability import mean_over_perturbations
 from bench.records import Condition, Estimate
 from bench.reports.audit import energy_in_object, energy_values, pointing_game, pointing_values
 from bench.reports.shape_bias import cue_trials
-from bench.reports.subjects import CLEAN, Subject, describe_condition
+from bench.reports.subjects import CLEAN, Subject
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def corruption_errors(subject: Subject) -> Mapping[tuple[str, int], NDArray[np.b
         Condition(name, level) for name, level in needed if not subject.complete("corruption", Condition(name, level))
     ]
     if missing:
-        first = describe_condition("corruption", missing[0])
+        first = subject.benchmarks["corruption"].describe(missing[0])
         raise DataError(f"it needs all 75 corruption conditions and lacks {len(missing)}, such as {first}")
     return {(name, level): ~subject.correct("corruption", Condition(name, level)) for name, level in needed}
 

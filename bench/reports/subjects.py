@@ -9,13 +9,11 @@ from numpy.typing import NDArray
 
 from bench.errors import DataError
 from bench.records import Condition, Parameter, Provenance, RunSpec
+from bench.reports.words import CLEAN, describe_condition
 from bench.results import Store, StoredCell
 
-CLEAN = Condition("clean")
 BY_ENTRY = ("attack", "sixteen_way", "parametric")
 """Benchmarks of which a suite may have several, each a measurement of its own: reports find them by their entry."""
-WITHOUT_STRENGTH = ("cue_conflict", "sixteen_way", "cam_audit", "faithfulness")
-"""Conditions that a benchmark has one of, by its own name."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,18 @@ class Variant:
     """What identifies it beside conditions."""
     cells: Mapping[Condition, StoredCell]
     """Its cells."""
+
+    @property
+    def unit(self) -> str:
+        """What the strengths of its conditions count, or the first's where they differ."""
+        return self.cells[min(self.cells)].spec.strength_unit
+
+    def describe(self, condition: Condition) -> str:
+        """A condition in words, whether or not it was run."""
+        spec = (self.cells.get(condition) or self.cells[min(self.cells)]).spec
+        return describe_condition(
+            condition, spec.strength_unit, (spec.benchmark, spec.entry, *spec.parameters.values())
+        )
 
     @property
     def rank(self) -> tuple[bool, str]:
@@ -56,8 +66,8 @@ class Subject:
     """Name that no other subject of the report has."""
     protocol: str = ""
     """Letter of the protocol: rows with the same letter may be ranked together."""
-    expected: Mapping[str, frozenset[Condition]] = field(default_factory=dict)
-    """The conditions that the protocol calls for, by benchmark."""
+    expected: Mapping[str, Mapping[Condition, str]] = field(default_factory=dict)
+    """The conditions that the protocol calls for, by benchmark, each in words."""
     _correct: dict[str, NDArray[np.bool_]] = field(default_factory=dict, repr=False, compare=False)
 
     def correct(self, benchmark: str, condition: Condition) -> NDArray[np.bool_]:
@@ -83,7 +93,7 @@ class Subject:
         variant = self.benchmarks.get(benchmark)
         if variant is None:
             raise DataError(f"{benchmark} was not run")
-        words = describe_condition(benchmark, condition)
+        words = variant.describe(condition)
         cell = variant.cells.get(condition)
         if cell is None:
             raise DataError(f"{benchmark}, {words}: not run")
@@ -149,28 +159,6 @@ def read_subjects(store: Store, *, until: str = "") -> list[Subject]:
     housed = {_identity(group[0].spec) for group in homes.values()}
     alone = [group for group in guests.values() if _identity(group[0].spec) not in housed]
     return _with_labels([*subjects, *(_subject(group, [], store) for group in alone)])
-
-
-def describe_condition(benchmark: str, condition: Condition) -> str:
-    """A condition in words: ``snow severity 3``, ``epsilon 4/255``, ``1 pixel``."""
-    if condition == CLEAN:
-        return "the clean images"
-    if benchmark in ("corruption", "corruption_bar"):
-        return f"{condition.name} severity {condition.strength:g}"
-    if benchmark == "parametric":
-        return f"{condition.name} {condition.strength:g}"
-    if benchmark in ("stability", "shortcut") or condition.name in WITHOUT_STRENGTH:
-        return condition.name
-    if benchmark == "transfer":
-        return f"surrogate {condition.name.partition('#')[0]}, {describe_epsilon('', condition.strength)}"
-    return describe_epsilon(condition.name, condition.strength)
-
-
-def describe_epsilon(attack: str, epsilon: float) -> str:
-    """``epsilon 4/255``, ``epsilon 0.5``, ``1 pixel``: fractions of 255 up to a quarter, as the field writes them."""
-    if attack == "one_pixel":
-        return f"{epsilon:g} pixel{'s' if epsilon != 1 else ''}"
-    return f"epsilon {epsilon * 255:.4g}/255" if 0 < epsilon <= 0.25 else f"epsilon {epsilon:g}"
 
 
 def key_of(spec: RunSpec) -> str:
