@@ -62,6 +62,11 @@ class Attack(Benchmark):
         conditions = tuple(Condition(spec.name, radius) for radius in parse_epsilons(spec, self.epsilons))
         return conditions if not spec.minimal_norm else conditions and (max(conditions),)
 
+    def unit(self, condition: Condition) -> str:
+        """``epsilon``, or what the norm counts: changed ``pixels`` or ``values``."""
+        del condition
+        return {"pixels": "pixels", "l0": "values"}.get(self.spec.epsilon_norm, self.strength_unit)
+
     def parameters(self) -> Mapping[str, Parameter]:
         """The attack by its one name, with every option, the norm, and whether distances are minimal.
 
