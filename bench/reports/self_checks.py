@@ -73,7 +73,10 @@ def _access(variant: Variant) -> str:
     return access_of(str(variant.parameters["attack"]), options if isinstance(options, Mapping) else {})
 
 
-def _within(subject: Subject, attack: str) -> dict[float, tuple[Condition, NDArray[np.bool_]]]:
+_Within = dict[float, tuple[Condition, NDArray[np.bool_]]]
+
+
+def _within(subject: Subject, attack: str) -> _Within:
     """Who is still right under the attack, by epsilon: a ball's own, or for the smallest perturbations every epsilon
     that another attack in the norm was run at, up to the largest looked for.
     """
@@ -86,7 +89,7 @@ def _within(subject: Subject, attack: str) -> dict[float, tuple[Condition, NDArr
         if other.parameters["norm"] == variant.parameters["norm"]
         for epsilon in _complete(subject, name)
     }
-    found = {}
+    found: _Within = {}
     for largest, condition in complete.items():
         distance = subject.outcomes(attack, condition)["distance"].to_numpy(dtype=np.float64)
         found |= {epsilon: (condition, distance > epsilon) for epsilon in sorted(asked) if epsilon <= largest}
@@ -151,7 +154,8 @@ def _but_steps(variant: Variant) -> Mapping[str, object]:
 
 
 def _black_box(subject: Subject) -> Iterator[Finding]:
-    blind, seeing = [], []
+    blind: list[tuple[str, Variant, _Within]] = []
+    seeing: list[tuple[str, Variant, _Within]] = []
     for attack, variant in subject.attacks.items():
         if _access(variant) in (SCORES, DECISIONS, GRADIENT) and not variant.parameters["target"]:
             (seeing if _access(variant) == GRADIENT else blind).append((attack, variant, _within(subject, attack)))

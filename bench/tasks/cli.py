@@ -205,9 +205,9 @@ def _flat(node: Mapping[str, Any] | DictConfig, prefix: str) -> list[str]:
     settings = []
     for key, value in node.items():
         if isinstance(value, DictConfig):
-            settings += _flat(value, f"{prefix}{key}.")
+            settings += _flat(value, f"{prefix}{key!s}.")
         else:
-            settings.append(f"{prefix}{key}={str(value).replace(' ', '').replace(chr(39), '')}")
+            settings.append(f"{prefix}{key!s}={str(value).replace(' ', '').replace(chr(39), '')}")
     return settings
 
 
