@@ -149,7 +149,9 @@ class RunSpec:
         values = json.loads(text)
         unlike = values.keys() ^ {item.name for item in fields(RunSpec)}
         if unlike:
-            raise DataError(f"written by another version of Snowwolf (its identity differs in {', '.join(sorted(unlike))})")
+            raise DataError(
+                f"written by another version of Snowwolf (its identity differs in {', '.join(sorted(unlike))})"
+            )
         return RunSpec(**{**values, "condition": Condition(**values["condition"])})
 
     @property

@@ -1,7 +1,7 @@
 """Batched corruptions against the imagecorruptions package, side by side: ``python -m perf.corruptions``.
 
 Both sides make the published images: the corruption, then JPEG of quality 85 and back (``--without-jpeg`` leaves that
-out), here by Pillow after the package and by `bench.corruptions.jpeg` after ours. Both run on one core, in turns within
+out), here by Pillow after the package and by `bench.imaging.jpeg` after ours. Both run on one core, in turns within
 each round, on the same photographs; a figure is the median over the rounds of the mean over the five severities, the
 spread the distance between the quartiles. On a machine with a CUDA device the batched corruptions' images per second
 there follow.
@@ -27,8 +27,8 @@ from bench.benchmarks.protocol import JPEG_QUALITY
 from bench.corruptions import CORRUPTIONS, EXTRA_CORRUPTIONS, SEVERITIES
 from bench.corruptions.batched import corrupt
 from bench.corruptions.catalogue import Definition
-from bench.corruptions.jpeg import round_trip
 from bench.corruptions.reference import corrupt_reference
+from bench.imaging.jpeg import round_trip
 from bench.records import Condition
 
 ALL = CORRUPTIONS + EXTRA_CORRUPTIONS
@@ -64,7 +64,9 @@ def through_pillow(images: Tensor) -> Tensor:
     return torch.stack(read)
 
 
-def measure(images: Tensor, reference: Corrupt, batched: Corrupt, rounds: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def measure(
+    images: Tensor, reference: Corrupt, batched: Corrupt, rounds: int
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Milliseconds an image, reference and batched, for every corruption and round."""
     times = {name: (np.empty(rounds), np.empty(rounds)) for name in ALL}
     for turn in range(-1, rounds):  # the first round fills caches and compiles the reference's shuffle

@@ -57,8 +57,8 @@ def write_classifier(root: str, place: int, cells: int, images: int) -> None:
                 "stage": np.where(correct, "", "attack"),
             }
         spec = RunSpec(
-            f"classifier_{place:03d}", f"{place:032x}", CROP, "", "synthetic", "0", images, "imagenet", 1000, benchmark, entry, "1",
-            parameters, condition, 0, "float32",
+            f"classifier_{place:03d}", f"{place:032x}", CROP, "", "synthetic", "0", images, "imagenet", 1000, benchmark,
+            entry, "1", parameters, condition, 0, "float32",
         )  # fmt: skip
         outcomes = Outcomes(names, label, np.where(correct, label, label + 1), confidence, extra)
         store.write_part(spec, outcomes, 0, PROVENANCE)

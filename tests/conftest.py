@@ -1,13 +1,17 @@
 """Shared fixtures: tiny analytic classifiers, records, and where the maintainers' images lie."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms.functional import center_crop, pil_to_tensor, resize
 
 from bench.data import LabelSpace
 from bench.records import Condition, Outcomes, Provenance, RunSpec
@@ -22,6 +26,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("shared_data"):
             item.add_marker(pytest.mark.skip(reason=f"the maintainers' images are not at {SHARED_DATA}"))
+
+
+@pytest.fixture(scope="session")
+def photographs() -> Tensor:
+    """``(12,3,224,224)`` uint8 photographs, shipped with foolbox."""
+    paths = sorted(
+        (path for path in (files("foolbox") / "data").iterdir() if path.name.startswith("imagenet_")),
+        key=lambda path: path.name,
+    )[:12]
+    crops = []
+    for path in paths:
+        with path.open("rb") as file:
+            crops.append(pil_to_tensor(center_crop(resize(Image.open(file).convert("RGB"), 256), [224, 224])))
+    return torch.stack(crops)
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +118,7 @@ class ToyCrops:
     image_ids: np.ndarray
     name: str = "toy"
     digest: str = "abcd"
-    label_space: LabelSpace = LabelSpace("toy", 3, ("red", "green", "blue"))
+    label_space: LabelSpace = field(default_factory=lambda: LabelSpace("toy", 3, ("red", "green", "blue")))
     class_ids: tuple[int, ...] | None = None
     skipped: tuple[str, ...] = ()
 

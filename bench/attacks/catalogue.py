@@ -126,9 +126,7 @@ def _descent(build: type[Attack], norm: str, **more: Option) -> Declaration:
 def _fast(build: type[Attack], norm: str) -> Declaration:
     """Foolbox's fast gradient methods, which refuse targets."""
     options = {"random_start": FLAG}
-    return Declaration(
-        build=build, norms=(norm,), access=GRADIENT, options=options, goal=UNTARGETED, single_step=True
-    )
+    return Declaration(build=build, norms=(norm,), access=GRADIENT, options=options, goal=UNTARGETED, single_step=True)
 
 
 def _minimal(
@@ -228,9 +226,7 @@ ATTACKS: Mapping[str, Declaration] = {
     "fmn_l2": _minimal(ProjectedL2FMNAttack, "l2", _FMN),
     "L1FMNAttack": _minimal(fa.L1FMNAttack, "l1", _FMN),
     "L0FMNAttack": _minimal(fa.L0FMNAttack, "l0", _FMN),
-    "NewtonFoolAttack": _minimal(
-        fa.NewtonFoolAttack, "l2", {"steps": COUNT, "stepsize": POSITIVE}, goal=UNTARGETED
-    ),
+    "NewtonFoolAttack": _minimal(fa.NewtonFoolAttack, "l2", {"steps": COUNT, "stepsize": POSITIVE}, goal=UNTARGETED),
     "LinfinityBrendelBethgeAttack": _minimal(fa.LinfinityBrendelBethgeAttack, "linf", _BRENDEL_BETHGE),
     "L2BrendelBethgeAttack": _minimal(fa.L2BrendelBethgeAttack, "l2", _BRENDEL_BETHGE),
     "L1BrendelBethgeAttack": _minimal(fa.L1BrendelBethgeAttack, "l1", _BRENDEL_BETHGE),
@@ -271,9 +267,7 @@ ATTACKS: Mapping[str, Declaration] = {
     "LinearSearchBlendedUniformNoiseAttack": _search(
         fa.LinearSearchBlendedUniformNoiseAttack, directions=COUNT, steps=COUNT
     ),
-    "LinearSearchContrastReductionAttack": _search(
-        fa.LinearSearchContrastReductionAttack, steps=COUNT, target=SHARE
-    ),
+    "LinearSearchContrastReductionAttack": _search(fa.LinearSearchContrastReductionAttack, steps=COUNT, target=SHARE),
     "BinarySearchContrastReductionAttack": _search(
         fa.BinarySearchContrastReductionAttack, binary_search_steps=COUNT, target=SHARE
     ),

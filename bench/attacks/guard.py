@@ -1,4 +1,4 @@
-"""The classifier as attacks see it: counted, refused when its logits are not finite, its generators seeded and restored."""
+"""The classifier as attacks see it: counted, its logits checked to be finite, its generators seeded and restored."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

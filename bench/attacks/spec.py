@@ -250,9 +250,7 @@ def build_foolbox(spec: AttackSpec) -> AttackWithDistance:
     try:
         attack = build(**spec.parameters)
     except (TypeError, ValueError, AssertionError) as error:
-        raise ConfigurationError(
-            f"attack {spec.name!r} refuses parameters {dict(spec.parameters)}: {error}"
-        ) from error
+        raise ConfigurationError(f"attack {spec.name!r} refuses parameters {dict(spec.parameters)}: {error}") from error
     assert isinstance(attack, AttackWithDistance)
     if isinstance(attack, FlexibleDistanceMinimizationAttack):
         attack._distance = _DISTANCES[spec.epsilon_norm]  # some of these attacks do not pass distance= on

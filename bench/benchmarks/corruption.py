@@ -149,7 +149,7 @@ class Corruption(Benchmark):
         """The corrupted images, ``(B,3,H,W)`` uint8; of ``batched``, those to corrupt later, on the device."""
         if self.source == "files":
             rows = list(positions)
-            return read_files(Path(str(self.root)), crops.image_ids[rows], crops.labels[rows], condition)
+            return read_files(Path(str(self.root)), crops.image_ids[rows].tolist(), crops.labels[rows], condition)
         images = crops.read(positions)
         if self.source == "batched":
             return images

@@ -4,10 +4,10 @@ from typing import Literal, get_args
 
 from torch import Tensor
 
-from bench.corruptions.jpeg import round_trip
-from bench.corruptions.resize import resize_like_pillow
 from bench.data import CropRecipe
 from bench.errors import ConfigurationError, nearest_names
+from bench.imaging.jpeg import round_trip
+from bench.imaging.resize import resize_like_pillow
 
 Protocol = Literal["published", "native"]
 Encoding = Literal["jpeg85", "none"]

@@ -8,10 +8,11 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
-from torchvision.io import decode_jpeg, encode_jpeg
 
 from bench.corruptions.draws import Corruption, Draws, Parameters, Setting, draw_scalars, draw_uniform, sample_nothing
 from bench.corruptions.lines import gaussian
+from bench.imaging.jpeg import round_trip
+from bench.imaging.resize import resample_lines
 
 ELASTIC = Parameters(
     imagenet_c=(
@@ -37,8 +38,6 @@ JPEG_QUALITY = Parameters(imagenet_c=(25, 18, 15, 10, 7), cifar10_c=(80, 65, 58,
 
 _MARGIN = 2e-4
 """Levels: keeps the level of constant areas from truncation, above the rounding of a bilinear sum in float32."""
-_PILLOW_BITS = 22
-"""Precision of Pillow's resampling weights for 8-bit images (Resample.c)."""
 
 
 def _sample_elastic(images: Tensor, setting: Setting, seeds: Sequence[int]) -> Draws:
@@ -104,8 +103,8 @@ def _apply_pixelate(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:
     factor = setting.choose(PIXELATE)
     height, width = images.shape[2:]
     # Pillow goes along the rows first; lines are gathered fastest from the leading dimension
-    narrow = _box_lines(images.permute(3, 0, 1, 2).contiguous(), int(width * factor))
-    small = _box_lines(narrow.permute(3, 1, 2, 0).contiguous(), int(height * factor))
+    narrow = resample_lines(images.permute(3, 0, 1, 2).contiguous(), int(width * factor), "box")
+    small = resample_lines(narrow.permute(3, 1, 2, 0).contiguous(), int(height * factor), "box")
     wide = (
         small.permute(3, 1, 2, 0)
         .contiguous()
@@ -119,32 +118,6 @@ def _apply_pixelate(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:
     return tall.permute(1, 2, 0, 3).contiguous()
 
 
-def _box_lines(lines: Tensor, count: int) -> Tensor:
-    """Shrink ``(n, ...)`` uint8 lines to ``count`` by Pillow's box filter, to the last bit."""
-    sources, weights = _box_taps(len(lines), count, lines.device)
-    total = torch.full((count, *lines.shape[1:]), 1 << (_PILLOW_BITS - 1), dtype=torch.int32, device=lines.device)
-    for source, weight in zip(sources, weights, strict=True):
-        total.addcmul_(lines.index_select(0, source).to(torch.int32), weight.view(-1, 1, 1, 1))
-    return total.bitwise_right_shift_(_PILLOW_BITS).to(torch.uint8)
-
-
-@lru_cache
-def _box_taps(length: int, count: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """``(taps, count)`` source lines and their int32 fixed-point weights."""
-    scale = length / count
-    center = (np.arange(count) + 0.5) * scale
-    first = np.maximum((center - scale / 2 + 0.5).astype(np.int64), 0)
-    last = np.minimum((center + scale / 2 + 0.5).astype(np.int64), length)
-    source = first + np.arange((last - first).max())[:, None]
-    offset = (source - center + 0.5) / scale
-    inside = (source < last) & (offset > -0.5) & (offset <= 0.5)
-    weights = np.where(inside, (0.5 + (1 << _PILLOW_BITS) / inside.sum(0)).astype(np.int32), 0)
-    return (
-        torch.from_numpy(source.clip(0, length - 1)).to(device),
-        torch.from_numpy(weights.astype(np.int32)).to(device),
-    )
-
-
 @lru_cache
 def _repeats(length: int, count: int, from_package: bool, device: torch.device) -> Tensor:
     """``(length,)`` which of ``count`` lines each line of the enlarged image repeats."""
@@ -156,10 +129,7 @@ def _repeats(length: int, count: int, from_package: bool, device: torch.device) 
 
 
 def _apply_jpeg(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:
-    quality = setting.choose(JPEG_QUALITY)
-    # on the CPU whatever the device: another codec than libjpeg gives other bytes
-    compressed = [decode_jpeg(encode_jpeg(image, quality=quality)) for image in images.cpu()]
-    return torch.stack(compressed).to(images.device)
+    return round_trip(images, setting.choose(JPEG_QUALITY))
 
 
 ELASTIC_TRANSFORM = Corruption(_sample_elastic, _apply_elastic, fixed_batch=True)

@@ -1,4 +1,4 @@
-"""Published corrupted images from disk: ImageNet-C's folders, with or without their group folders, CIFAR-10-C's arrays."""
+"""Published corrupted images from disk: ImageNet-C's folders, with or without group folders, CIFAR-10-C's arrays."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path

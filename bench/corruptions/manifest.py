@@ -1,4 +1,4 @@
-"""What a folder of corrupted images holds, in one digest: names, sizes, and bytes of a seeded sample or of the whole."""
+"""What a folder of corrupted images holds, in one digest: names, sizes, and the bytes of a sample or of the whole."""
 
 import hashlib
 import json

@@ -3,7 +3,6 @@
 ``bench.models.defended.DefendedClassifier`` puts one in front of a classifier and gives attacks its gradient.
 """
 
-import io
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -12,11 +11,11 @@ from typing import ClassVar
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
 from bench.errors import ConfigurationError, nearest_names
+from bench.imaging.jpeg import round_trip
 
 GRADIENTS = ("naive", "adaptive")
 
@@ -113,17 +112,10 @@ class JPEG(Defense):
         self._require(1 <= self.quality <= 100, f"quality is 1 to 100, not {self.quality}")
 
     def transform(self, images: Tensor, seeds: Sequence[int]) -> Tensor:
-        """Encode and decode each image, on the CPU and without a gradient."""
+        """Encode and decode each image, without a gradient."""
         del seeds
         levels = (images.detach() * 255).round().clamp(0, 255).to(torch.uint8)
-        decoded = [self._reencode(array) for array in levels.permute(0, 2, 3, 1).cpu().numpy()]
-        stacked = torch.from_numpy(np.stack(decoded)).permute(0, 3, 1, 2)
-        return stacked.to(images.device, images.dtype).contiguous() / 255
-
-    def _reencode(self, array: np.ndarray) -> np.ndarray:
-        buffer = io.BytesIO()
-        Image.fromarray(array).save(buffer, "JPEG", quality=self.quality, subsampling="4:2:0")
-        return np.asarray(Image.open(buffer))
+        return round_trip(levels, self.quality).to(images.dtype) / 255
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -200,7 +200,7 @@ def _grouped(cells: Sequence[StoredCell], *, guests: bool) -> dict[tuple[object,
 
 
 def _by_image_protocol(cells: Sequence[StoredCell]) -> list[list[StoredCell]]:
-    """The cells of one row for each protocol of corrupted images, ``published`` and ``native``, that they were shown by.
+    """The cells of one row for each protocol of corrupted images, ``published`` or ``native``, that is among them.
 
     Cells that know no such protocol (clean images, attacks) belong to every row.
     """

@@ -49,6 +49,7 @@ def imported_spec(decisions: Decisions) -> RunSpec:
         label_space=CATEGORY_SPACE.name,
         n_classes=CATEGORY_SPACE.n_classes,
         benchmark=benchmark.name,
+        entry=benchmark.name,
         version=benchmark.version,
         parameters={"categories": "imported", "decision_maker": "human" if decisions.is_human else "network"},
         condition=benchmark.conditions()[0],

@@ -202,9 +202,10 @@ def test_epsilon_norm_can_be_chosen_where_it_is_open():
 
 def test_autoattack_is_standard_by_default_and_says_how_it_departs_from_it():
     """Croce & Hein 2020: APGD-CE, APGD-T and FAB-T on 9 targets, 100 steps, Square with 5,000 queries, one restart."""
-    assert AutoAttackSettings(
-        stages=("apgd-ce", "apgd-t", "fab-t", "square"), steps=100, target_classes=9, queries=5000
-    ) == AutoAttackSettings()
+    assert (
+        AutoAttackSettings(stages=("apgd-ce", "apgd-t", "fab-t", "square"), steps=100, target_classes=9, queries=5000)
+        == AutoAttackSettings()
+    )
     written_out = {"steps": 100, "target_classes": 9, "queries": 5000}
     assert AttackSpec("autoattack", written_out).departure == AttackSpec("autoattack").departure == ""
     few = AttackSpec("autoattack", {"queries": 50, "target_classes": 3})

@@ -110,8 +110,8 @@ def test_weights_stay_free_of_gradients(small_net, small_data):
 def test_refusals(small_net, small_data):
     with pytest.raises(ConfigurationError, match="linf or l2"):
         AttackSpec("autoattack", norm="l1")
+    targets = (small_data[1] + 1) % 10
     with pytest.raises(ConfigurationError, match="untargeted"):
-        targets = (small_data[1] + 1) % 10
         run_attack(small_net, *small_data, AttackSpec("autoattack", QUICK), 0.1, seeds=range(24), targets=targets)
     three = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 3)).eval()
     images = torch.rand(2, 3, 2, 2)

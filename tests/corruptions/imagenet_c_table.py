@@ -138,7 +138,9 @@ def main() -> None:
         return
     cache, results = arguments.files / ".cache", arguments.files / ".results" / arguments.model
     batched = errors(arguments.model, Corruption(), data, Store(str(results)), cache)
-    files = errors(arguments.model, Corruption(source="files", root=str(arguments.files)), data, Store(str(results)), cache)
+    files = errors(
+        arguments.model, Corruption(source="files", root=str(arguments.files)), data, Store(str(results)), cache
+    )
     print_table(batched, files)
 
 

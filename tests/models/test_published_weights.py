@@ -130,7 +130,9 @@ def test_a_hub_that_never_answers_is_given_up(cache, monkeypatch):
 
 def test_offline_nobody_is_asked(answers, monkeypatch):
     monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(ConfigurationError, match="is not in the cache .*, and HF_HUB_OFFLINE is set; give model.check"):
+    with pytest.raises(
+        ConfigurationError, match=r"is not in the cache .*, and HF_HUB_OFFLINE is set; give model\.check"
+    ):
         check_published("resnet18")
     assert answers[1] == []
 

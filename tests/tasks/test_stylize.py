@@ -6,7 +6,6 @@ from pathlib import Path
 import hydra
 import numpy as np
 import pytest
-import timm
 import torch
 from PIL import Image
 
@@ -123,7 +122,9 @@ def test_the_backbone_is_vgg19_where_its_weights_are(monkeypatch, small_set):
 
 def test_without_weights_the_message_says_what_to_do(monkeypatch):
     monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(ConfigurationError, match=r"give backbone\.checkpoint=FILE .*; backbone\.name=lite0 needs no do"):
+    with pytest.raises(
+        ConfigurationError, match=r"give backbone\.checkpoint=FILE .*; backbone\.name=lite0 needs no do"
+    ):
         stylize.load_backbone(ModelConfig(name="vgg19"))
 
 

@@ -1,6 +1,6 @@
 """A tiny timm network, and a toy problem with a robust cue and a brittle one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -63,7 +63,7 @@ class TwoCues:
     image_ids: np.ndarray
     name: str = "two_cues"
     digest: str = "abcd"
-    label_space: LabelSpace = LabelSpace("two cues", 2)
+    label_space: LabelSpace = field(default_factory=lambda: LabelSpace("two cues", 2))
     class_ids: None = None
     skipped: tuple[str, ...] = ()
 

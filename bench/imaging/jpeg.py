@@ -1,0 +1,136 @@
+"""JPEG compression and back in one step, with the bytes that Pillow gives, on any device.
+
+On the CPU by libjpeg-turbo. On other devices the steps of libjpeg that lose something (colors, subsampling, cosine
+transform, quantisation, and back) are done in whole numbers for a batch at once; the coding into bits loses nothing and
+is left out. Both give the same bytes: libjpeg's default, "islow", transform is exact integer arithmetic.
+"""
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+from torchvision.io import decode_jpeg, encode_jpeg
+
+from bench.imaging.dct import forward_dct, inverse_dct
+from bench.imaging.threads import map_images
+
+# ITU-T T.81, Annex K: the quantisation tables that libjpeg scales by the quality
+_LUMINANCE = """
+16 11 10 16 24 40 51 61  12 12 14 19 26 58 60 55  14 13 16 24 40 57 69 56  14 17 22 29 51 87 80 62
+18 22 37 56 68 109 103 77  24 35 55 64 81 104 113 92  49 64 78 87 103 121 120 101  72 92 95 98 112 100 103 99
+"""
+_CHROMINANCE = """
+17 18 24 47 99 99 99 99  18 21 26 66 99 99 99 99  24 26 56 99 99 99 99 99  47 66 99 99 99 99 99 99
+99 99 99 99 99 99 99 99  99 99 99 99 99 99 99 99  99 99 99 99 99 99 99 99  99 99 99 99 99 99 99 99
+"""
+_HALF = 1 << 15
+_MIDDLE = 128
+"""The level that a sample without signal has."""
+
+
+def round_trip(images: Tensor, quality: int) -> Tensor:
+    """Save as JPEG and read again.
+
+    Args:
+        images: ``(B,3,H,W)`` uint8.
+        quality: 1 to 100, as of Pillow's ``save(quality=...)``; chroma is subsampled 4:2:0, as there.
+
+    Returns:
+        ``(B,3,H,W)`` uint8 on the same device: the bytes of ``Image.open`` after ``Image.save``
+        (``optimize`` does not change them).
+    """
+    if images.device.type == "cpu":
+        return map_images(lambda image: _by_libjpeg(image, quality), images)
+    return in_whole_numbers(images, quality)
+
+
+def _by_libjpeg(image: Tensor, quality: int) -> Tensor:
+    # torch is fast at interleaving by stack; encode_jpeg takes a view of interleaved memory without a copy
+    interleaved = torch.stack(image.unbind(), -1).permute(2, 0, 1)
+    decoded: Tensor = decode_jpeg(encode_jpeg(interleaved, quality=quality))
+    return decoded
+
+
+def in_whole_numbers(images: Tensor, quality: int) -> Tensor:
+    """`round_trip` in batched int32 arithmetic, on any device; arguments and result are the same."""
+    height, width = images.shape[2:]
+    luminance, *chroma = _to_ycc(images.to(torch.int32))
+    luminance = _through_blocks(luminance, _quantisation(quality, "luminance", images.device))
+    table = _quantisation(quality, "chrominance", images.device)
+    blue, red = (_upsample(_through_blocks(_downsample(plane), table), height, width) for plane in chroma)
+    return _to_rgb(luminance, blue - _MIDDLE, red - _MIDDLE)
+
+
+@lru_cache
+def _quantisation(quality: int, component: str, device: torch.device) -> Tensor:
+    """``(8,8)`` int32 steps at ``quality`` (jcparam.c)."""
+    table = _LUMINANCE if component == "luminance" else _CHROMINANCE
+    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
+    steps = [min(max((int(step) * scale + 50) // 100, 1), 255) for step in table.split()]
+    return torch.tensor(steps, dtype=torch.int32, device=device).view(8, 8)
+
+
+def _to_ycc(levels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """``(B,H,W)`` luminance and both chroma planes of ``(B,3,H,W)``, 0 to 255 (jccolor.c)."""
+    red, green, blue = levels.unbind(1)
+    center = (_MIDDLE << 16) + _HALF - 1
+    return (
+        (19595 * red + 38470 * green + 7471 * blue + _HALF) >> 16,
+        (-11059 * red - 21709 * green + 32768 * blue + center) >> 16,
+        (32768 * red - 27439 * green - 5329 * blue + center) >> 16,
+    )
+
+
+def _to_rgb(luminance: Tensor, blue: Tensor, red: Tensor) -> Tensor:
+    """``(B,3,H,W)`` uint8 from ``(B,H,W)`` luminance and chroma about zero (jdcolor.c)."""
+    channels = (
+        luminance + ((91881 * red + _HALF) >> 16),
+        luminance + ((-22554 * blue - 46802 * red + _HALF) >> 16),
+        luminance + ((116130 * blue + _HALF) >> 16),
+    )
+    return torch.stack(channels, 1).clamp_(0, 255).to(torch.uint8)
+
+
+def _downsample(plane: Tensor) -> Tensor:
+    """Means of 2 x 2 samples, whose halves are rounded down and up in turn along a row (jcsample.c)."""
+    height, width = plane.shape[1:]
+    plane = _repeat_edge(plane, height + height % 2, -(-width // 16) * 16)
+    total = plane[:, ::2, ::2] + plane[:, ::2, 1::2] + plane[:, 1::2, ::2] + plane[:, 1::2, 1::2]
+    bias = 1 + torch.arange(total.shape[2], dtype=torch.int32, device=plane.device) % 2
+    return (total + bias) >> 2
+
+
+def _repeat_edge(plane: Tensor, height: int, width: int) -> Tensor:
+    """``plane`` with its last row and column repeated up to ``height`` and ``width``."""
+    if plane.shape[1] < height:
+        plane = torch.cat([plane, plane[:, -1:].expand(-1, height - plane.shape[1], -1)], 1)
+    if plane.shape[2] < width:
+        plane = torch.cat([plane, plane[:, :, -1:].expand(-1, -1, width - plane.shape[2])], 2)
+    return plane
+
+
+def _through_blocks(plane: Tensor, steps: Tensor) -> Tensor:
+    """``(B,H,W)`` samples after cosine transform, quantisation by ``steps``, and back."""
+    images, height, width = plane.shape
+    plane = _repeat_edge(plane, -(-height // 8) * 8, -(-width // 8) * 8)
+    blocks = plane.view(images, plane.shape[1] // 8, 8, plane.shape[2] // 8, 8) - _MIDDLE
+    coefficients = forward_dct(blocks, row=4, column=2)
+    divisor = (8 * steps)[:, None, :]  # the transform's result is scaled by 8
+    size = coefficients.abs().add_(divisor // 2).floor_divide_(divisor)
+    samples = inverse_dct(coefficients.sign() * size * steps[:, None, :], row=4, column=2)
+    return samples.add_(_MIDDLE).clamp_(0, 255).view(plane.shape)[:, :height, :width]
+
+
+def _upsample(plane: Tensor, height: int, width: int) -> Tensor:
+    """``(B,height,width)`` by libjpeg's triangle filter, 3:1 in both directions (jdsample.c, h2v2_fancy_upsample)."""
+    plane = plane[:, : -(-height // 2), : -(-width // 2)]
+    if plane.shape[2] <= 2:
+        return plane.repeat_interleave(2, 1).repeat_interleave(2, 2)[:, :height, :width]
+    above, below = plane[:, :1], plane[:, -1:]
+    near = 3 * plane
+    rows = torch.stack([near + torch.cat([above, plane[:, :-1]], 1), near + torch.cat([plane[:, 1:], below], 1)], 2)
+    rows = rows.flatten(1, 2)
+    near = 3 * rows
+    left = (near + torch.cat([rows[:, :, :1], rows[:, :, :-1]], 2) + 8) >> 4
+    right = (near + torch.cat([rows[:, :, 1:], rows[:, :, -1:]], 2) + 7) >> 4
+    return torch.stack([left, right], 3).flatten(2, 3)[:, :height, :width]
