@@ -12,6 +12,8 @@ from bench.records import Condition, Parameter, Provenance, RunSpec
 from bench.results import Store, StoredCell
 
 CLEAN = Condition("clean")
+TOLD_APART_BY = ("dataset", "label_space", "crop", "precision", "weights_digest", "dataset_digest", "n_classes", "seed")
+"""What is added to the names of rows of one classifier, until they differ."""
 WITHOUT_STRENGTH = ("cue_conflict", "sixteen_way", "cam_audit", "faithfulness")
 """Conditions that a benchmark has one of, by its own name."""
 
@@ -179,6 +181,8 @@ def protocol_of(spec: RunSpec) -> tuple[object, ...]:
         spec.precision,
         spec.dataset,
         spec.dataset_digest,
+        spec.label_space,
+        spec.n_classes,
         spec.seed,
     )
 
@@ -255,7 +259,7 @@ def _with_labels(subjects: list[Subject]) -> list[Subject]:
         " · ".join(filter(None, (subject.spec.classifier, subject.spec.defense, _unpublished(subject))))
         for subject in subjects
     ]
-    for part in ("dataset", "crop", "precision", "weights_digest", "dataset_digest", "seed"):
+    for part in TOLD_APART_BY:
         if unique(labels):
             break
         values = [str(getattr(subject.spec, part)) for subject in subjects]
