@@ -57,6 +57,11 @@ class Attack(Benchmark):
         conditions = epsilon_conditions(self.attack, self.epsilons)
         return (max(conditions, key=lambda item: item.strength),) if self.spec.minimal_norm else conditions
 
+    def unit(self, condition: Condition) -> str:
+        """``epsilon``, or what the norm counts: changed ``pixels`` or ``values``."""
+        del condition
+        return {"pixels": "pixels", "l0": "values"}.get(self.spec.epsilon_norm, self.strength_unit)
+
     def parameters(self) -> Mapping[str, Parameter]:
         """The fields, with the norm spelt out and whether distances are minimal, which is how reports read them."""
         spec = self.spec

@@ -67,7 +67,8 @@ class Benchmark(ABC):
     version: ClassVar[str]
     """Bumped when outcomes change: results of different versions are never mixed."""
     strength_unit: ClassVar[str]
-    """What a condition's strength means: ``severity``, ``epsilon``, ..."""
+    """What a condition's strength counts, as reports name it (``gamma 0.5``): ``severity``, ``epsilon``, ...; empty
+    where conditions have no strength, or where ``unit`` says it of each condition."""
     condition_fields: ClassVar[tuple[str, ...]] = ()
     """Fields that only list conditions, and so are no part of a cell's identity."""
     class_columns: ClassVar[tuple[str, ...]] = ()
@@ -76,6 +77,11 @@ class Benchmark(ABC):
     @abstractmethod
     def conditions(self) -> tuple[Condition, ...]:
         """Every condition, each one cell."""
+
+    def unit(self, condition: Condition) -> str:
+        """What the strength of ``condition`` counts; empty where it has none."""
+        del condition
+        return self.strength_unit
 
     @property
     def passes(self) -> int:

@@ -23,9 +23,11 @@ def sister_set_table(subjects: Sequence[Subject]) -> pd.DataFrame:
     rows = []
     for subject in subjects:
         names = [
-            name for name, held in subject.benchmarks.items() if name == PARAMETRIC or "categories" in held.parameters
+            name
+            for name, held in subject.benchmarks.items()
+            if held.benchmark == PARAMETRIC or "categories" in held.parameters
         ]
-        if PARAMETRIC in names and "categories" not in subject.benchmarks[PARAMETRIC].parameters:
+        if any("categories" not in subject.benchmarks[name].parameters for name in names):
             names.append("clean")
         for benchmark in names:
             if benchmark == BENCHMARK:  # has tables of its own
@@ -53,7 +55,7 @@ def sister_set_table(subjects: Sequence[Subject]) -> pd.DataFrame:
 
 def sister_set_plots(table: pd.DataFrame) -> list[Plot]:
     """Accuracy against strength of each manipulation, where there is any."""
-    shown = table[table["benchmark"] == PARAMETRIC] if len(table) else table
+    shown = table[table["condition"].isin(MANIPULATIONS)] if len(table) else table
     if not len(shown):
         return []
     note = (
