@@ -82,10 +82,20 @@ def test_conditions_are_distinct(name):
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
+def test_a_benchmark_that_would_run_nothing_is_refused(name):
+    benchmark = load(name)
+    benchmark.check_conditions(name)
+    lists = {key: [] for key in benchmark.condition_fields if isinstance(getattr(benchmark, key), tuple)}
+    if lists:
+        with pytest.raises(ConfigurationError, match=f"benchmark '{name}' runs nothing"):
+            load(name, **lists).check_conditions(name)
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
 def test_each_image_gets_one_outcome_that_its_batch_cannot_change(name, four_logits, make_crops, tmp_path):
     benchmark = load(name, **QUICK.get(name, {}))
     crops = make_crops(7, side=32)
-    if benchmark.label_space == "categories":
+    if benchmark.label_kind == "categories":
         (tmp_path / "map.json").write_text(json.dumps(CATEGORIES))
         benchmark = load(name, class_map=str(tmp_path / "map.json"))
         crops = named_by_cues(crops)
