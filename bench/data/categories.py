@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from bench.data.label_spaces import LabelSpace, read_column, read_pairs
+from bench.data.label_spaces import LabelSpace, read_column, read_pairs, refuse_repeated_names
 from bench.errors import ConfigurationError, DataError, nearest_names
 
 CATEGORIES: tuple[str, ...] = (
@@ -81,17 +81,21 @@ def read_category_map(path: Path) -> CategoryMap:
     It may leave out categories that the label space does not have.
 
     Raises:
-        ConfigurationError: no such file, not such a file, an unknown category, or a column of two categories.
+        ConfigurationError: no such file, not such a file, an unknown category, one that a JSON object has twice, or a
+            column of two categories.
     """
     if not path.is_file():
         siblings = [file.name for file in path.parent.glob("*") if file.suffix in (".csv", ".json")]
         raise ConfigurationError(f"no class map at {path}; {nearest_names(path.name, siblings)}".removesuffix("; "))
     try:
-        found = [(category, column) for category, columns in read_pairs(path) for column in _columns(columns)]
+        pairs = read_pairs(path)
+        found = [(category, column) for category, columns in pairs for column in _columns(columns)]
     except ValueError as error:
         raise ConfigurationError(
             f"class map {path} is neither a JSON object of category -> columns nor lines of category,column: {error}"
         ) from error
+    if path.suffix == ".json":  # lines of a CSV file name a category once for each of its columns
+        refuse_repeated_names(path, [category for category, _ in pairs])
     owner: dict[int, str] = {}
     for category, column in found:
         if category not in CATEGORY_NUMBERS:

@@ -202,10 +202,19 @@ def read_class_map(class_map: str) -> dict[str, int]:
         pairs = [(name, read_column(column)) for name, column in read_pairs(path)]
     except ValueError as error:
         raise ConfigurationError(f"class map {path} is not lines of name,column nor a JSON object: {error}") from error
-    twice = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
-    if twice:
-        raise ConfigurationError(f"class map {path} lists {twice[0]!r} {Counter(n for n, _ in pairs)[twice[0]]} times")
+    refuse_repeated_names(path, [name for name, _ in pairs])
     return dict(pairs)
+
+
+def refuse_repeated_names(path: Path, names: Sequence[str]) -> None:
+    """Refuse a class map at ``path`` that lists one of ``names`` more than once.
+
+    Raises:
+        ConfigurationError: naming it.
+    """
+    name, count = Counter(names).most_common(1)[0] if names else ("", 0)
+    if count > 1:
+        raise ConfigurationError(f"class map {path} lists {name!r} {count} times: each name has one number")
 
 
 def read_pairs(path: Path) -> list[tuple[str, object]]:

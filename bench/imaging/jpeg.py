@@ -47,7 +47,8 @@ def round_trip(images: Tensor, quality: int) -> Tensor:
 def _by_libjpeg(image: Tensor, quality: int) -> Tensor:
     # torch is fast at interleaving by stack; encode_jpeg takes a view of interleaved memory without a copy
     interleaved = torch.stack(image.unbind(), -1).permute(2, 0, 1)
-    return decode_jpeg(encode_jpeg(interleaved, quality=quality))
+    decoded: Tensor = decode_jpeg(encode_jpeg(interleaved, quality=quality))
+    return decoded
 
 
 def in_whole_numbers(images: Tensor, quality: int) -> Tensor:

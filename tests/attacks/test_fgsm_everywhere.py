@@ -32,7 +32,7 @@ def batches(classifier, shared_data, tmp_path_factory):
     """``N`` correctly classified images, in batches."""
     data = DataConfig(source="folder", root=str(shared_data / "imagenet_samples"), limit=N + 30)
     cache = str(tmp_path_factory.mktemp("cache"))
-    crops = open_images(data, classifier.crop, RuntimeConfig(cache_dir=cache, workers=0))
+    crops = open_images(data, classifier.crop, RuntimeConfig(cache_dir=cache, workers=0), classifier.label_space)
     images, labels = crops.read(range(len(crops))).float() / 255, torch.as_tensor(crops.labels)
     with torch.no_grad():
         right = torch.cat([classifier(part) for part in images.split(BATCH)]).argmax(1) == labels

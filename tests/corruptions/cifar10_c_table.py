@@ -20,14 +20,14 @@ import cifar10_c_oracle as oracle
 
 from bench.corruptions import CORRUPTIONS, SEVERITIES
 from bench.corruptions.batched import corrupt
-from bench.data.label_spaces import CLASS_MAPS
+from bench.data.label_spaces import CIFAR10
 from bench.models import ModelConfig, load_classifier
 from bench.models.fast import prepare_fast
 from bench.records import Condition
 from bench.seeding import derive_seed
 
 SHARED_DATA = Path(os.environ.get("SNOWWOLF_SHARED_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
-CLASSES = list(CLASS_MAPS["cifar10"])
+CLASSES = list(CIFAR10.class_names)
 BATCH = 100
 
 

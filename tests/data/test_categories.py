@@ -111,10 +111,12 @@ def test_a_map_of_another_label_space_may_be_json_or_csv(tmp_path):
     [
         ('{"dgo": [1], "cat": [2]}', "'dgo', not one of the 16 categories: did you mean 'dog'"),
         ('{"dog": [1], "cat": [1]}', "cat the column 1, which belongs to dog already"),
-        ('{"dog": [-1], "cat": [1]}', "dog the column -1, which is no column"),
+        ('{"dog": [-1], "cat": [1]}', "neither a JSON object .*: -1 is no class number"),
         ('{"dog": [1]}', "fewer than two categories"),
         ("[1, 2]", "neither a JSON object"),
-        ('{"dog": 1}', "neither a JSON object"),
+        ('{"dog": [1.0], "cat": [2]}', "neither a JSON object .*: 1.0 is no class number"),
+        ('{"dog": 1, "cat": true}', "neither a JSON object .*: true is no class number"),
+        ('{"dog": [1], "cat": [2], "dog": [3]}', "lists 'dog' 2 times"),
         ("{", "neither a JSON object"),
     ],
 )
@@ -143,7 +145,7 @@ def test_an_unknown_category_folder_names_the_nearest(tmp_path):
     (tmp_path / "trucks").mkdir()
     (tmp_path / "trucks" / "one.png").write_bytes(b"")
     with pytest.raises(
-        ConfigurationError, match=r"'trucks' of .* is not among the 16 categories; did you mean 'truck'"
+        ConfigurationError, match=r"'trucks' of .* is not among the 16 categories .*; did you mean 'truck'"
     ):
         load_dataset(DataConfig(source="categories", root=str(tmp_path)))
 

@@ -11,14 +11,14 @@ from PIL import Image
 from torchvision.datasets import CIFAR10
 
 from bench.data import DataConfig, check_data, load_dataset
-from bench.data.label_spaces import CLASS_MAPS
+from bench.data.label_spaces import CIFAR10 as CIFAR10_SPACE
 from bench.errors import ConfigurationError
 
-NAMES = CLASS_MAPS["cifar10"]
+NAMES = CIFAR10_SPACE.class_names
 
 
 def config(root, **changes):
-    return DataConfig(**{"source": "cifar10", "root": str(root), "split": "test", "class_map": "cifar10", **changes})
+    return DataConfig(**{"source": "cifar10", "root": str(root), "split": "test", "label_space": "cifar10", **changes})
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def png(row):
 
 def test_python_batches(batches, pixels):
     for root in (batches, batches.parent):
-        dataset = load_dataset(config(root))
+        dataset = load_dataset(config(root), CIFAR10_SPACE)
         assert np.array_equal(decoded(dataset), pixels)
         assert dataset.labels.tolist() == list(range(10))
         assert dataset.image_ids[3] == "test/00000003"
@@ -72,7 +72,7 @@ def test_class_folders_and_a_tar_of_them(tmp_path, pixels):
             (tmp_path / "set" / name / "a.png").write_bytes(png(row))
             tar.add(tmp_path / "set" / name / "a.png", f"{name}/a.png")
     for root in (tmp_path / "set", tmp_path / "set.tar"):
-        dataset = load_dataset(config(root))
+        dataset = load_dataset(config(root), CIFAR10_SPACE)
         assert np.array_equal(decoded(dataset), pixels)
         assert dataset.labels.tolist() == list(range(10))
 
@@ -80,7 +80,7 @@ def test_class_folders_and_a_tar_of_them(tmp_path, pixels):
 def test_other_batches_are_never_unpickled(batches):
     (batches / "test_batch").write_bytes(b"cos\nsystem\n(S'touch /tmp/owned'\ntR.")
     with pytest.raises(ConfigurationError, match="not the published CIFAR-10"):
-        load_dataset(config(batches))
+        load_dataset(config(batches), CIFAR10_SPACE)
 
 
 def test_what_is_not_there_is_refused_before_any_work(tmp_path):
@@ -91,7 +91,7 @@ def test_what_is_not_there_is_refused_before_any_work(tmp_path):
     (tmp_path / "set" / "plane").mkdir(parents=True)
     (tmp_path / "set" / "plane" / "a.png").write_bytes(b"x")
     with pytest.raises(ConfigurationError, match=r"'plane'.*airplane"):
-        load_dataset(config(tmp_path / "set"))
+        load_dataset(config(tmp_path / "set"), CIFAR10_SPACE)
 
 
 def test_the_map_is_torchvisions():

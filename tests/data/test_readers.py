@@ -7,6 +7,7 @@ import tarfile
 import pytest
 
 from bench.data import CropRecipe, DataConfig, load_dataset, open_crops
+from bench.data.label_spaces import imagenet
 from bench.errors import ConfigurationError, DataError
 
 
@@ -27,8 +28,8 @@ def contents(dataset):
     return {dataset.read_bytes(position): int(dataset.labels[position]) for position in range(len(dataset))}
 
 
-def load(root, source="tar", **changes):
-    return load_dataset(DataConfig(source=source, root=str(root), **changes))
+def load(root, source="tar", classifier=None, **changes):
+    return load_dataset(DataConfig(source=source, root=str(root), **changes), classifier)
 
 
 def test_a_tar_of_class_folders_is_the_folder(tmp_path, image_folder):
@@ -57,9 +58,9 @@ def test_a_tar_with_other_names_needs_a_map(tmp_path, sample_files):
     data = sample_files[0].read_bytes()
     tar = tar_of(tmp_path / "c.tar", {"cat/1.jpg": data, "dog/1.jpg": data + b"\0", "dog/._1.jpg": b"mac"})
     with pytest.raises(ConfigurationError, match="class 'cat'"):
-        load(tar)
+        load(tar, classifier=imagenet())
     (tmp_path / "map.csv").write_text("cat,8\ndog,1\n")
-    assert load(tar, class_map=str(tmp_path / "map.csv")).labels.tolist() == [8, 1]
+    assert load(tar, classifier=imagenet(), class_map=str(tmp_path / "map.csv")).labels.tolist() == [8, 1]
 
 
 def test_a_cut_tar_and_no_tar_are_refused_in_one_line(tmp_path, image_folder):
@@ -94,7 +95,8 @@ def test_hugging_face_images_keep_their_bytes(tmp_path, sample_files):
     assert contents(dataset) == dict(zip([f.read_bytes() for f in sample_files[:3]], [0, 1, 1], strict=True))
     assert load(tmp_path / "hf-cache", "hfds", dataset=str(folder)).fingerprint == dataset.fingerprint
     (tmp_path / "map.json").write_text('{"dog": 207, "cat": 281}')
-    mapped = load(tmp_path / "hf-cache", "hfds", dataset=str(folder), class_map=str(tmp_path / "map.json"))
+    class_map = str(tmp_path / "map.json")
+    mapped = load(tmp_path / "hf-cache", "hfds", imagenet(), dataset=str(folder), class_map=class_map)
     assert mapped.labels.tolist() == [207, 281, 281]
     with pytest.raises(ConfigurationError, match=r"hfds reader cannot load.*split=tests"):
         load(tmp_path / "hf-cache", "hfds", dataset=str(folder), split="tests")
@@ -111,8 +113,9 @@ def test_webdataset_shards_lose_no_sample(tmp_path, sample_files):
     split = {"name": "validation", "num_samples": 5, "filenames": list(shards), "shard_lengths": [2, 3]}
     (tmp_path / "_info.json").write_text(json.dumps({"splits": {"validation": split}}))
     expected = {file.read_bytes(): int(file.stem.split("_")[2]) for file in sample_files[:5]}
-    assert contents(load(tmp_path, "wds")) == expected
-    assert contents(load(tmp_path, "wds", split="val-{0000..0001}.tar")) == expected
+    assert contents(load(tmp_path, "wds", imagenet(), label_space="columns")) == expected
+    shards = load(tmp_path, "wds", imagenet(), label_space="columns", split="val-{0000..0001}.tar")
+    assert contents(shards) == expected
     with pytest.raises(ConfigurationError, match="wds reader cannot load"):
         load(tmp_path, "wds", split="test")
     with pytest.raises(ConfigurationError, match="outside the folder"):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bench.data import DataConfig, check_data, load_dataset
 from bench.data.dataset import Dataset, balanced_subset
-from bench.data.label_spaces import LABEL_SPACES, imagenet_name, imagenet_wnids
+from bench.data.label_spaces import KNOWN_SPACES, LabelSpace, imagenet
 from bench.errors import ConfigurationError, DataError
 
 
@@ -28,25 +28,31 @@ def fill(root, folders):
 def test_the_samples_are_twenty_images_with_their_labels():
     dataset = load_dataset(DataConfig(name="samples", source="samples"))
     assert len(dataset) == 20
-    names = [imagenet_name(int(label)) for label in dataset.labels]
+    names = [dataset.label_space.titles[label] for label in dataset.labels]
     assert names[4] == "strawberry", "what the fifth picture shows"
     assert names[17].startswith("bald eagle"), "what the eighteenth picture shows"
 
 
 def test_folders_by_wnid(tmp_path):
     fill(tmp_path, ["n02123045", "n01440764"])
-    dataset = load_dataset(folder_config(tmp_path))
+    dataset = load_dataset(folder_config(tmp_path), imagenet())
     assert dict(zip(dataset.image_ids, dataset.labels, strict=True)) == {
         "n01440764/one.jpg": 0,  # tench is the first class of ImageNet
         "n02123045/one.jpg": 281,  # tabby cat
     }
-    assert imagenet_name(281).startswith("tabby")
-    assert len(imagenet_wnids()) == 1000
+    assert imagenet().titles[281].startswith("tabby")
+    assert len(imagenet().class_names) == 1000
 
 
 def test_folders_by_index(tmp_path):
     fill(tmp_path, ["7", "12", "0999"])
-    assert sorted(load_dataset(folder_config(tmp_path)).labels) == [7, 12, 999]
+    dataset = load_dataset(folder_config(tmp_path, label_space="columns"), imagenet())
+    assert {name.split("/")[0]: label for name, label in zip(dataset.image_ids, dataset.labels, strict=True)} == {
+        "7": 7,
+        "12": 12,
+        "0999": 999,
+    }
+    assert load_dataset(folder_config(tmp_path)).label_space.class_names == ("7", "12", "0999"), "their own"
     fill(tmp_path, ["07"])
     with pytest.raises(ConfigurationError, match="two folders for one class index"):
         load_dataset(folder_config(tmp_path))
@@ -62,7 +68,7 @@ def test_any_folder_names_with_a_class_map(tmp_path, kind):
     else:
         with path.open("w", newline="") as file:
             csv.writer(file).writerows(classes.items())
-    dataset = load_dataset(folder_config(tmp_path / "images", class_map=str(path)))
+    dataset = load_dataset(folder_config(tmp_path / "images", class_map=str(path)), imagenet())
     assert {
         image_id.split("/")[0]: label for image_id, label in zip(dataset.image_ids, dataset.labels, strict=True)
     } == classes
@@ -70,14 +76,14 @@ def test_any_folder_names_with_a_class_map(tmp_path, kind):
 
 def test_unknown_folders_are_named(tmp_path):
     fill(tmp_path / "images", ["n01440764", "cats"])
-    with pytest.raises(ConfigurationError, match=r"class 'cats' of .* give data\.class_map=FILE"):
-        load_dataset(folder_config(tmp_path / "images"))
+    with pytest.raises(ConfigurationError, match=r"class 'cats' of .*imagenet.*; data\.class_map=FILE"):
+        load_dataset(folder_config(tmp_path / "images"), imagenet())
     (tmp_path / "map.csv").write_text("cat,281\nn01440764,0\n")
     with pytest.raises(ConfigurationError, match=r"class 'cats' .* did you mean 'cat'"):
-        load_dataset(folder_config(tmp_path / "images", class_map=str(tmp_path / "map.csv")))
+        load_dataset(folder_config(tmp_path / "images", class_map=str(tmp_path / "map.csv")), imagenet())
     (tmp_path / "map.csv").write_text("cat\n")
     with pytest.raises(ConfigurationError, match=r"map\.csv is not lines of name,column"):
-        load_dataset(folder_config(tmp_path / "images", class_map=str(tmp_path / "map.csv")))
+        load_dataset(folder_config(tmp_path / "images", class_map=str(tmp_path / "map.csv")), imagenet())
 
 
 def test_empty_places_raise(tmp_path):
@@ -88,12 +94,12 @@ def test_empty_places_raise(tmp_path):
     with pytest.raises(DataError, match=r"class folder .*3 has no images"):
         load_dataset(folder_config(tmp_path))
     with pytest.raises(DataError, match="empty set has no accuracy"):
-        Dataset("none", (), np.array([], dtype=np.int64), bytes, "")
+        Dataset("none", (), np.array([], dtype=np.int64), LabelSpace("none", 0), bytes, "")
 
 
 def test_duplicates_raise():
     with pytest.raises(DataError, match="lists 'a' twice"):
-        Dataset("twice", ("a", "b", "a"), np.zeros(3, dtype=np.int64), bytes, "")
+        Dataset("twice", ("a", "b", "a"), np.zeros(3, dtype=np.int64), LabelSpace("one", 1), bytes, "")
 
 
 @pytest.mark.parametrize(
@@ -103,7 +109,7 @@ def test_duplicates_raise():
         (DataConfig(source="folder"), "data.root is needed"),
         (DataConfig(source="samples", on_error="ignore"), "'refuse' or 'skip'"),
         (DataConfig(source="samples", limit=0), "at least 1"),
-        (DataConfig(source="samples", labels="imagenet_b"), "did you mean 'imagenet_"),
+        (DataConfig(source="samples", label_space="imagenet_b"), "did you mean 'imagenet_"),
         (DataConfig(source="tar"), r"data\.root=FILE\.tar"),
         (DataConfig(source="tar", root="/no/such.tar"), "no tar file or folder at /no/such.tar"),
         (DataConfig(source="hfds", dataset=None), "data.dataset is needed|needs the package datasets"),
@@ -127,7 +133,7 @@ def test_a_tar_of_class_folders_is_read_through_timm(tmp_path, sample_files):
     with tarfile.open(path, "w") as tar:
         for file in sample_files[:5]:
             tar.add(file, arcname=f"{file.stem.split('_')[2]}/{file.name}")
-    dataset = load_dataset(DataConfig(source="tar", root=str(path)))
+    dataset = load_dataset(DataConfig(source="tar", root=str(path), label_space="imagenet"), imagenet())
     assert len(dataset) == 5
     for position, image_id in enumerate(dataset.image_ids):
         original = next(file for file in sample_files if image_id.endswith(file.name))
@@ -137,7 +143,7 @@ def test_a_tar_of_class_folders_is_read_through_timm(tmp_path, sample_files):
 
 def test_label_subsets_are_the_published_sizes():
     for name in ("imagenet_a", "imagenet_r"):
-        columns = LABEL_SPACES[name]()
+        columns = KNOWN_SPACES[name].subset()
         assert len(set(columns)) == 200
         assert columns == tuple(sorted(columns))
 
@@ -161,9 +167,9 @@ def test_another_seed_takes_other_images():
 
 @pytest.mark.shared_data
 def test_real_imagenet_folders(shared_data):
-    dataset = load_dataset(folder_config(shared_data / "imagenet_samples"))
+    dataset = load_dataset(folder_config(shared_data / "imagenet_samples"), imagenet())
     assert len(dataset) == 500
-    wnids = imagenet_wnids()
+    wnids = imagenet().class_names
     assert all(
         wnids[label] == image_id.split("/")[0]
         for image_id, label in zip(dataset.image_ids, dataset.labels, strict=True)

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from bench.data.crop import CropRecipe
+from bench.data.label_spaces import unnamed_classes
 from bench.models import Classifier
 
 
@@ -20,7 +21,8 @@ def make_classifier():
                 torch.manual_seed(0)
                 network = timm.create_model(network, **options)
         crop = CropRecipe(side, side, 1.0, "center", "bilinear")
-        return Classifier(name, network, mean=mean, std=std, crop=crop)
+        space = unnamed_classes(getattr(network, "num_classes", 10))
+        return Classifier(name, network, mean=mean, std=std, crop=crop, label_space=space)
 
     return make
 

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from bench.data.crop import CropRecipe
+from bench.data.label_spaces import unnamed_classes
 from bench.errors import ConfigurationError, DataError
 from bench.explain.activation_maximisation import MaximisationConfig, check_maximisation, maximise, noise_start
 from bench.explain.embedding import pca, tsne
@@ -35,7 +36,7 @@ class Net(nn.Module):
 
 def wrap(network, side=SIDE):
     crop = CropRecipe(side, side, crop_pct=1.0, crop_mode="center", interpolation="bilinear")
-    return Classifier("net", network, mean=(0.0,) * 3, std=(1.0,) * 3, crop=crop)
+    return Classifier("net", network, mean=(0.0,) * 3, std=(1.0,) * 3, crop=crop, label_space=unnamed_classes(7))
 
 
 @pytest.fixture(scope="module")

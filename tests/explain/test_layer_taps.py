@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from bench.data import CropRecipe
+from bench.data.label_spaces import unnamed_classes
 from bench.errors import ConfigurationError
 from bench.explain.layer_taps import VGG19_CONTENT, VGG19_STYLE, LayerTaps, default_layers
 from bench.models import Classifier
@@ -13,7 +14,7 @@ from bench.models import Classifier
 
 def classifier_of(network: nn.Module, side: int = 32) -> Classifier:
     recipe = CropRecipe(side, side, 1.0, "center", "bilinear")
-    return Classifier("toy", network, mean=[0.5, 0.5, 0.5], std=[0.5, 0.5, 0.5], crop=recipe)
+    return Classifier("toy", network, mean=[0.5] * 3, std=[0.5] * 3, crop=recipe, label_space=unnamed_classes(2))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from bench.data import CropRecipe
+from bench.data.label_spaces import unnamed_classes
 from bench.errors import ConfigurationError
 from bench.explain.stimuli import Source, load_sources, whole_crop
 from bench.explain.style_transfer import (
@@ -44,7 +45,7 @@ def samples() -> torch.Tensor:
 
 def toy(network: nn.Module) -> Classifier:
     recipe = CropRecipe(64, 64, 1.0, "center", "bilinear")
-    return Classifier("toy", network, mean=[0.0, 0.0, 0.0], std=[1.0, 1.0, 1.0], crop=recipe)
+    return Classifier("toy", network, mean=[0.0] * 3, std=[1.0] * 3, crop=recipe, label_space=unnamed_classes(2))
 
 
 def summing() -> Classifier:

@@ -61,10 +61,12 @@ def test_timm_knows_the_architectures(name):
 
 @pytest.mark.shared_data
 def test_accuracy_on_real_test_images(classifier, shared_data, tmp_path):
-    data = DataConfig(source="cifar10", root=str(shared_data / "cifar10"), split="test", class_map="cifar10")
-    crops = open_images(data, classifier.crop, RuntimeConfig(cache_dir=str(tmp_path), workers=0))
+    data = DataConfig(source="cifar10", root=str(shared_data / "cifar10"), split="test", label_space="cifar10")
+    crops = open_images(
+        data, classifier.crop, RuntimeConfig(cache_dir=str(tmp_path), workers=0), classifier.label_space
+    )
     images = crops.read(range(len(crops.image_ids))).float() / 255
-    labels = torch.from_numpy(load_dataset(data).labels)
+    labels = torch.from_numpy(load_dataset(data, classifier.label_space).labels)
     with torch.no_grad():
         correct = torch.cat([classifier(part).argmax(1) for part in images.split(100)]) == labels
     assert 0.82 < correct.float().mean() < 0.86, "83.5 % is quoted for JPEG copies of the test images"

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from bench.data.crop import CropRecipe
+from bench.data.label_spaces import unnamed_classes
 from bench.errors import ConfigurationError
 from bench.models import Classifier, LabelSubset, ModelConfig, check_model, load_classifier
 from bench.models.classifier import state_digest
@@ -18,7 +19,9 @@ CROP = CropRecipe(height=8, width=8, crop_pct=1.0, crop_mode="center", interpola
 
 def test_normalisation_happens_inside_and_once():
     flatten = torch.nn.Flatten()
-    classifier = Classifier("flat", flatten, mean=[0.5, 0.25, 0.0], std=[0.5, 0.25, 2.0], crop=CROP)
+    classifier = Classifier(
+        "flat", flatten, mean=[0.5, 0.25, 0.0], std=[0.5, 0.25, 2.0], crop=CROP, label_space=unnamed_classes(12)
+    )
     image = torch.tensor([1.0, 0.5, 1.0]).view(1, 3, 1, 1)
     assert classifier(image).tolist() == [[1.0, 1.0, 0.5]]
 

@@ -14,6 +14,7 @@ from PIL import Image
 from torch import nn
 
 from bench.data.crop import CropRecipe
+from bench.data.label_spaces import unnamed_classes
 from bench.errors import ConfigurationError
 from bench.models import DEFENSES, Classifier, DefendedClassifier, restrict
 from bench.models.defended import image_digests
@@ -228,7 +229,7 @@ def test_the_wrapper_keeps_what_identifies_the_classifier_and_survives_folding(d
     nn.init.normal_(network[1].running_mean, 0, 0.1)
     nn.init.uniform_(network[1].running_var, 0.5, 2)
     crop = CropRecipe(height=16, width=16, crop_pct=1.0, crop_mode="center", interpolation="bicubic")
-    plain = Classifier("tiny", network.eval(), mean=[0.5] * 3, std=[0.2] * 3, crop=crop)
+    plain = Classifier("tiny", network.eval(), mean=[0.5] * 3, std=[0.2] * 3, crop=crop, label_space=unnamed_classes(4))
     wrapped = DefendedClassifier(plain, defense)
     for name in ("name", "weights_digest", "crop", "input_size", "precision"):
         assert getattr(wrapped, name) == getattr(plain, name)

@@ -171,7 +171,7 @@ def test_checkpoints_are_opened_and_compared_before_any_work(tmp_path, suffix):
     save = torch.save if suffix == ".pth" else save_file
     save(timm.create_model("resnet18", num_classes=7).state_dict(), path)
     config = ModelConfig(name="resnet18", checkpoint=str(path), num_classes=7)
-    assert check_model(config).n_classes == 7
+    assert check_model(config).label_space.n_classes == 7
     with pytest.raises(ConfigurationError, match=r"mine\.\w+ does not fit ResNet .*size mismatch for fc.weight"):
         check_model(ModelConfig(name="resnet18", checkpoint=str(path)))
     with pytest.raises(ConfigurationError, match=r"mine\.\w+ does not fit ResNet .*Missing key"):
