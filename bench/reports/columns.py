@@ -21,7 +21,8 @@ from bench.records import Condition, Estimate
 from bench.reports.alexnet import check_alexnet_applies
 from bench.reports.audit import energy_in_object, energy_values, pointing_game, pointing_values
 from bench.reports.shape_bias import cue_trials
-from bench.reports.subjects import CLEAN, Subject
+from bench.reports.subjects import Subject
+from bench.reports.words import CLEAN
 
 
 @dataclass(frozen=True)

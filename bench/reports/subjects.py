@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bench.errors import DataError
 from bench.records import Condition, Parameter, Provenance, RunSpec
-from bench.reports.words import CLEAN, describe_condition
+from bench.reports.words import describe_condition
 from bench.results import Store, StoredCell
 
 TOLD_APART_BY = ("dataset", "label_space", "crop", "precision", "weights_digest", "dataset_digest", "n_classes", "seed")
