@@ -10,8 +10,9 @@ from bench.attacks.catalogue import ATTACKS
 from bench.errors import DataError
 from bench.metrics.adversarial import attack_success, robust_accuracy
 from bench.records import Condition, Estimate
-from bench.reports.subjects import CLEAN, Subject
+from bench.reports.subjects import Subject
 from bench.reports.tables import MISSING, identity, interval
+from bench.reports.words import CLEAN
 
 DISTANCE_BINS = 24
 """Bins of the histograms of smallest perturbations."""

@@ -19,9 +19,11 @@ from bench.metrics.corruption import (
 from bench.metrics.shape_bias import cue_hits, shape_bias, shape_bias_values
 from bench.metrics.stability import mean_over_perturbations
 from bench.records import Condition, Estimate
+from bench.reports.alexnet import check_alexnet_applies
 from bench.reports.audit import energy_in_object, energy_values, pointing_game, pointing_values
 from bench.reports.shape_bias import cue_trials
-from bench.reports.subjects import CLEAN, Subject
+from bench.reports.subjects import Subject
+from bench.reports.words import CLEAN
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,13 @@ def _clean(subject: Subject) -> NDArray[np.bool_]:
     return subject.correct("clean", CLEAN)
 
 
+def _mce(subject: Subject) -> NDArray[np.float64]:
+    check_alexnet_applies(subject)
+    return mean_corruption_error_values(corruption_errors(subject))
+
+
 def _relative_mce(subject: Subject) -> NDArray[np.float64]:
+    check_alexnet_applies(subject)
     return relative_mean_corruption_error_values(corruption_errors(subject), ~_clean(subject))
 
 
@@ -142,7 +150,7 @@ COLUMNS: tuple[Column, ...] = (
         "mCE",
         "Corruptions",
         "lower",
-        lambda subject: mean_corruption_error_values(corruption_errors(subject)),
+        _mce,
         "corruption",
         percent=False,
     ),

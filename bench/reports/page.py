@@ -18,8 +18,8 @@ from bench.reports.gallery import Gallery
 from bench.reports.missing import missing_sentences
 from bench.reports.protocols import describe_options, describe_variant, differences
 from bench.reports.subjects import Subject
-from bench.reports.words import describe_strength
 from bench.reports.tables import Gap, Leaderboard, format_estimate
+from bench.reports.words import describe_strength
 
 VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 VEGA = "window.vegaEmbed = vegaEmbed;"

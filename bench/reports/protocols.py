@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from bench.corruptions import CORRUPTIONS, SEVERITIES
 from bench.records import Condition, Parameter
-from bench.reports.subjects import CLEAN, Subject, Variant
-from bench.reports.words import describe_condition
+from bench.reports.subjects import Subject, Variant
+from bench.reports.words import CLEAN, describe_condition
 
-TRACK = ("dataset", "dataset_digest", "n_images", "seed", "precision")
+TRACK = ("dataset", "dataset_digest", "n_images", "label_space", "n_classes", "seed", "precision")
 """Fields of the run identity that a protocol fixes. The crop belongs to the classifier and stands under its name."""
 
 

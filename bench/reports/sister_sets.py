@@ -10,7 +10,8 @@ from bench.metrics.estimates import proportion
 from bench.reports.page import Plot
 from bench.reports.plots import PALETTE
 from bench.reports.shape_bias import BENCHMARK
-from bench.reports.subjects import CLEAN, Subject
+from bench.reports.subjects import Subject
+from bench.reports.words import CLEAN
 
 PARAMETRIC = "parametric"
 

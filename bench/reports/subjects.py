@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from bench.errors import DataError
 from bench.records import Condition, Parameter, Provenance, RunSpec
-from bench.reports.words import CLEAN, describe_condition
+from bench.reports.words import describe_condition
 from bench.results import Store, StoredCell
 
+TOLD_APART_BY = ("dataset", "label_space", "crop", "precision", "weights_digest", "dataset_digest", "n_classes", "seed")
+"""What is added to the names of rows of one classifier, until they differ."""
 BY_ENTRY = ("attack", "sixteen_way", "parametric")
 """Benchmarks of which a suite may have several, each a measurement of its own: reports find them by their entry."""
 
@@ -179,6 +181,8 @@ def protocol_of(spec: RunSpec) -> tuple[object, ...]:
         spec.precision,
         spec.dataset,
         spec.dataset_digest,
+        spec.label_space,
+        spec.n_classes,
         spec.seed,
     )
 
@@ -256,7 +260,7 @@ def _with_labels(subjects: list[Subject]) -> list[Subject]:
         " · ".join(filter(None, (subject.spec.classifier, subject.spec.defense, _unpublished(subject))))
         for subject in subjects
     ]
-    for part in ("dataset", "crop", "precision", "weights_digest", "dataset_digest", "seed"):
+    for part in TOLD_APART_BY:
         if unique(labels):
             break
         values = [str(getattr(subject.spec, part)) for subject in subjects]

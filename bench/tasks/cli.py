@@ -138,7 +138,7 @@ def _say_what_failed(error: Exception) -> None:
 
 def _check_hydra(overrides: Sequence[str]) -> None:
     """Refuse a launcher that cannot be used, and sweeps whose jobs cannot be known before they start."""
-    settings = [item.input_line for item in _parsed(overrides) if item.is_hydra_override()]
+    settings = [str(item.input_line) for item in _parsed(overrides) if item.is_hydra_override()]
     config = _compose(settings, hydra_too=True).hydra
     if not config.sweeper._target_.endswith(".BasicSweeper") or config.sweeper.params:
         raise ConfigurationError("hydra.sweeper: list a sweep's jobs on the command line, KEY=ONE,ANOTHER with -m")
@@ -241,7 +241,7 @@ def _known_keys(like: str, overrides: list[str]) -> list[str]:
             keys.append(f"{prefix}{key}")
             child = None if OmegaConf.is_missing(node, key) else node._get_node(key)
             if isinstance(child, DictConfig):
-                collect(child, f"{prefix}{key}.")
+                collect(child, f"{prefix}{key!s}.")
 
     if like.startswith("hydra."):
         collect(_compose([], hydra_too=True).hydra, "hydra.")
