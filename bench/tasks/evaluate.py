@@ -20,8 +20,9 @@ from bench.data import DataConfig, LabelSpace, check_data, check_labels, label_k
 from bench.errors import ConfigurationError, DataError
 from bench.models import Classifier, check_model, load_classifier
 from bench.records import Parameter, Provenance
+from bench.reports.chance import chance_warning
 from bench.reports.exports import check_exports
-from bench.results import Store
+from bench.results import Store, missing_ranges
 from bench.sweep import Cell, UnitResult, WorkUnit, open_pool, plan_cells, plan_units, run_local, run_pool
 from bench.tasks.config import Settings, check_report_folder, read_settings
 from bench.tasks.job import open_job, open_suite, prepare
@@ -55,6 +56,8 @@ class JobSummary:
     """Why the tracker lacks figures; empty where it does not."""
     skipped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Unreadable images that ``data.on_error=skip`` left out, by dataset."""
+    warnings: tuple[str, ...] = ()
+    """What makes its figures doubtful: a clean accuracy that guessing reaches."""
 
 
 def summary_file(hydra: DictConfig, job: int | None) -> Path:
@@ -166,7 +169,15 @@ def _evaluate(settings: Settings, tracker: Tracker) -> JobSummary:
         failed=done.failed,
         error=error,
         skipped={crops.name: crops.skipped for _, crops in suite.values() if crops.skipped},
+        warnings=_chance_warnings(cells, store),
     )
+
+
+def _chance_warnings(cells: Sequence[Cell], store: Store) -> tuple[str, ...]:
+    """Of the cells of clean images that are whole in the store."""
+    clean = [cell.spec for cell in cells if cell.benchmark.name == "clean"]
+    whole = [spec for spec in clean if not missing_ranges(store.covered(spec), spec.n_images)]
+    return tuple(filter(None, (chance_warning(store.correct(spec), spec) for spec in whole)))
 
 
 class _Done:
