@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.benchmarks.base import Batch, Benchmark, judge
-from bench.data import CropRecipe
+from bench.data import CropRecipe, LabelSpace
 from bench.data.categories import CATEGORIES, CATEGORY_NUMBERS, CategoryMap, imagenet_categories, read_category_map
 from bench.errors import DataError
 from bench.records import Condition, Outcomes, Parameter
@@ -113,6 +113,10 @@ class SixteenWay(Benchmark):
     def check(self) -> None:
         """Refuse a class map that cannot be read."""
         _ = self.categories
+
+    def check_classifier(self, label_space: LabelSpace) -> None:
+        """Refuse a classifier whose classes are not those of the map."""
+        self.categories.check_classifier(label_space)
 
     def parameters(self) -> Mapping[str, Parameter]:
         """What the map says; where it lies is no part of it."""

@@ -85,7 +85,7 @@ def test_conditions_are_distinct(name):
 def test_each_image_gets_one_outcome_that_its_batch_cannot_change(name, four_logits, make_crops, tmp_path):
     benchmark = load(name, **QUICK.get(name, {}))
     crops = make_crops(7, side=32)
-    if benchmark.label_space == "categories":
+    if benchmark.label_kind == "categories":
         (tmp_path / "map.json").write_text(json.dumps(CATEGORIES))
         benchmark = load(name, class_map=str(tmp_path / "map.json"))
         crops = named_by_cues(crops)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,10 +12,12 @@ from PIL import Image
 
 from bench.benchmarks import Batch, NonFiniteLogitsError
 from bench.benchmarks.cue_conflict import CueConflict
+from bench.benchmarks.parametric import Parametric
 from bench.benchmarks.sixteen_way import SixteenWay, category_scores, judge_categories
 from bench.data import CropRecipe
 from bench.data.categories import CATEGORIES, CategoryMap, imagenet_categories
-from bench.errors import DataError
+from bench.data.label_spaces import CIFAR10, LabelSpace, imagenet, unnamed_classes
+from bench.errors import ConfigurationError, DataError
 from bench.models import ModelConfig, load_classifier
 
 
@@ -71,6 +74,20 @@ def test_logits_without_a_decision_are_an_error():
     toy = CategoryMap({"airplane": (0,), "bear": (1,)})
     with pytest.raises(NonFiniteLogitsError):
         judge_categories(torch.tensor([[0.0, 1.0, math.nan]]), batch("a", labels=[0]), toy)
+
+
+@pytest.mark.parametrize(
+    "classifier", [CIFAR10, unnamed_classes(999), LabelSpace("backwards", 1000, imagenet().class_names[::-1])]
+)
+@pytest.mark.parametrize("benchmark", [SixteenWay(), CueConflict(), Parametric(decision="categories")])
+def test_the_published_map_is_refused_to_other_classes_before_any_work(benchmark, classifier, toy_map):
+    benchmark.check_classifier(imagenet())
+    with pytest.raises(ConfigurationError, match=r"published map .* is of imagenet .*, and the classifier has"):
+        benchmark.check_classifier(classifier)
+    benchmark = replace(benchmark, class_map=toy_map)
+    benchmark.check_classifier(classifier)
+    with pytest.raises(ConfigurationError, match=r"has the column \d+, and the classifier has 1 classes"):
+        benchmark.check_classifier(unnamed_classes(1))
 
 
 @pytest.mark.parametrize("n_classes", [10, 1001, 21841])
