@@ -10,6 +10,8 @@ help:  ## what can be made
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@# the tests' reference for Grad-CAM, without its dependencies: all but another OpenCV are there already
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps grad-cam ttach
 	@touch $@
 
 environment: $(STAMP)  ## .venv alone

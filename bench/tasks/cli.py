@@ -5,9 +5,10 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -77,6 +78,7 @@ def preflight(overrides: Sequence[str]) -> None:
         _check_hydra(overrides)
         for job in expand_jobs(overrides):
             config = _compose(job)
+            _refuse_suite_beside_benchmark(job, config)
             _check_types(config, _usual(tuple(_choices(job))))
             report_folder(config)
             task = load_task(str(config.task))
@@ -90,7 +92,7 @@ def expand_jobs(overrides: Sequence[str]) -> Iterator[list[str]]:
     parsed = _parsed(overrides)
     for item in parsed:
         chooses = item.key_or_group in GROUPS and not item.is_delete() and not item.is_sweep_override()
-        if chooses and not isinstance(item.value(), str | None):
+        if chooses and not isinstance(item.value(), str):
             names = [path.stem for path in (CONF / item.key_or_group).glob("*.yaml")]
             raise ConfigurationError(f"{item.input_line}: a name is wanted; {nearest_names('', names)}")
     yield from BasicSweeper.split_arguments([item for item in parsed if not item.is_hydra_override()], None)[0]
@@ -136,7 +138,7 @@ def _say_what_failed(error: Exception) -> None:
 
 def _check_hydra(overrides: Sequence[str]) -> None:
     """Refuse a launcher that cannot be used, and sweeps whose jobs cannot be known before they start."""
-    settings = [item.input_line for item in _parsed(overrides) if item.is_hydra_override()]
+    settings = [str(item.input_line) for item in _parsed(overrides) if item.is_hydra_override()]
     config = _compose(settings, hydra_too=True).hydra
     if not config.sweeper._target_.endswith(".BasicSweeper") or config.sweeper.params:
         raise ConfigurationError("hydra.sweeper: list a sweep's jobs on the command line, KEY=ONE,ANOTHER with -m")
@@ -183,6 +185,32 @@ def _refuse_sweep(overrides: Sequence[str]) -> None:
             raise ConfigurationError(f"{item.input_line} is a sweep over several jobs: add -m")
 
 
+def _refuse_suite_beside_benchmark(overrides: Sequence[str], config: DictConfig) -> None:
+    """``benchmark=NAME`` runs by its own yaml: a suite given beside it, and its threat model, would go unread."""
+    given = dict(override.partition("=")[::2] for override in overrides)
+    if "suite" not in given or "benchmark" not in given:
+        return
+    own = config.benchmark
+    entry = config.benchmarks.get(own.name, {})
+    settings = _flat({key: value for key, value in entry.items() if value != own.get(key)}, "benchmark.")
+    instead = f"leave out suite={given['suite']}" + (f" and give {' '.join(settings)}" if settings else "")
+    raise ConfigurationError(
+        f"benchmark={given['benchmark']} is run instead of a suite, with settings of its own: {instead}; or leave out"
+        " benchmark, to run the whole suite"
+    )
+
+
+def _flat(node: Mapping[str, Any] | DictConfig, prefix: str) -> list[str]:
+    """Every value of ``node`` as the override that sets it."""
+    settings = []
+    for key, value in node.items():
+        if isinstance(value, DictConfig):
+            settings += _flat(value, f"{prefix}{key!s}.")
+        else:
+            settings.append(f"{prefix}{key!s}={str(value).replace(' ', '').replace(chr(39), '')}")
+    return settings
+
+
 def _choices(overrides: Sequence[str]) -> list[str]:
     """The overrides that choose a yaml."""
     return [override for override in overrides if override.partition("=")[0] in GROUPS]
@@ -199,6 +227,8 @@ def _check_types(config: DictConfig, usual: DictConfig) -> None:
     given, defaults = (dict(OmegaConf.to_container(node, resolve=False)) for node in (config, usual))  # type: ignore[arg-type]
     for key, default in defaults.items():
         kinds, wanted = TYPES.get(type(default), (None, ""))
+        if key not in given:
+            raise ConfigurationError(f"the configuration lacks {key!r}: leave out the override that deletes it")
         if kinds is not None and type(given[key]) not in kinds:
             raise ConfigurationError(f"{key}={given[key]}: {wanted} is wanted")
 
@@ -211,7 +241,7 @@ def _known_keys(like: str, overrides: list[str]) -> list[str]:
             keys.append(f"{prefix}{key}")
             child = None if OmegaConf.is_missing(node, key) else node._get_node(key)
             if isinstance(child, DictConfig):
-                collect(child, f"{prefix}{key}.")
+                collect(child, f"{prefix}{key!s}.")
 
     if like.startswith("hydra."):
         collect(_compose([], hydra_too=True).hydra, "hydra.")

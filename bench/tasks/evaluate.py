@@ -86,8 +86,11 @@ def check(config: DictConfig) -> None:
     check_exports(config.exports)
     check_report_folder(config)
     Store(settings.store).files.check_place()
+    if not settings.benchmarks:
+        raise ConfigurationError("the suite has no benchmark: choose another, or name one with benchmark=NAME")
     for name, (benchmark, data) in settings.benchmarks.items():
         benchmark.check()
+        benchmark.check_conditions(name)
         _check_images(config, name, settings, data, classes)
         benchmark.check_classifier(classes)
         if benchmark.label_kind != label_kind_of(data):

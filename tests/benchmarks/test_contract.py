@@ -69,7 +69,7 @@ def test_the_yaml_states_every_default_of_its_class(name):
     benchmark = load(name)
     assert node["name"] == name
     assert benchmark.version
-    assert benchmark.strength_unit
+    assert all(benchmark.unit(item) for item in benchmark.conditions() if item.strength not in (0, 1))
     fields = set(benchmark.__dataclass_fields__)
     assert fields <= set(node), "a key that is not in the yaml cannot be found by reading it"
 
@@ -79,6 +79,16 @@ def test_conditions_are_distinct(name):
     conditions = load(name).conditions()
     assert conditions
     assert len({condition.key for condition in conditions}) == len(conditions)
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_a_benchmark_that_would_run_nothing_is_refused(name):
+    benchmark = load(name)
+    benchmark.check_conditions(name)
+    lists = {key: [] for key in benchmark.condition_fields if isinstance(getattr(benchmark, key), tuple)}
+    if lists:
+        with pytest.raises(ConfigurationError, match=f"benchmark '{name}' runs nothing"):
+            load(name, **lists).check_conditions(name)
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)

@@ -42,7 +42,7 @@ def outcomes(tmp_path, channel_means, monkeypatch):
 
 
 def test_the_surrogate_is_attacked_among_the_classes_that_labels_number(outcomes):
-    # green is no class here, though it is the brightest; 0.1 off one channel and onto the other passes 0.05 between them
+    # green is no class here, though it is the brightest; 0.1 off one channel and onto the other passes 0.05 of it
     colors = [(0.45, 0.9, 0.5), (0.6, 0.9, 0.55), (0.2, 0.9, 0.8)]
     found = outcomes(colors, [BLUE, RED, BLUE], (BLUE, RED))
     assert found.label.tolist() == [BLUE, RED, BLUE]
