@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from bench.metrics.estimates import proportion
 from bench.records import RunSpec
-from bench.reports.subjects import CLEAN, Subject
+from bench.reports.subjects import Subject
+from bench.reports.words import CLEAN
 
 
 def chance_warning(correct: NDArray[np.bool_], spec: RunSpec) -> str:
