@@ -91,6 +91,11 @@ class Outcomes:
         return Outcomes(**join, extra=extra)
 
 
+def describe_entry(entry: str, departure: str) -> str:
+    """What people call an entry of a suite: one that departs from its standard never goes by its name alone."""
+    return f"{entry} ({departure})" if departure else entry
+
+
 @dataclass(frozen=True)
 class RunSpec:
     """The identity of a cell: everything that may change its outcomes, and nothing else."""
@@ -132,6 +137,9 @@ class RunSpec:
     """The sweep's seed, from 0 and below 2**63."""
     precision: str
     """Numeric precision of the forward pass: ``float32``, ``bfloat16``, ..."""
+    departure: str = ""
+    """How it departs from the published standard that the benchmark's name stands for, in words: ``reduced: queries 50
+    of 5000``; empty where it does not, or where there is none."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < SEED_LIMIT:
@@ -155,6 +163,11 @@ class RunSpec:
                 f"written by another version of Snowwolf (its identity differs in {', '.join(sorted(unlike))})"
             )
         return RunSpec(**{**values, "condition": Condition(**values["condition"])})
+
+    @property
+    def title(self) -> str:
+        """The entry, and how it departs from its standard: ``autoattack (reduced: queries 50 of 5000)``."""
+        return describe_entry(self.entry, self.departure)
 
     @property
     def cell_id(self) -> str:

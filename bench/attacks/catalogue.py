@@ -342,3 +342,19 @@ ATTACKS: Mapping[str, Declaration] = {
     ),
 }
 """By canonical name: the field's short name, or foolbox's class name where there is none."""
+
+
+def access_of(name: str, options: Mapping[str, Any]) -> str:
+    """What an attack sees of the classifier; of a cascade, with the stages it has.
+
+    Args:
+        name: canonical.
+        options: its options; those left out have their defaults.
+    """
+    declared = ATTACKS[name]
+    if declared.access != GRADIENT_AND_SCORES:
+        return declared.access
+    stages = list(options.get("stages", declared.defaults["stages"]))
+    if stages == ["square"]:
+        return SCORES
+    return GRADIENT_AND_SCORES if "square" in stages else GRADIENT

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,13 +13,11 @@ from foolbox.distances import LpDistance, l0, l1, l2, linf
 
 from bench.attacks.catalogue import (
     ATTACKS,
-    GRADIENT,
-    GRADIENT_AND_SCORES,
-    SCORES,
     TARGETED,
     UNTARGETED,
     Declaration,
     OwnSettings,
+    access_of,
 )
 from bench.errors import ConfigurationError, nearest_names
 from bench.records import Parameter
@@ -128,12 +126,7 @@ class AttackSpec:
     @property
     def access(self) -> str:
         """What it sees of the classifier; of a cascade, with the stages it has."""
-        if self.declaration.access != GRADIENT_AND_SCORES:
-            return self.declaration.access
-        stages = _listed(self.parameters["stages"])
-        if stages == ["square"]:
-            return SCORES
-        return GRADIENT_AND_SCORES if "square" in stages else GRADIENT
+        return access_of(self.name, self.parameters)
 
     @property
     def identity(self) -> Mapping[str, Parameter]:
@@ -223,11 +216,6 @@ def _read_options(name: str, given: Mapping[str, Any]) -> dict[str, Parameter]:
 
 def _plain(value: object) -> str:
     return json.dumps(value, default=str)
-
-
-def _listed(value: Parameter) -> list[Any]:
-    assert isinstance(value, Sequence)
-    return list(value)
 
 
 def _departure(name: str, value: Parameter, standard: Parameter) -> str:

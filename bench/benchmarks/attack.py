@@ -83,6 +83,11 @@ class Attack(Benchmark):
         }
 
     @property
+    def departure(self) -> str:
+        """Of AutoAttack: ``reduced: queries 50 of 5000``."""
+        return self.spec.departure
+
+    @property
     def passes(self) -> int:
         """Of an image that withstands the attack."""
         return expected_passes(self.spec)

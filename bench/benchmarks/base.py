@@ -85,6 +85,11 @@ class Benchmark(ABC):
         return self.strength_unit
 
     @property
+    def departure(self) -> str:
+        """How it departs from the published standard that its name stands for, in words; empty where it does not."""
+        return ""
+
+    @property
     def passes(self) -> int:
         """Forward passes an image costs, roughly (a backward pass counts as two): for the time left, nothing else."""
         return 1

@@ -36,7 +36,7 @@ class DataConfig:
     """What the classes are, where their names do not say it: ``imagenet``, ``cifar10``; ``imagenet_a`` or
     ``imagenet_r`` to restrict decisions to those 200 classes; ``columns`` where class numbers are logit columns."""
     limit: int | None = None
-    """Images of a seeded, class-balanced subset."""
+    """Images of a seeded, class-balanced subset; at most as many as there are."""
     limit_seed: int = 0
     """Which subset."""
     regions: str | None = None
@@ -126,12 +126,24 @@ SOURCES: Mapping[str, _Source] = {
 }
 
 
+LOCAL_LISTS = ("folder", "categories", "samples", "cue_conflict_samples", "cifar10")
+"""Sources whose images are counted at once: no network, no archive to read through."""
+
+
 def check_data(config: DataConfig) -> None:
     """Refuse, before any work, images that cannot be there.
 
     Raises:
-        ConfigurationError: unknown source or option, missing folder or file; the message names the nearest ones.
+        ConfigurationError: unknown source or option, missing folder or file; the message names the nearest ones. A
+            limit above the number of images, where they are counted at once.
+        DataError: no images to count.
     """
+    _check_options(config)
+    if config.limit is not None and config.source in LOCAL_LISTS:
+        _check_limit(config, len(SOURCES[config.source].load(config)))
+
+
+def _check_options(config: DataConfig) -> None:
     if config.source not in SOURCES:
         raise ConfigurationError(f"unknown data.source {config.source!r}: {nearest_names(config.source, SOURCES)}")
     if config.on_error not in ("refuse", "skip"):
@@ -140,6 +152,15 @@ def check_data(config: DataConfig) -> None:
         raise ConfigurationError(f"data.limit is at least 1, not {config.limit}")
     SOURCES[config.source].check(config)
     _declared(config).check()
+
+
+def _check_limit(config: DataConfig, n_images: int) -> None:
+    """Refuse a subset that is larger than the data set: its figures would rest on fewer images than were asked for."""
+    if config.limit is not None and config.limit > n_images:
+        raise ConfigurationError(
+            f"data.limit={config.limit} is more than the {n_images} images of {_name(config)}: give at most {n_images},"
+            " or leave data.limit out"
+        )
 
 
 def check_labels(config: DataConfig, classifier: LabelSpace) -> None:
@@ -173,12 +194,13 @@ def load_dataset(config: DataConfig, classifier: LabelSpace | None = None) -> Da
             one, and for images of the 16 categories, labels number the images' own classes.
 
     Raises:
-        ConfigurationError: as ``check_data``, and for classes that do not fit the classifier's.
+        ConfigurationError: as ``check_data``, whatever the source, and for classes that do not fit the classifier's.
         DataError: no images, or one listed twice.
     """
-    check_data(config)
+    _check_options(config)
     source = SOURCES[config.source]
     dataset = own = source.load(config)
+    _check_limit(config, len(dataset))
     if classifier is not None and source.label_kind == "classes":
         dataset = in_label_space(own, classifier, _declared(config))
     if config.limit is not None and config.limit < len(dataset):

@@ -6,15 +6,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.attacks.catalogue import ATTACKS
 from bench.errors import DataError
 from bench.metrics.adversarial import attack_success, robust_accuracy
 from bench.records import Condition, Estimate
 from bench.reports.subjects import Subject
 from bench.reports.tables import MISSING, identity, interval
 from bench.reports.words import CLEAN
-
-SEARCHES = ("one_pixel", "square")
-"""Attacks whose images leave at the first success, so that their query count says when they fell."""
 
 DISTANCE_BINS = 24
 """Bins of the histograms of smallest perturbations."""
@@ -100,7 +98,7 @@ def query_table(subjects: Sequence[Subject]) -> pd.DataFrame:
     """Share of the attacked images that had fallen by each number of queries: one row a subject, attack and count."""
     rows = []
     for subject, attack, condition in _attacked(subjects):
-        if _parameter(subject, attack, "attack") not in SEARCHES:
+        if not ATTACKS[str(_parameter(subject, attack, "attack"))].stops_at_success:
             continue
         outcomes = subject.outcomes(attack, condition)
         attacked = outcomes[outcomes["stage"] != "clean"]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.attacks.catalogue import ATTACKS
 from bench.corruptions import CORRUPTIONS, SEVERITIES
 from bench.corruptions.bar import BAR_CORRUPTIONS
 from bench.errors import DataError
@@ -240,7 +241,7 @@ def columns_of(subjects: Sequence[Subject]) -> tuple[Column, ...]:
             name
             for subject in subjects
             for name, variant in subject.attacks.items()
-            if name not in known and not str(variant.parameters["attack"]).startswith("noise")  # a control
+            if name not in known and not ATTACKS[str(variant.parameters["attack"])].control
         }
     )
     further = [_attack_column(name, name.replace("_", " ")) for name in attacks]

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.attacks.catalogue import ATTACKS, DECISIONS, GRADIENT, SCORES, Declaration, access_of
 from bench.attacks.result import rounding_allowance
 from bench.attacks.self_checks import (
     SelfCheck,
@@ -26,15 +27,6 @@ from bench.reports.subjects import Subject, Variant, protocol_of
 from bench.reports.words import CLEAN
 
 COLUMNS = ["label", "classifier", "attack", "condition", "strength", "check", "passed", "message"]
-BLACK_BOX = ("square", "hop_skip_jump", "boundary")
-"""Attacks that see scores or decisions only."""
-
-WHITE_BOX = ("pgd_linf", "pgd_l2", "pgd_l1", "bim_linf", "mi_fgsm", "fgsm")
-"""Gradient attacks that a black-box attack must not beat, the strongest first."""
-
-SINGLE_STEP = ("fgsm", "fgm_l2")
-"""One long step may miss what a shorter one hits, so a rise with epsilon is no alarm."""
-
 SLACK = 0.005
 """Rise in accuracy, or lead of a black-box attack, that random starts explain."""
 
@@ -72,6 +64,39 @@ def _complete(subject: Subject, attack: str) -> dict[float, Condition]:
     return {item.strength: item for item in subject.conditions(attack) if subject.complete(attack, item)}
 
 
+def _declaration(variant: Variant) -> Declaration:
+    return ATTACKS[str(variant.parameters["attack"])]
+
+
+def _access(variant: Variant) -> str:
+    """What the attack sees of the classifier."""
+    options = variant.parameters["options"]
+    return access_of(str(variant.parameters["attack"]), options if isinstance(options, Mapping) else {})
+
+
+_Within = dict[float, tuple[Condition, NDArray[np.bool_]]]
+
+
+def _within(subject: Subject, attack: str) -> _Within:
+    """Who is still right under the attack, by epsilon: a ball's own, or for the smallest perturbations every epsilon
+    that another attack in the norm was run at, up to the largest looked for.
+    """
+    variant, complete = subject.attacks[attack], _complete(subject, attack)
+    if not variant.parameters["minimal_norm"]:
+        return {epsilon: (condition, subject.correct(attack, condition)) for epsilon, condition in complete.items()}
+    asked = {
+        epsilon
+        for name, other in subject.attacks.items()
+        if other.parameters["norm"] == variant.parameters["norm"]
+        for epsilon in _complete(subject, name)
+    }
+    found: _Within = {}
+    for largest, condition in complete.items():
+        distance = subject.outcomes(attack, condition)["distance"].to_numpy(dtype=np.float64)
+        found |= {epsilon: (condition, distance > epsilon) for epsilon in sorted(asked) if epsilon <= largest}
+    return found
+
+
 def _epsilon_zero(subject: Subject) -> Iterator[Finding]:
     for attack in subject.attacks:
         zero = _complete(subject, attack).get(0.0)
@@ -99,7 +124,7 @@ def _n_values(subject: Subject) -> int:
 def _monotone_in_epsilon(subject: Subject) -> Iterator[Finding]:
     for attack, variant in subject.attacks.items():
         found = {e: subject.correct(attack, condition) for e, condition in _complete(subject, attack).items()}
-        if len(found) > 1 and variant.parameters["attack"] not in (*SINGLE_STEP, *BLACK_BOX):
+        if len(found) > 1 and not _declaration(variant).single_step and _access(variant) not in (SCORES, DECISIONS):
             yield Finding(attack, None, check_monotone_in_epsilon(found, slack=SLACK))
 
 
@@ -130,29 +155,24 @@ def _but_steps(variant: Variant) -> Mapping[str, object]:
 
 
 def _black_box(subject: Subject) -> Iterator[Finding]:
+    blind: list[tuple[str, Variant, _Within]] = []
+    seeing: list[tuple[str, Variant, _Within]] = []
     for attack, variant in subject.attacks.items():
-        if variant.parameters["attack"] not in BLACK_BOX or variant.parameters["minimal_norm"]:
-            continue
-        for epsilon, condition in _complete(subject, attack).items():
-            white = _white_box(subject, str(variant.parameters["norm"]), epsilon)
-            if white is not None:
-                check = check_black_box(white, subject.correct(attack, condition), slack=SLACK)
-                yield Finding(attack, condition, check)
-
-
-def _white_box(subject: Subject, norm: str, epsilon: float) -> NDArray[np.bool_] | None:
-    """Who is still right under the strongest gradient attack in the same ball."""
-    for attack in sorted(subject.attacks, key=lambda name: _strength_rank(subject.attacks[name])):
-        variant = subject.attacks[attack]
-        same_ball = variant.parameters["norm"] == norm and variant.parameters["attack"] in WHITE_BOX
-        if same_ball and not variant.parameters["target"] and epsilon in _complete(subject, attack):
-            return subject.correct(attack, _complete(subject, attack)[epsilon])
-    return None
-
-
-def _strength_rank(variant: Variant) -> int:
-    name = str(variant.parameters["attack"])
-    return WHITE_BOX.index(name) if name in WHITE_BOX else len(WHITE_BOX)
+        if _access(variant) in (SCORES, DECISIONS, GRADIENT) and not variant.parameters["target"]:
+            (seeing if _access(variant) == GRADIENT else blind).append((attack, variant, _within(subject, attack)))
+    for attack, variant, found in blind:
+        norm = variant.parameters["norm"]
+        for epsilon, (condition, correct) in found.items():
+            white = [
+                within[epsilon][1]
+                for _, other, within in seeing
+                if other.parameters["norm"] == norm and epsilon in within
+            ]
+            if epsilon and white:
+                strongest = min(white, key=lambda flags: float(flags.mean()))
+                check = check_black_box(strongest, correct, slack=SLACK)
+                where = "" if epsilon == condition.strength else f"within {epsilon:.6g}, "
+                yield Finding(attack, condition, replace(check, message=where + check.message))
 
 
 def _zero_gradients(subject: Subject) -> Iterator[Finding]:
@@ -167,13 +187,12 @@ def _noise_control(subject: Subject) -> Iterator[Finding]:
     controls = {
         (variant.parameters["norm"], epsilon): subject.correct(name, condition)
         for name, variant in subject.attacks.items()
-        if str(variant.parameters["attack"]).startswith("noise")
+        if _declaration(variant).control
         for epsilon, condition in _complete(subject, name).items()
     }
     for attack, variant in subject.attacks.items():
-        is_control = str(variant.parameters["attack"]).startswith("noise")
         shared = [e for e in _complete(subject, attack) if e and (variant.parameters["norm"], e) in controls]
-        if shared and not is_control and not variant.parameters["target"]:
+        if shared and not _declaration(variant).control and not variant.parameters["target"]:
             epsilon = max(shared)  # at a small one, neither need do anything
             condition = _complete(subject, attack)[epsilon]
             noise = controls[variant.parameters["norm"], epsilon]

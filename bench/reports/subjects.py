@@ -164,8 +164,11 @@ def read_subjects(store: Store, *, until: str = "") -> list[Subject]:
 
 
 def key_of(spec: RunSpec) -> str:
-    """By what reports find a cell: its benchmark, whatever the suite calls it; of ``BY_ENTRY`` the suite's entry."""
-    return spec.entry if spec.benchmark in BY_ENTRY else spec.benchmark
+    """By what reports find a cell: its benchmark, whatever the suite calls it; of ``BY_ENTRY`` the suite's entry.
+
+    One that departs from its standard says so in its key, and so in every table and column.
+    """
+    return spec.title if spec.benchmark in BY_ENTRY else spec.benchmark
 
 
 def protocol_of(spec: RunSpec) -> tuple[object, ...]:

@@ -241,6 +241,7 @@ def _exported(spec: RunSpec, rows: pa.Table) -> pa.Table:
         "dataset_digest": spec.dataset_digest,
         "benchmark": spec.benchmark,
         "entry": spec.entry,
+        "departure": spec.departure,
         "version": spec.version,
         "parameters": json.dumps(spec.parameters, sort_keys=True),
         "condition": spec.condition.name,

@@ -24,7 +24,7 @@ FAILED = re.compile(r"(\d{9})-(\d{9})\.failed-[0-9a-f]{8}\.parquet")
 
 Range = tuple[int, int]
 
-IDENTITY = ("classifier", "defense", "dataset", "benchmark", "entry", "condition", "strength")
+IDENTITY = ("classifier", "defense", "dataset", "benchmark", "entry", "departure", "condition", "strength")
 """Columns of a part that are the same in all of its rows: whose rows they are, for those who read it with pandas."""
 
 
@@ -231,7 +231,7 @@ class Store:
         gaps = missing_ranges(self.covered(spec), spec.n_images)
         if gaps:
             raise DataError(
-                f"{spec.classifier} / {spec.entry} / {spec.condition.key} lacks images {gaps[0][0]}..{gaps[0][1]}"
+                f"{spec.classifier} / {spec.title} / {spec.condition.key} lacks images {gaps[0][0]}..{gaps[0][1]}"
                 f" of {spec.n_images} in {self.root}: run the same command again to compute them"
             )
         tables, reached = [], 0
@@ -248,7 +248,7 @@ class Store:
 
     def _not_once(self, spec: RunSpec) -> DataError:
         return DataError(
-            f"cell {spec.cell_id} of {self.root} ({spec.classifier} / {spec.entry} / {spec.condition.key})"
+            f"cell {spec.cell_id} of {self.root} ({spec.classifier} / {spec.title} / {spec.condition.key})"
             " does not hold each image exactly once: move its folder away and run the same command again"
         )
 

@@ -63,6 +63,7 @@ def plan_cells(
                 strength_unit=benchmark.unit(condition),
                 seed=seed,
                 precision=classifier.precision,
+                departure=benchmark.departure,
             ),
             benchmark,
             crops,

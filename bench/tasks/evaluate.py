@@ -280,4 +280,4 @@ def _store_result(result: UnitResult, store: Store, provenance: Provenance) -> N
 
 
 def _label(cell: Cell) -> str:
-    return f"{cell.spec.entry} {cell.spec.condition.key}"
+    return f"{cell.spec.title} {cell.spec.condition.key}"

@@ -53,7 +53,7 @@ class CellFollower:
         except DataError as error:  # an older part is damaged: the report will say so
             logger.warning("the tracker gets no figure of this cell: %s", error)
             return
-        name = f"accuracy/{spec.entry}/{spec.condition.key}"
+        name = f"accuracy/{spec.title}/{spec.condition.key}"
         self._tracker.log({name: accuracy, "cells": done, "cells_left": self._cells - done})
 
 

@@ -188,7 +188,7 @@ def _doomed(store: Store, config: DictConfig) -> Iterator[tuple[str, str]]:
 def _label(cell: StoredCell) -> str:
     spec = cell.spec
     defense = f" behind {spec.defense}" if spec.defense else ""
-    return f"{spec.classifier}{defense} / {spec.dataset} / {spec.entry} {spec.condition.key} ({spec.cell_id[:8]})"
+    return f"{spec.classifier}{defense} / {spec.dataset} / {spec.title} {spec.condition.key} ({spec.cell_id[:8]})"
 
 
 ACTIONS: dict[str, Callable[[Store, DictConfig], bool]] = {

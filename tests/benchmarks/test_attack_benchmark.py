@@ -7,6 +7,7 @@ import pytest
 from bench.benchmarks.attack import Attack
 from bench.benchmarks.transfer import Transfer
 from bench.errors import ConfigurationError
+from bench.sweep import plan_cells
 from bench.training.recipe import Recipe, check_recipe
 
 
@@ -53,3 +54,13 @@ def test_grey_levels_given_as_epsilon_are_refused(epsilon):
 def test_no_steps_are_refused_where_the_benchmark_is_made():
     with pytest.raises(ConfigurationError, match="steps is a whole number of at least 1"):
         attack("pgd_linf", options={"steps": 0})
+
+
+def test_a_cell_of_less_than_standard_autoattack_says_so(channel_means, make_crops):
+    suite = {
+        "aa": attack("autoattack"),
+        "quick": attack("autoattack", options={"queries": 50}),
+        "pgd": attack("pgd_linf", options={"steps": 1}),
+    }
+    cells = plan_cells(channel_means, {name: (entry, make_crops(2)) for name, entry in suite.items()}, seed=0)
+    assert [cell.spec.title for cell in cells] == ["aa", "quick (reduced: queries 50 of 5000)", "pgd"]

@@ -3,6 +3,7 @@
 import csv
 import json
 import tarfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -109,6 +110,10 @@ def test_duplicates_raise():
         (DataConfig(source="folder"), "data.root is needed"),
         (DataConfig(source="samples", on_error="ignore"), "'refuse' or 'skip'"),
         (DataConfig(source="samples", limit=0), "at least 1"),
+        (
+            DataConfig(source="samples", limit=21),
+            r"data\.limit=21 is more than the 20 images of samples: .* at most 20",
+        ),
         (DataConfig(source="samples", label_space="imagenet_b"), "did you mean 'imagenet_"),
         (DataConfig(source="tar"), r"data\.root=FILE\.tar"),
         (DataConfig(source="tar", root="/no/such.tar"), "no tar file or folder at /no/such.tar"),
@@ -139,6 +144,18 @@ def test_a_tar_of_class_folders_is_read_through_timm(tmp_path, sample_files):
         original = next(file for file in sample_files if image_id.endswith(file.name))
         assert dataset.read_bytes(position) == original.read_bytes()
         assert dataset.labels[position] == int(original.stem.split("_")[2])
+
+
+def test_a_limit_above_the_number_of_images_is_refused_when_they_are_listed_at_the_latest(tmp_path, sample_files):
+    path = tmp_path / "images.tar"
+    with tarfile.open(path, "w") as tar:
+        for file in sample_files[:5]:
+            tar.add(file, arcname=f"{file.stem.split('_')[2]}/{file.name}")
+    config = DataConfig(source="tar", root=str(path), label_space="imagenet")
+    assert len(load_dataset(replace(config, limit=5))) == 5
+    for limit, message in {6: r"data\.limit=6 is more than the 5 images", 0: "at least 1"}.items():
+        with pytest.raises(ConfigurationError, match=message):
+            load_dataset(replace(config, limit=limit))
 
 
 def test_label_subsets_are_the_published_sizes():

@@ -35,7 +35,18 @@ def store(tmp_path):
 def put(store, make_spec, provenance):
     """Store one cell of ten images of which the first ``n_correct`` are right."""
 
-    def write(benchmark, strength, n_correct, params=None, *, condition=None, started=None, defense="", **columns):
+    def write(
+        benchmark,
+        strength,
+        n_correct,
+        params=None,
+        *,
+        condition=None,
+        started=None,
+        defense="",
+        departure="",
+        **columns,
+    ):
         labels = np.zeros(N, dtype=np.int64)
         fell = np.arange(N) >= n_correct
         extra = {}
@@ -49,10 +60,12 @@ def put(store, make_spec, provenance):
             }
         spec = make_spec(
             n_images=N,
-            benchmark=benchmark,
+            benchmark="attack" if params else benchmark,
+            entry=benchmark,
             condition=condition or Condition(benchmark, strength),
             parameters=params or {},
             defense=defense,
+            departure=departure,
         )
         ids = np.array([f"image_{i}" for i in range(N)])
         outcomes = Outcomes(ids, labels, labels + fell, np.full(N, 0.5, np.float32), {**extra, **columns})
@@ -112,6 +125,64 @@ def test_a_black_box_that_beats_the_gradient_is_flagged(store, put):
     put("pgd", 4 / 255, 6, parameters("pgd_linf"))
     put("square", 4 / 255, 2, parameters("square"))
     assert failed(store) == {"black_box"}
+
+
+@pytest.mark.parametrize("attack", ["hop_skip_jump", "boundary"])
+def test_a_smallest_perturbation_found_without_gradients_is_checked_at_the_radii_of_those_with(store, put, attack):
+    distance = np.array([0.0, 0.2, 0.4, 0.6, 0.8, 1.5, 1.5, 1.5, 2.5, np.inf])  # six images withstand 0.7
+    put("pgd_l2", 0.7, 8, parameters("pgd_l2", norm="l2"))
+    put("smallest", 3.0, 1, parameters(attack, norm="l2", minimal_norm=True), distance=distance)
+    checks = self_check_table(subjects(store)).set_index("check").loc["black_box"]
+    assert not checks["passed"]
+    assert checks["message"].startswith(
+        "within 0.7, 60.0 % withstand the black-box attack and 80.0 % the white-box one"
+    )
+
+
+def test_the_smallest_perturbations_by_gradient_count_as_white_box(store, put):
+    distance = np.where(np.arange(N) < 6, np.inf, 0.5)
+    put("ddn", 3.0, 6, parameters("ddn", norm="l2", minimal_norm=True), distance=distance)
+    put("pgd_l2", 1.0, 8, parameters("pgd_l2", norm="l2"))
+    put("boundary", 3.0, 7, parameters("boundary", norm="l2", minimal_norm=True), distance=distance + 0.2)
+    checks = self_check_table(subjects(store))
+    assert checks.loc[checks["check"] == "black_box", "passed"].tolist() == [True, True], "at 1 and at 3"
+
+
+def test_no_gradient_attack_is_needed_by_its_short_name(store, put):
+    """Which attacks see gradients is declared for each, not a list of names."""
+    put("mine", 4 / 255, 6, parameters("LinfAdamProjectedGradientDescentAttack"))
+    put("square", 4 / 255, 2, parameters("square"))
+    assert failed(store) == {"black_box"}
+
+
+def test_a_cascade_is_a_black_box_where_square_is_all_of_it_and_white_where_it_is_not_part(store, put):
+    put("ce", 4 / 255, 6, parameters("autoattack", stages=["apgd-ce"]))
+    put("only_square", 4 / 255, 2, parameters("autoattack", stages=["square"]))
+    put("whole", 4 / 255, 1, parameters("autoattack"))
+    checks = self_check_table(subjects(store))
+    assert checks.loc[~checks["passed"].astype(bool), "attack"].tolist() == ["only_square"]
+
+
+DEPARTURE = "reduced: target_classes 3 of 9, queries 50 of 5000"
+
+
+def test_an_autoattack_that_is_less_than_standard_says_so_everywhere(store, put, tmp_path):
+    put("clean", 0, 9)
+    put("autoattack", 4 / 255, 2, parameters("autoattack"))
+    put("autoattack", 4 / 255, 5, parameters("autoattack", queries=50, target_classes=3), departure=DEPARTURE)
+    write_report(store, tmp_path / "report")
+    name = f"autoattack ({DEPARTURE})"
+    board = pd.read_csv(tmp_path / "report" / "leaderboard.csv")
+    assert board["autoattack_robust_accuracy"].tolist() == [0.2], "the reduced one takes no standard one's place"
+    assert board[f"{name}_robust_accuracy"].tolist() == [0.5]
+    for file in ("epsilons", "stages"):
+        table = pd.read_csv(tmp_path / "report" / f"{file}.csv")
+        assert set(table["attack"]) == {"autoattack", name}, file
+    checks = pd.read_csv(tmp_path / "report" / "self_checks.csv")
+    assert set(checks["attack"]) == {"autoattack", name}
+    for file in ("leaderboard.md", "leaderboard.html"):
+        text = (tmp_path / "report" / file).read_text()
+        assert f"autoattack ({DEPARTURE.replace('_', ' ')}) robust accuracy" in text, file
 
 
 def test_vanished_gradients_are_flagged(store, put):

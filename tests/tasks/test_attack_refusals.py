@@ -18,6 +18,7 @@ def _schemas():
     [
         (["benchmark=corruption", "benchmark.severities=[]"], "benchmark 'corruption' runs nothing: .* severities"),
         (["benchmarks.pgd.epsilons=[]"], "benchmark 'pgd' runs nothing: give at least one of epsilons"),
+        (["data.limit=500"], r"data\.limit=500 is more than the 20 images of samples"),
         (["benchmark=null"], "benchmark=null: a name is wanted"),
         (["~suite"], "the configuration lacks 'benchmarks'"),
         (
