@@ -121,8 +121,8 @@ class Manipulation:
     apply: Callable[[Tensor, float, Sequence[int]], Tensor]
     """``(B,H,W)`` float64 grey in [0,1], strength and one seed an image to the same, not clipped yet."""
     unit: str
-    """What its strength counts: ``percent`` of the contrast left, ``sigma`` of the Gaussian in pixels, ``half width`` of
-    the noise, ``degrees`` of phase noise to either side or of turning counter-clockwise; empty for on or off."""
+    """What its strength counts: ``percent`` of the contrast left, ``sigma`` of the Gaussian in pixels, ``half width``
+    of the noise, ``degrees`` of phase noise to either side or of turning counter-clockwise; empty for on or off."""
     published: tuple[float, ...]
     """The strengths of the paper's experiment, its undistorted greyscale condition left out."""
     highest: float

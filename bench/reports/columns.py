@@ -20,7 +20,8 @@ from bench.metrics.stability import mean_over_perturbations
 from bench.records import Condition, Estimate
 from bench.reports.audit import energy_in_object, energy_values, pointing_game, pointing_values
 from bench.reports.shape_bias import cue_trials
-from bench.reports.subjects import CLEAN, Subject
+from bench.reports.subjects import Subject
+from bench.reports.words import CLEAN
 
 
 @dataclass(frozen=True)

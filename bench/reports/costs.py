@@ -11,7 +11,8 @@ from bench.errors import DataError
 from bench.metrics.effective_robustness import LogitFit, effective_robustness, fit_logits
 from bench.metrics.pareto import pareto_front
 from bench.reports.columns import columns_of
-from bench.reports.subjects import CLEAN, Subject
+from bench.reports.subjects import Subject
+from bench.reports.words import CLEAN
 
 FRONT = ("clean_accuracy", "mean_corruption_accuracy", "gmacs")
 """Accuracy, robustness and cost: what the front is drawn over."""

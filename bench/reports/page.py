@@ -18,8 +18,8 @@ from bench.reports.gallery import Gallery
 from bench.reports.missing import missing_sentences
 from bench.reports.protocols import describe_options, describe_variant, differences
 from bench.reports.subjects import Subject
-from bench.reports.words import describe_strength
 from bench.reports.tables import Gap, Leaderboard, format_estimate
+from bench.reports.words import describe_strength
 
 VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 VEGA = "window.vegaEmbed = vegaEmbed;"
@@ -102,7 +102,7 @@ def render_page(
             ],
             widths=[*width_sentences(board.table), *detectable_sentences(board)],
             protocols=_protocols(subjects),
-            mixed=differences(subjects),
+            mixed=differences([subject for subject in subjects if subject.label in board.table.index]),
             attacks=_headlines(board, subjects),
             checked=len(checks),
             check_names=[str(name).replace("_", " ") for name in checks["check"].unique()],

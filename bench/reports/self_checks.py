@@ -22,7 +22,8 @@ from bench.attacks.self_checks import (
     check_zero_gradients,
 )
 from bench.records import Condition
-from bench.reports.subjects import CLEAN, Subject, Variant, protocol_of
+from bench.reports.subjects import Subject, Variant, protocol_of
+from bench.reports.words import CLEAN
 
 COLUMNS = ["label", "classifier", "attack", "condition", "strength", "check", "passed", "message"]
 BLACK_BOX = ("square", "hop_skip_jump", "boundary")

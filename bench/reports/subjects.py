@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bench.errors import DataError
 from bench.records import Condition, Parameter, Provenance, RunSpec
-from bench.reports.words import CLEAN, describe_condition
+from bench.reports.words import describe_condition
 from bench.results import Store, StoredCell
 
 BY_ENTRY = ("attack", "sixteen_way", "parametric")
@@ -129,7 +129,7 @@ def newest(subjects: Iterable[Subject]) -> Subject:
     return max(subjects, key=lambda subject: subject.provenance.started)
 
 
-def read_subjects(store: Store, *, until: str = "") -> list[Subject]:
+def read_subjects(store: Store, *, until: str = "", allow_none: bool = False) -> list[Subject]:
     """Every classifier and protocol in the store; decision makers that were imported are no classifiers.
 
     Outcomes on images of the 16 categories come from a dataset of their own: they join every other row of the same
@@ -138,18 +138,23 @@ def read_subjects(store: Store, *, until: str = "") -> list[Subject]:
     Args:
         store: read, never written.
         until: a date, ``2026-11-01``: only the cells that were begun on it or before; empty for all.
+        allow_none: whether a store of imported decision makers alone will do; there is nobody in it then.
 
     Raises:
         DataError: the store is empty, or holds nothing that was run (until then).
     """
-    cells = [cell for cell in store.cells() if "decision_maker" not in cell.spec.parameters]
+    everyone = store.cells()
+    cells = [cell for cell in everyone if "decision_maker" not in cell.spec.parameters]
+    if everyone and not cells and allow_none:
+        return []
     if until and cells:
         first = min(cell.provenance.started for cell in cells)[:10]
         cells = [cell for cell in cells if cell.provenance.started[:10] <= until]
         if not cells:
             raise DataError(f"the store {store.root} holds nothing from {until} or before: it begins on {first}")
     if not cells:
-        raise DataError(f"the store {store.root} is empty: run a sweep first, e.g. python run.py")
+        holds = "holds imported decisions alone" if everyone else "is empty"
+        raise DataError(f"the store {store.root} {holds}: run a sweep first, e.g. python run.py")
     homes, guests = _grouped(cells, guests=False), _grouped(cells, guests=True)
     subjects = [
         _subject(shown, _guests_of(group[0].spec, guests), store)
