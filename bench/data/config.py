@@ -79,29 +79,31 @@ CUE_CONFLICT_SAMPLES = Path(__file__).parent / "cue_conflict_samples"
 
 SOURCES: Mapping[str, _Source] = {
     "folder": _Source(
-        lambda config: load_folder(_name(config), str(config.root)),
+        lambda config: load_folder(dataset_name(config), str(config.root)),
         lambda config: check_folder(config.root),
         classes=lambda config: class_folders(str(config.root)),
     ),
     "cifar10": _Source(
-        lambda config: load_cifar10(_name(config), str(config.root), config.split),
+        lambda config: load_cifar10(dataset_name(config), str(config.root), config.split),
         lambda config: check_cifar10(config.root, config.split),
         classes=lambda config: cifar10_classes(str(config.root)),
     ),
     "categories": _Source(
-        lambda config: load_folder(_name(config), str(config.root), label_space=CATEGORY_SPACE),
+        lambda config: load_folder(dataset_name(config), str(config.root), label_space=CATEGORY_SPACE),
         _check_categories,
         "categories",
     ),
-    "samples": _Source(lambda config: load_samples(_name(config)), _no_check, classes=lambda _: sample_classes()),
+    "samples": _Source(
+        lambda config: load_samples(dataset_name(config)), _no_check, classes=lambda _: sample_classes()
+    ),
     "cue_conflict_samples": _Source(
-        lambda config: load_folder(_name(config), str(CUE_CONFLICT_SAMPLES), label_space=CATEGORY_SPACE),
+        lambda config: load_folder(dataset_name(config), str(CUE_CONFLICT_SAMPLES), label_space=CATEGORY_SPACE),
         _no_check,
         "categories",
     ),
     **{
         scheme: _Source(
-            lambda config: load_reader(_name(config), _reader_source(config)),
+            lambda config: load_reader(dataset_name(config), _reader_source(config)),
             lambda config: check_reader(_reader_source(config)),
         )
         for scheme in ("tar", "hfds", "wds", "tfds")
@@ -176,7 +178,8 @@ def _declared(config: DataConfig) -> Declared:
     return Declared(config.class_map, config.label_space)
 
 
-def _name(config: DataConfig) -> str:
+def dataset_name(config: DataConfig) -> str:
+    """What reports call the dataset."""
     return config.name or _where(config).rstrip("/").rpartition("/")[2]
 
 

@@ -70,7 +70,8 @@ def _agree(one: Subject, other: Subject) -> bool:
 
 def _expected(group: Sequence[Subject]) -> Mapping[str, Mapping[Condition, str]]:
     """What each row of the group should hold: what any of them holds, the whole 15 x 5 if any corruption, and the clean
-    images where figures under corruptions or attacks are set against them."""
+    images where figures under corruptions or attacks are set against them.
+    """
     variants = [item for subject in group for item in subject.benchmarks.items()]
     expected: dict[str, dict[Condition, str]] = {}
     for name, variant in variants:

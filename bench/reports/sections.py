@@ -25,6 +25,7 @@ from bench.reports.subjects import Subject
 from bench.reports.tables import Leaderboard, condition_accuracies, corruption_table, family_table
 from bench.results import Store
 
+
 @dataclass(frozen=True)
 class Section:
     """One axis."""

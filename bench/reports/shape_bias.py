@@ -22,7 +22,7 @@ from bench.metrics.shape_bias import (
     shape_bias,
 )
 from bench.records import Estimate, RunSpec
-from bench.reports.subjects import Subject
+from bench.reports.subjects import Subject, is_imported
 from bench.results import Store
 
 BENCHMARK = CueConflict.name
@@ -78,7 +78,7 @@ def cue_trials(subject: Subject) -> CueTrials:
 
 def imported_specs(store: Store) -> list[tuple[str, RunSpec]]:
     """Label and identity of every imported decision maker's cell, in whatever experiment."""
-    specs = [cell.spec for cell in store.cells() if "decision_maker" in cell.spec.parameters and cell.complete]
+    specs = [cell.spec for cell in store.cells() if is_imported(cell.spec) and cell.complete]
     names = [(spec.classifier, spec.dataset) for spec in specs]
     twice = {name for name, dataset in names if names.count((name, dataset)) > 1}
     return [

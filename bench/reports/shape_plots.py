@@ -192,7 +192,9 @@ def _decision_makers(rows: pd.DataFrame, field: str = "decision_maker") -> tuple
     """Colour and marker of each: people are red circles, everyone else has a colour and a marker of their own."""
     names, kinds = rows["decision_maker"].tolist(), dict(zip(rows["decision_maker"], rows["kind"], strict=True))
     # classifiers by name, as in the other plots, so that each has one colour throughout; networks after them
-    others = sorted((name for name in names if kinds[name] not in (PEOPLE, HUMAN)), key=lambda name: (kinds[name] == NETWORK, name))
+    others = sorted(
+        (name for name in names if kinds[name] not in (PEOPLE, HUMAN)), key=lambda name: (kinds[name] == NETWORK, name)
+    )
     places = [others.index(name) if name in others else None for name in names]
     colours = [HUMAN_COLOUR if place is None else PALETTE[place % len(PALETTE)] for place in places]
     shapes = ["circle" if place is None else SHAPES[place % len(SHAPES)] for place in places]

@@ -144,7 +144,7 @@ def read_subjects(store: Store, *, until: str = "", allow_none: bool = False) ->
         DataError: the store is empty, or holds nothing that was run (until then).
     """
     everyone = store.cells()
-    cells = [cell for cell in everyone if "decision_maker" not in cell.spec.parameters]
+    cells = [cell for cell in everyone if not is_imported(cell.spec)]
     if everyone and not cells and allow_none:
         return []
     if until and cells:
@@ -164,6 +164,11 @@ def read_subjects(store: Store, *, until: str = "", allow_none: bool = False) ->
     housed = {_identity(group[0].spec) for group in homes.values()}
     alone = [group for group in guests.values() if _identity(group[0].spec) not in housed]
     return _with_labels([*subjects, *(_subject(group, [], store) for group in alone)])
+
+
+def is_imported(spec: RunSpec) -> bool:
+    """Whether a cell holds the decisions of a person or a published network (``task=import_decisions``)."""
+    return "decision_maker" in spec.parameters
 
 
 def key_of(spec: RunSpec) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import torch
@@ -29,7 +30,8 @@ def run(config: DictConfig) -> None:
     """Store one cell a decision maker and experiment; what is there already is left alone."""
     store = Store(str(config.store))
     described = describe_run(torch.device("cpu"), list(HydraConfig.get().overrides.task), settings={}, cost={})
-    provenance = replace(described, device="not computed here: imported")
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    provenance = replace(described, device="not computed here: imported", started=now)
     for decisions in read_decisions(decisions_path(config)):
         new = store.write_part(imported_spec(decisions), _outcomes(decisions), 0, provenance)
         state = "imported" if new else "in the store already"

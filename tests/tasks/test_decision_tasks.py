@@ -89,6 +89,7 @@ def test_an_import_is_stored_once(tmp_path):
     store = Store(str(tmp_path / "store"))
     [cell] = store.cells()
     assert cell.complete
+    assert cell.provenance.started, "an undated cell would be a day of its own"
     assert (cell.spec.classifier, cell.spec.benchmark) == ("subject-01", "cue_conflict")
     assert cell.spec.parameters["decision_maker"] == "human"
     rows = store.outcomes(cell.spec)
