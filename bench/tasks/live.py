@@ -67,7 +67,7 @@ def summarise_job(tracker: Tracker, store: Store, weights_digest: str, defense: 
             for subject in read_subjects(store)
             if (subject.spec.weights_digest, subject.spec.defense) == (weights_digest, defense)
         ]
-        rows = leaderboard(with_protocols([newest(found)])).table if found else ()
+        rows = leaderboard(with_protocols([newest(found)] if found else [])).table
         if len(rows):
             tracker.summarise(row_figures(rows.iloc[0]))
     except DataError as error:
