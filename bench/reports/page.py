@@ -103,7 +103,7 @@ def render_page(
             ],
             widths=[*width_sentences(board.table), *detectable_sentences(board)],
             protocols=_protocols(subjects),
-            mixed=differences(subjects),
+            mixed=differences([subject for subject in subjects if subject.label in board.table.index]),
             attacks=_headlines(board, subjects),
             checked=len(checks),
             check_names=[str(name).replace("_", " ") for name in checks["check"].unique()],

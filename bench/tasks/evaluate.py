@@ -16,9 +16,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from bench.data import DataConfig, LabelSpace, check_data, check_labels, label_kind_of
+from bench.benchmarks import Benchmark
+from bench.data import CropRecipe, DataConfig, LabelSpace, check_data, check_labels, label_kind_of
 from bench.errors import ConfigurationError, DataError
-from bench.models import Classifier, check_model, load_classifier
+from bench.models import Classifier, ModelConfig, check_input_size, check_model, load_classifier
 from bench.records import Parameter, Provenance
 from bench.reports.chance import chance_warning
 from bench.reports.exports import check_exports
@@ -79,7 +80,8 @@ def check(config: DictConfig) -> None:
         ConfigurationError: naming what is wrong and the nearest valid names.
     """
     settings = read_settings(config)
-    classes = check_model(settings.model).label_space
+    model = check_model(settings.model)
+    classes = model.label_space
     settings.runtime.check()
     settings.engine.check()
     check_tracker(settings.tracker)
@@ -93,11 +95,21 @@ def check(config: DictConfig) -> None:
         benchmark.check_conditions(name)
         _check_images(config, name, settings, data, classes)
         benchmark.check_classifier(classes)
+        _check_shown_size(settings.model, name, benchmark, model.crop)
         if benchmark.label_kind != label_kind_of(data):
             raise ConfigurationError(
                 f"benchmark {name!r} needs images labelled with {benchmark.label_kind}, and data.source={data.source}"
                 " labels them otherwise: data.source=categories reads folders of the 16 categories"
             )
+
+
+def _check_shown_size(model: ModelConfig, name: str, benchmark: Benchmark, crop: CropRecipe) -> None:
+    size = benchmark.shown_size(crop)
+    if size != (crop.height, crop.width):
+        try:
+            check_input_size(model, size)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{name} shows images without a resize: {error}; set its resize=own") from error
 
 
 def _check_images(config: DictConfig, name: str, settings: Settings, data: DataConfig, classes: LabelSpace) -> None:

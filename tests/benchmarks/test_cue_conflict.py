@@ -19,6 +19,8 @@ from bench.data.categories import CATEGORIES, CategoryMap, imagenet_categories
 from bench.data.label_spaces import CIFAR10, LabelSpace, imagenet, unnamed_classes
 from bench.errors import ConfigurationError, DataError
 from bench.models import ModelConfig, load_classifier
+from bench.tasks.cli import preflight
+from bench.tasks.config import register_schemas
 
 
 def batch(*image_ids, labels):
@@ -144,11 +146,42 @@ def test_a_224_image_reaches_a_224_model_untouched(mode):
     assert not np.array_equal(own(Image.fromarray(pixels)).transpose(1, 2, 0), pixels)
 
 
+def test_without_a_resize_a_larger_model_sees_the_published_pixels_alone():
+    own = CropRecipe(260, 260, 0.9, "center", "bicubic")
+    recipe = SixteenWay(resize="none").recipe(own)
+    pixels = np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8)
+    assert np.array_equal(recipe(Image.fromarray(pixels)).transpose(1, 2, 0), pixels)
+    assert SixteenWay(resize="none").shown_size(own) == (224, 224)
+    assert SixteenWay().shown_size(own) == (260, 260)
+    assert SixteenWay(resize="none").parameters() != SixteenWay().parameters()
+    with pytest.raises(ValueError, match="512 x 224 pixels; without a resize only 224 x 224"):
+        recipe(Image.new("L", (512, 224)))
+    with pytest.raises(ConfigurationError, match="resize=own or resize=none, not 'no'"):
+        SixteenWay(resize="no")
+
+
+@pytest.mark.parametrize(
+    ("model", "refused"),
+    [("efficientnet_lite2", False), ("vit_tiny_patch16_384", True)],
+)
+def test_a_classifier_that_cannot_take_the_published_size_is_refused_before_any_work(model, refused):
+    register_schemas()
+    overrides = [f"model.name={model}", "model.weights=random", "benchmark=cue_conflict", "benchmark.resize=none"]
+    overrides += ["benchmark.data.source=cue_conflict_samples", "benchmark.data.root=null"]
+    if not refused:
+        preflight(overrides)
+        return
+    with pytest.raises(
+        ConfigurationError, match=r"cue_conflict shows .* not take images of 224 x 224 pixels.*resize=own"
+    ):
+        preflight(overrides)
+
+
 def test_the_identity_holds_what_the_map_says_and_not_where_it_lies(toy_map, tmp_path):
     copy = tmp_path / "copy.csv"
     copy.write_text("cat,0\ndog,1\ntruck,2\n")
     assert CueConflict(class_map=toy_map).parameters() == CueConflict(class_map=str(copy)).parameters()
-    assert CueConflict().parameters() == {"categories": "imagenet"}
+    assert CueConflict().parameters() == {"categories": "imagenet", "resize": "own"}
 
 
 @pytest.mark.shared_data

@@ -1,5 +1,7 @@
 """History: each day shows what its leaderboard showed, new weights replacing old ones."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -35,8 +37,16 @@ def test_each_day_shows_what_was_known_then(tmp_path, write_cells):
 
 
 def test_an_empty_store_is_said(tmp_path):
-    with pytest.raises(DataError, match="empty"):
+    with pytest.raises(DataError, match="holds no classifier's outcomes"):
         history_table(Store(str(tmp_path)))
+
+
+def test_imported_decisions_make_no_day(tmp_path, write_cells, make_spec, make_outcomes, provenance):
+    store = Store(str(tmp_path / "store"))
+    write_cells(store, "net", {"clean": {0.0: 20}}, n=40)
+    human = make_spec(classifier="subject-01", benchmark="cue_conflict", parameters={"decision_maker": "human"})
+    store.write_part(human, make_outcomes(0, 10), 0, replace(provenance, started=""))
+    assert history_table(store)["date"].unique().tolist() == ["2026-01-01"]
 
 
 def test_no_row_is_without_a_value(tmp_path, write_cells):
