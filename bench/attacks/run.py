@@ -76,6 +76,7 @@ def run_attack_grid(
         One result an epsilon, in order.
     """
     _check_inputs(classifier, images, labels, seeds, epsilons)
+    images = images.contiguous()  # pyautoattack views images as rows
     model = GuardedClassifier(classifier)
     clean = evaluate(model, images)
     if targets is None and attack_spec.target:
