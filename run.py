@@ -5,12 +5,12 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from bench.tasks.cli import main, run_task
+from bench.tasks.cli import CONF, main, run_task
 
 QUICKSTART = ["--multirun", "model=lite0,lite1,lite2", "suite=quickstart", "data=samples"]
 
 
-@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def job(config: DictConfig) -> None:
     """One job, or a task that needs none."""
     run_task(config)

@@ -12,6 +12,10 @@ class DataError(ValueError):
     """Images, labels or stored results are missing, duplicated or unreadable."""
 
 
+class TrackingError(RuntimeError):
+    """The work is done, but a tracker lacks figures of it."""
+
+
 def nearest_names(name: str, valid: Iterable[str], *, count: int = 3) -> str:
     """A hint naming the valid names closest to ``name``, or all of them when they are few.
 

@@ -25,7 +25,7 @@ class Condition:
     name: str
     """The field's name for it: ``gaussian_noise``, ``pgd``, ``clean``."""
     strength: float = 0.0
-    """Severity 1-5, epsilon in [0,1] pixel units, ...: the benchmark's ``strength_unit`` says which; 0 = untouched."""
+    """Severity 1-5, epsilon in [0,1] pixel units, ...: ``Benchmark.unit`` says which; 0 = untouched."""
 
     @property
     def key(self) -> str:
@@ -126,6 +126,8 @@ class RunSpec:
     """The benchmark's own parameters, conditions left out."""
     condition: Condition
     """What is done to the images."""
+    strength_unit: str
+    """What the condition's strength counts: ``severity``, ``epsilon``, ``pixels``, ...; empty where it has none."""
     seed: int
     """The sweep's seed, from 0 and below 2**63."""
     precision: str

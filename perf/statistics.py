@@ -23,6 +23,7 @@ from bench.reports.subjects import read_subjects
 from bench.reports.summary import summarise
 from bench.results import Store
 
+UNITS = {"corruption": "severity", "fgsm": "epsilon", "pgd": "epsilon"}
 CROP = "224x224-center-0.875-bicubic"
 PROVENANCE = Provenance("0" * 40, False, {}, "none", "none", {}, {"parameters": 1, "gmacs": 1}, "", "2026-01-01", 1.0)
 
@@ -58,7 +59,7 @@ def write_classifier(root: str, place: int, cells: int, images: int) -> None:
             }
         spec = RunSpec(
             f"classifier_{place:03d}", f"{place:032x}", CROP, "", "synthetic", "0", images, "imagenet", 1000, benchmark,
-            entry, "1", parameters, condition, 0, "float32",
+            entry, "1", parameters, condition, UNITS.get(entry, ""), 0, "float32",
         )  # fmt: skip
         outcomes = Outcomes(names, label, np.where(correct, label, label + 1), confidence, extra)
         store.write_part(spec, outcomes, 0, PROVENANCE)

@@ -48,6 +48,10 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
+UNITS = {"corruption": "severity", "fgsm": "epsilon", "pgd": "epsilon", "one_pixel": "pixels"}
+"""What the strengths of some benchmarks count."""
+
+
 @pytest.fixture
 def make_spec():
     """A run spec with whatever a test wants to change."""
@@ -67,6 +71,7 @@ def make_spec():
             "version": "1",
             "parameters": {},
             "condition": Condition("clean"),
+            "strength_unit": UNITS.get(changes.get("entry", changes.get("benchmark", "")), ""),
             "seed": 0,
             "precision": "float32",
         }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from bench.attacks import AttackResult, AttackSpec, run_attack
+from bench.attacks.options import parse_number
 from bench.benchmarks.base import Batch
 from bench.errors import ConfigurationError
 from bench.records import Condition, Outcomes
@@ -16,21 +17,27 @@ def parse_epsilon(value: str | float) -> float:
     """An epsilon in [0,1] pixel units from a number or a fraction such as ``"4/255"``.
 
     Raises:
-        ConfigurationError: not a number, or negative.
+        ConfigurationError: neither, or negative.
     """
     try:
-        top, _, bottom = str(value).partition("/")
-        epsilon = float(top) / float(bottom or 1)
-    except (ValueError, ZeroDivisionError) as error:
+        epsilon = parse_number(value)
+    except ValueError as error:
         raise ConfigurationError(f"epsilon {value!r} is not a number or a fraction such as 4/255") from error
     if not 0 <= epsilon < math.inf:
         raise ConfigurationError(f"epsilon {value!r} is negative or not finite")
     return epsilon
 
 
-def epsilon_conditions(name: str, epsilons: Sequence[str | float]) -> tuple[Condition, ...]:
-    """One condition an epsilon."""
-    return tuple(Condition(name, parse_epsilon(epsilon)) for epsilon in epsilons)
+def parse_epsilons(attack: AttackSpec, epsilons: Sequence[str | float]) -> list[float]:
+    """Radii for ``attack``, each checked against its norm.
+
+    Raises:
+        ConfigurationError: not a number, or a radius that cannot be meant, such as 8 in Linf for 8/255.
+    """
+    radii = [parse_epsilon(epsilon) for epsilon in epsilons]
+    for radius in radii:
+        attack.check_epsilon(radius)
+    return radii
 
 
 def attack_batch(

@@ -8,7 +8,7 @@ from torch import nn
 
 from bench.attacks import AttackSpec
 from bench.attacks.budget import expected_passes
-from bench.benchmarks.adversarial import attack_outcomes, epsilon_conditions
+from bench.benchmarks.adversarial import attack_outcomes, parse_epsilons
 from bench.benchmarks.base import Batch, Benchmark
 from bench.records import Condition, Outcomes, Parameter
 
@@ -53,14 +53,34 @@ class Attack(Benchmark):
         return AttackSpec(self.attack, self.options, norm=self.norm, restarts=self.restarts, target=self.target)
 
     def conditions(self) -> tuple[Condition, ...]:
-        """One condition an epsilon; of a minimal-norm attack the largest alone."""
-        conditions = epsilon_conditions(self.attack, self.epsilons)
-        return (max(conditions, key=lambda item: item.strength),) if self.spec.minimal_norm else conditions
+        """One condition an epsilon; of a minimal-norm attack the largest alone.
+
+        Raises:
+            ConfigurationError: as ``spec``; an epsilon that is no number or cannot be meant, such as 8 for 8/255.
+        """
+        spec = self.spec
+        conditions = tuple(Condition(spec.name, radius) for radius in parse_epsilons(spec, self.epsilons))
+        return conditions if not spec.minimal_norm else conditions and (max(conditions),)
+
+    def unit(self, condition: Condition) -> str:
+        """``epsilon``, or what the norm counts: changed ``pixels`` or ``values``."""
+        del condition
+        return {"pixels": "pixels", "l0": "values"}.get(self.spec.epsilon_norm, self.strength_unit)
 
     def parameters(self) -> Mapping[str, Parameter]:
-        """The fields, with the norm spelt out and whether distances are minimal, which is how reports read them."""
+        """The attack by its one name, with every option, the norm, and whether distances are minimal.
+
+        Reports read them; however an attack is written, equal attacks have equal parameters.
+        """
         spec = self.spec
-        return {**super().parameters(), "norm": spec.epsilon_norm, "minimal_norm": spec.minimal_norm}
+        return {
+            "attack": spec.name,
+            "options": dict(spec.identity),
+            "norm": spec.epsilon_norm,
+            "minimal_norm": spec.minimal_norm,
+            "restarts": spec.restarts,
+            "target": spec.target,
+        }
 
     @property
     def passes(self) -> int:

@@ -1,6 +1,7 @@
 """What every benchmark is: conditions, what is shown, and the outcome of each image."""
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.data import CropRecipe, Crops, LabelSpace
-from bench.errors import DataError
+from bench.errors import ConfigurationError, DataError
 from bench.records import Condition, Outcomes, Parameter
 
 
@@ -67,7 +68,8 @@ class Benchmark(ABC):
     version: ClassVar[str]
     """Bumped when outcomes change: results of different versions are never mixed."""
     strength_unit: ClassVar[str]
-    """What a condition's strength means: ``severity``, ``epsilon``, ..."""
+    """What a condition's strength counts, as reports name it (``gamma 0.5``): ``severity``, ``epsilon``, ...; empty
+    where conditions have no strength, or where ``unit`` says it of each condition."""
     condition_fields: ClassVar[tuple[str, ...]] = ()
     """Fields that only list conditions, and so are no part of a cell's identity."""
     class_columns: ClassVar[tuple[str, ...]] = ()
@@ -76,6 +78,11 @@ class Benchmark(ABC):
     @abstractmethod
     def conditions(self) -> tuple[Condition, ...]:
         """Every condition, each one cell."""
+
+    def unit(self, condition: Condition) -> str:
+        """What the strength of ``condition`` counts; empty where it has none."""
+        del condition
+        return self.strength_unit
 
     @property
     def passes(self) -> int:
@@ -118,6 +125,23 @@ class Benchmark(ABC):
 
     def check(self) -> None:  # noqa: B027  # a hook that most benchmarks leave empty
         """Refuse, before any work, what cannot be run: missing folders, say."""
+
+    def check_conditions(self, entry: str) -> None:
+        """Refuse, before any work, a benchmark with nothing to run, or with the same thing twice.
+
+        Args:
+            entry: what the suite calls it, for messages.
+
+        Raises:
+            ConfigurationError: naming the empty list, or the condition that is listed twice.
+        """
+        conditions = self.conditions()
+        if not conditions:
+            empty = [name for name in self.condition_fields if not getattr(self, name)]
+            raise ConfigurationError(f"benchmark {entry!r} runs nothing: give at least one of {', '.join(empty)}")
+        twice = [condition.key for condition, count in Counter(conditions).items() if count > 1]
+        if twice:
+            raise ConfigurationError(f"benchmark {entry!r} lists {', '.join(twice)} more than once: leave one out")
 
     def check_classifier(self, label_space: LabelSpace) -> None:  # noqa: B027  # as above
         """Refuse, before any work, a classifier whose logit columns mean ``label_space``."""

@@ -43,7 +43,7 @@ class CamAudit(Benchmark):
 
     name = "cam_audit"
     version = "1"
-    strength_unit = "none"
+    strength_unit = ""
 
     def __post_init__(self) -> None:
         check_method(self.method)

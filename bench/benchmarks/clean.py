@@ -15,7 +15,7 @@ class Clean(Benchmark):
 
     name = "clean"
     version = "1"
-    strength_unit = "none"
+    strength_unit = ""
 
     def conditions(self) -> tuple[Condition, ...]:
         """The one condition: untouched."""

@@ -49,7 +49,7 @@ class Faithfulness(Benchmark):
 
     name = "faithfulness"
     version = "1"
-    strength_unit = "none"
+    strength_unit = ""
 
     def __post_init__(self) -> None:
         check_method(self.method)

@@ -48,7 +48,7 @@ class Parametric(Benchmark):
 
     name = "parametric"
     version = "1"
-    strength_unit = "the manipulation's own"
+    strength_unit = ""
     condition_fields = tuple(MANIPULATIONS)
 
     def __post_init__(self) -> None:
@@ -81,6 +81,10 @@ class Parametric(Benchmark):
         """Every manipulation at every strength."""
         lists = [field.name for field in fields(self) if field.name in MANIPULATIONS]
         return tuple(Condition(name, float(strength)) for name in lists for strength in getattr(self, name))
+
+    def unit(self, condition: Condition) -> str:
+        """The manipulation's own."""
+        return MANIPULATIONS[condition.name].unit
 
     def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
         """One forward pass."""

@@ -67,7 +67,7 @@ class Shortcut(Benchmark):
 
     name = "shortcut"
     version = "1"
-    strength_unit = "share of the side (tag), opacity (watermark), tiles a side (patch_shuffle)"
+    strength_unit = ""
     condition_fields = ("shortcuts", "tag_side", "opacity", "patches")
 
     def __post_init__(self) -> None:
@@ -87,6 +87,10 @@ class Shortcut(Benchmark):
         """One a shortcut."""
         strengths = {"tag": self.tag_side, "watermark": self.opacity, "patch_shuffle": float(self.patches)}
         return tuple(Condition(shortcut, strengths.get(shortcut, 1.0)) for shortcut in self.shortcuts)
+
+    def unit(self, condition: Condition) -> str:
+        """The tag's ``side`` as a share of the image's, the watermark's ``opacity``, the shuffled ``tiles`` a side."""
+        return {"tag": "side", "watermark": "opacity", "patch_shuffle": "tiles"}.get(condition.name, "")
 
     def check(self) -> None:
         """Refuse missing regions and fonts."""

@@ -94,7 +94,7 @@ class SixteenWay(Benchmark):
 
     name = "sixteen_way"
     version = "1"
-    strength_unit = "none"
+    strength_unit = ""
 
     @property
     def label_kind(self) -> str:

@@ -11,7 +11,7 @@ from torch.nn.functional import interpolate
 from bench.attacks import AttackSpec, run_attack
 from bench.attacks.budget import expected_passes
 from bench.attacks.transfer import evaluate_transfer
-from bench.benchmarks.adversarial import parse_epsilon
+from bench.benchmarks.adversarial import parse_epsilons
 from bench.benchmarks.base import Batch, Benchmark
 from bench.data import LabelSpace
 from bench.errors import ConfigurationError
@@ -61,8 +61,7 @@ class Transfer(Benchmark):
             check_model(ModelConfig(name=name))
         if self.spec.minimal_norm:
             raise ConfigurationError(f"transfer needs an attack within a ball, and {self.attack!r} seeks the smallest")
-        for epsilon in self.epsilons:
-            parse_epsilon(epsilon)
+        parse_epsilons(self.spec, self.epsilons)
 
     def check_classifier(self, label_space: LabelSpace) -> None:
         """Refuse surrogates that have other classes than the classifier, or the same in another order."""
@@ -77,11 +76,12 @@ class Transfer(Benchmark):
     def conditions(self) -> tuple[Condition, ...]:
         """One a surrogate and epsilon; the name holds the surrogate's weights, which the outcomes depend on."""
         names = [f"{name}#{_surrogate(name).weights_digest}" for name in self.surrogates]
-        return tuple(Condition(name, parse_epsilon(epsilon)) for name in names for epsilon in self.epsilons)
+        radii = parse_epsilons(self.spec, self.epsilons)
+        return tuple(Condition(name, radius) for name in names for radius in radii)
 
     def parameters(self) -> dict[str, Any]:
-        """The attack on the surrogate."""
-        return {"surrogate_attack": self.attack, "options": self.options}
+        """The attack on the surrogate, by its one name and with every option."""
+        return {"surrogate_attack": self.spec.name, "options": dict(self.spec.identity)}
 
     @property
     def passes(self) -> int:

@@ -121,7 +121,8 @@ class Manipulation:
     apply: Callable[[Tensor, float, Sequence[int]], Tensor]
     """``(B,H,W)`` float64 grey in [0,1], strength and one seed an image to the same, not clipped yet."""
     unit: str
-    """What its strength means."""
+    """What its strength counts: ``percent`` of the contrast left, ``sigma`` of the Gaussian in pixels, ``half width``
+    of the noise, ``degrees`` of phase noise to either side or of turning counter-clockwise; empty for on or off."""
     published: tuple[float, ...]
     """The strengths of the paper's experiment, its undistorted greyscale condition left out."""
     highest: float
@@ -129,17 +130,13 @@ class Manipulation:
 
 
 MANIPULATIONS: Mapping[str, Manipulation] = {
-    "greyscale": Manipulation(_keep, "on", (1,), 1),
-    "contrast": Manipulation(_reduce_contrast, "percent of contrast left", (50, 30, 15, 10, 5, 3, 1), 100),
-    "low_pass": Manipulation(_low_pass, "standard deviation in pixels", (1, 3, 5, 7, 10, 15, 40), 1000),
-    "high_pass": Manipulation(_high_pass, "standard deviation in pixels", (3, 1.5, 1, 0.7, 0.55, 0.45, 0.4), 1000),
-    "uniform_noise": Manipulation(
-        _add_uniform_noise, "noise within +-strength", (0, 0.03, 0.05, 0.1, 0.2, 0.35, 0.6, 0.9), 10
-    ),
-    "phase_scrambling": Manipulation(
-        _scramble_phases, "phase noise within +-degrees", (30, 60, 90, 120, 150, 180), 180
-    ),
-    "rotation": Manipulation(_rotate, "degrees, counter-clockwise", (90, 180, 270), 270),
+    "greyscale": Manipulation(_keep, "", (1,), 1),
+    "contrast": Manipulation(_reduce_contrast, "percent", (50, 30, 15, 10, 5, 3, 1), 100),
+    "low_pass": Manipulation(_low_pass, "sigma", (1, 3, 5, 7, 10, 15, 40), 1000),
+    "high_pass": Manipulation(_high_pass, "sigma", (3, 1.5, 1, 0.7, 0.55, 0.45, 0.4), 1000),
+    "uniform_noise": Manipulation(_add_uniform_noise, "half width", (0, 0.03, 0.05, 0.1, 0.2, 0.35, 0.6, 0.9), 10),
+    "phase_scrambling": Manipulation(_scramble_phases, "degrees", (30, 60, 90, 120, 150, 180), 180),
+    "rotation": Manipulation(_rotate, "degrees", (90, 180, 270), 270),
 }
 """By name."""
 
@@ -154,7 +151,7 @@ def check_strength(name: str, strength: float) -> None:
         raise ConfigurationError(f"unknown manipulation {name!r}: {nearest_names(name, MANIPULATIONS)}")
     known = MANIPULATIONS[name]
     if not 0 <= strength <= known.highest:
-        raise ConfigurationError(f"{name} takes 0 to {known.highest:g} ({known.unit}), not {strength:g}")
+        raise ConfigurationError(f"{name} takes 0 to {known.highest:g} {known.unit}, not {strength:g}")
     if name == "rotation" and strength % 90:
         raise ConfigurationError(f"rotation takes 0, 90, 180 or 270 degrees, not {strength:g}")
 

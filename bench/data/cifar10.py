@@ -1,6 +1,7 @@
 """CIFAR-10 as people have it: torchvision's python batches, class folders, or a tar of class folders."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +10,10 @@ from numpy.typing import NDArray
 from torchvision.datasets import CIFAR10
 
 from bench.data.dataset import Dataset
-from bench.data.folder import check_folder, class_folders, load_folder
+from bench.data.folder import check_folder, filled_class_folders, load_folder
 from bench.data.label_spaces import CIFAR10 as CIFAR10_SPACE
-from bench.data.readers import ReaderSource, load_reader, numbered_dataset
+from bench.data.label_spaces import LabelSpace, own_label_space
+from bench.data.readers import ReaderSource, load_reader, numbered_dataset, reader_classes
 from bench.errors import ConfigurationError, nearest_names
 
 SPLITS = ("test", "train")
@@ -43,12 +45,24 @@ def load_cifar10(name: str, root: str, split: str) -> Dataset:
     return load_folder(name, root) if batches is None else _load_batches(name, batches, split)
 
 
-def cifar10_classes(root: str) -> list[str] | None:
-    """The class names at ``root``, where they are known without reading an image; None for a tar."""
+def cifar10_classes(root: str) -> tuple[LabelSpace, Sequence[str]] | None:
+    """The classes at ``root``, and those of them that images have; no image is read.
+
+    Raises:
+        ConfigurationError: a tar that cannot be read, or python batches of which files are missing.
+        DataError: no class folders, or one without images.
+    """
     path = Path(root)
     if path.is_file():
-        return None
-    return class_folders(root) if _batches_root(path) is None else list(CIFAR10_SPACE.class_names)
+        return reader_classes(ReaderSource("tar", root, None, ""))
+    batches = _batches_root(path)
+    if batches is None:
+        space = own_label_space(root, filled_class_folders(root))
+        return space, space.class_names
+    for file, _ in CIFAR10.train_list + CIFAR10.test_list:
+        if not (batches / CIFAR10.base_folder / file).is_file():
+            raise ConfigurationError(f"{batches / CIFAR10.base_folder} is not the published CIFAR-10: it has no {file}")
+    return CIFAR10_SPACE, CIFAR10_SPACE.class_names
 
 
 def _batches_root(path: Path) -> Path | None:

@@ -1,16 +1,16 @@
 """From a data config to a dataset, and the checks that read no image."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.data.categories import CATEGORY_SPACE
 from bench.data.cifar10 import check_cifar10, cifar10_classes, load_cifar10
 from bench.data.dataset import Dataset, balanced_subset
-from bench.data.folder import check_folder, class_folders, load_folder
-from bench.data.label_spaces import LabelSpace, own_label_space
+from bench.data.folder import check_folder, filled_class_folders, load_folder
+from bench.data.label_spaces import LabelSpace, look_up_classes, own_label_space
 from bench.data.matching import Declared, in_label_space, match_classes
-from bench.data.readers import ReaderSource, check_reader, load_reader
+from bench.data.readers import ReaderSource, check_reader, load_reader, reader_classes
 from bench.data.samples import load_samples, sample_classes
 from bench.errors import ConfigurationError, nearest_names
 
@@ -52,8 +52,8 @@ class _Source:
     check: Callable[[DataConfig], None]
     label_kind: str = "classes"
     """``classes``, or ``categories``: the 16 of Geirhos et al."""
-    classes: Callable[[DataConfig], list[str] | None] = lambda _: None
-    """The class names, where they are known without reading an image; None elsewhere."""
+    classes: Callable[[DataConfig], tuple[LabelSpace, Sequence[str]] | None] = lambda _: None
+    """Its classes and those that images have, where they are known without reading an image; None elsewhere."""
 
 
 def _reader_source(config: DataConfig) -> ReaderSource:
@@ -74,6 +74,17 @@ def _check_categories(config: DataConfig) -> None:
     check_folder(config.root)
 
 
+def _named(config: DataConfig, names: Sequence[str]) -> tuple[LabelSpace, Sequence[str]]:
+    space = own_label_space(_where(config), names)
+    return space, space.class_names
+
+
+def _category_folders(config: DataConfig) -> tuple[LabelSpace, Sequence[str]]:
+    names = filled_class_folders(str(config.root))
+    look_up_classes(names, CATEGORY_SPACE.numbers, where=str(config.root), kind=str(CATEGORY_SPACE))
+    return CATEGORY_SPACE, names
+
+
 CUE_CONFLICT_SAMPLES = Path(__file__).parent / "cue_conflict_samples"
 """A small cue-conflict set made by ``task=stylize``; its recipe lies beside it."""
 
@@ -81,7 +92,7 @@ SOURCES: Mapping[str, _Source] = {
     "folder": _Source(
         lambda config: load_folder(_name(config), str(config.root)),
         lambda config: check_folder(config.root),
-        classes=lambda config: class_folders(str(config.root)),
+        classes=lambda config: _named(config, filled_class_folders(str(config.root))),
     ),
     "cifar10": _Source(
         lambda config: load_cifar10(_name(config), str(config.root), config.split),
@@ -92,8 +103,13 @@ SOURCES: Mapping[str, _Source] = {
         lambda config: load_folder(_name(config), str(config.root), label_space=CATEGORY_SPACE),
         _check_categories,
         "categories",
+        classes=_category_folders,
     ),
-    "samples": _Source(lambda config: load_samples(_name(config)), _no_check, classes=lambda _: sample_classes()),
+    "samples": _Source(
+        lambda config: load_samples(_name(config)),
+        _no_check,
+        classes=lambda config: _named(config, sample_classes()),
+    ),
     "cue_conflict_samples": _Source(
         lambda config: load_folder(_name(config), str(CUE_CONFLICT_SAMPLES), label_space=CATEGORY_SPACE),
         _no_check,
@@ -103,6 +119,7 @@ SOURCES: Mapping[str, _Source] = {
         scheme: _Source(
             lambda config: load_reader(_name(config), _reader_source(config)),
             lambda config: check_reader(_reader_source(config)),
+            classes=lambda config: reader_classes(_reader_source(config)),
         )
         for scheme in ("tar", "hfds", "wds", "tfds")
     },
@@ -134,13 +151,12 @@ def check_labels(config: DataConfig, classifier: LabelSpace) -> None:
 
     Raises:
         ConfigurationError: as ``load_dataset``.
-        DataError: no class folders.
+        DataError: no class folders, or one without images.
     """
     source = SOURCES[config.source]
-    names = None if source.label_kind == "categories" else source.classes(config)
-    if names is not None:
-        images = own_label_space(_where(config), names)
-        match_classes(images, images.class_names, classifier, _declared(config))
+    found = source.classes(config)
+    if found is not None and source.label_kind == "classes":
+        match_classes(*found, classifier, _declared(config))
 
 
 def label_kind_of(config: DataConfig) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +48,19 @@ def class_folders(root: str) -> list[str]:
     return folders
 
 
+def filled_class_folders(root: str) -> list[str]:
+    """The names of the class folders, none of them empty; no image is looked at.
+
+    Raises:
+        DataError: there are none, or one has no images.
+    """
+    folders = class_folders(root)
+    for folder in folders:
+        if next(_paths(Path(root), folder), None) is None:
+            raise _empty(root, folder)
+    return folders
+
+
 def load_folder(name: str, root: str, *, label_space: LabelSpace | None = None) -> Dataset:
     """The images of ``root/<class>/**``, by class name and path; hidden files are left out.
 
@@ -68,7 +82,7 @@ def load_folder(name: str, root: str, *, label_space: LabelSpace | None = None) 
     for folder in folders:
         found = sorted(_files(Path(root), folder))
         if not found:
-            raise DataError(f"class folder {root}/{folder} has no images: remove it, or fill it")
+            raise _empty(root, folder)
         for path, size, modified in found:
             digest.update(f"{path}\x1f{size}\x1f{modified}\x1f{numbers[folder]}\n".encode(errors="surrogateescape"))
             paths.append(path)
@@ -83,12 +97,18 @@ def load_folder(name: str, root: str, *, label_space: LabelSpace | None = None) 
     )
 
 
+def _empty(root: str, folder: str) -> DataError:
+    return DataError(f"class folder {root}/{folder} has no images: remove it, or fill it")
+
+
 def _files(root: Path, folder: str) -> list[tuple[str, int, int]]:
     found = []
-    for parent, _, names in os.walk(root / folder):
-        for name in names:
-            if not name.startswith("."):
-                path = Path(parent) / name
-                status = path.stat()
-                found.append((path.relative_to(root).as_posix(), status.st_size, status.st_mtime_ns))
+    for path in _paths(root, folder):
+        status = path.stat()
+        found.append((path.relative_to(root).as_posix(), status.st_size, status.st_mtime_ns))
     return found
+
+
+def _paths(root: Path, folder: str) -> Iterator[Path]:
+    for parent, _, names in os.walk(root / folder):
+        yield from (Path(parent) / name for name in names if not name.startswith("."))

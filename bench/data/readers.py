@@ -13,6 +13,7 @@ import tarfile
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,33 @@ def load_reader(name: str, source: ReaderSource) -> Dataset:
     """
     loaders = {"tar": _load_tar, "wds": _load_webdataset, "hfds": _load_hugging_face, "tfds": _load_tfds}
     return loaders[source.scheme](name, source)
+
+
+def reader_classes(source: ReaderSource) -> tuple[LabelSpace, tuple[str, ...]] | None:
+    """The classes of the images and those of them that images have; None where only reading every image would tell.
+
+    Raises:
+        ConfigurationError: as ``load_reader``.
+        DataError: as ``load_reader``, or no images at all.
+    """
+    root = Path(source.root) if source.root is not None else None
+    places = [] if root is None or not root.exists() else [root, *(sorted(root.iterdir()) if root.is_dir() else [])]
+    statuses = [(str(place), place.stat()) for place in places]
+    return _classes(source, tuple((place, status.st_size, status.st_mtime_ns) for place, status in statuses))
+
+
+@lru_cache(maxsize=16)
+def _classes(source: ReaderSource, state: tuple[object, ...]) -> tuple[LabelSpace, tuple[str, ...]] | None:
+    """Listed once for all jobs of a sweep; ``state`` tells when the files have changed."""
+    del state
+    if source.scheme == "tfds":  # its images cannot be listed without being read
+        names = tuple(_reader(source).class_to_idx or ())
+        return (own_label_space(str(source.dataset), names), names) if names else None
+    dataset = load_reader("", source)
+    if not len(dataset):
+        raise DataError(f"{dataset.label_space.name} has no images")
+    names = dataset.label_space.class_names
+    return dataset.label_space, tuple(names[number] for number in np.unique(dataset.labels))
 
 
 def _reader(source: ReaderSource) -> Any:

@@ -111,6 +111,16 @@ def family_corruption_errors(errors: Errors, families: Sequence[Sequence[str]]) 
     return _estimates([_contributions(errors, part) for part in weights])
 
 
+def family_mean_accuracies(errors: Errors, families: Sequence[Sequence[str]]) -> list[Estimate]:
+    """Mean accuracy over the corruptions and severities of each family, in [0,1], in the order of ``families``.
+
+    Raises:
+        DataError: a severity of one of them is missing.
+    """
+    weights = [_mean_of([_severity_weights(name, -1.0) for name in family]) for family in families]
+    return _estimates([1 + _contributions(errors, part) for part in weights])
+
+
 def mean_accuracies(errors: Errors, corruptions: Sequence[str]) -> list[Estimate]:
     """Mean accuracy of each corruption over the 5 severities, in [0,1], in the order of ``corruptions``.
 

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from bench.errors import DataError
 from bench.metrics.adversarial import attack_success, robust_accuracy
 from bench.records import Condition, Estimate
-from bench.reports.subjects import CLEAN, Subject
+from bench.reports.subjects import Subject
 from bench.reports.tables import MISSING, identity, interval
+from bench.reports.words import CLEAN
 
 SEARCHES = ("one_pixel", "square")
 """Attacks whose images leave at the first success, so that their query count says when they fell."""

@@ -11,8 +11,9 @@ from bench.metrics.calibration import (
 )
 from bench.metrics.estimates import proportion
 from bench.records import Condition
-from bench.reports.subjects import CLEAN, Subject
+from bench.reports.subjects import Subject
 from bench.reports.tables import interval
+from bench.reports.words import CLEAN
 
 BENCHMARKS = ("clean", Corruption.name)
 

@@ -18,9 +18,11 @@ from bench.metrics.corruption import (
 from bench.metrics.shape_bias import cue_hits, shape_bias, shape_bias_values
 from bench.metrics.stability import mean_over_perturbations
 from bench.records import Condition, Estimate
+from bench.reports.alexnet import check_alexnet_applies
 from bench.reports.audit import energy_in_object, energy_values, pointing_game, pointing_values
 from bench.reports.shape_bias import cue_trials
-from bench.reports.subjects import CLEAN, Subject, describe_condition
+from bench.reports.subjects import Subject
+from bench.reports.words import CLEAN
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,15 @@ class Column:
     """``(N,)`` what each image contributes; the estimate is their mean, and classifiers are compared image by image.
     Booleans where an image is right or wrong. Raises DataError, saying what is missing, where it cannot be computed."""
     benchmark: str
-    """The benchmark it rests on."""
+    """The benchmark it rests on, by ``bench.reports.subjects.key_of``."""
     percent: bool = True
     """Whether the value is a share of 1, to be shown in percent."""
     always: bool = True
     """Whether it stands on every leaderboard, or only where some classifier ran its benchmark."""
     epsilon: bool = False
     """Whether it is at the largest epsilon of an attack, which ``<benchmark>_epsilon`` then states."""
+    under_shift: bool = False
+    """Whether it is an accuracy on changed images, which effective robustness may hold against the clean accuracy."""
     exact: Callable[[Subject], Estimate] | None = None
     """The estimate itself where its interval is better than what the values give: a ratio's, for one."""
 
@@ -63,7 +67,7 @@ def corruption_errors(subject: Subject) -> Mapping[tuple[str, int], NDArray[np.b
         Condition(name, level) for name, level in needed if not subject.complete("corruption", Condition(name, level))
     ]
     if missing:
-        first = describe_condition("corruption", missing[0])
+        first = subject.benchmarks["corruption"].describe(missing[0])
         raise DataError(f"it needs all 75 corruption conditions and lacks {len(missing)}, such as {first}")
     return {(name, level): ~subject.correct("corruption", Condition(name, level)) for name, level in needed}
 
@@ -86,7 +90,13 @@ def _clean(subject: Subject) -> NDArray[np.bool_]:
     return subject.correct("clean", CLEAN)
 
 
+def _mce(subject: Subject) -> NDArray[np.float64]:
+    check_alexnet_applies(subject)
+    return mean_corruption_error_values(corruption_errors(subject))
+
+
 def _relative_mce(subject: Subject) -> NDArray[np.float64]:
+    check_alexnet_applies(subject)
     return relative_mean_corruption_error_values(corruption_errors(subject), ~_clean(subject))
 
 
@@ -128,6 +138,7 @@ def _attack_column(benchmark: str, title: str, *, always: bool = False) -> Colum
         benchmark,
         always=always,
         epsilon=True,
+        under_shift=True,
     )
 
 
@@ -138,7 +149,7 @@ COLUMNS: tuple[Column, ...] = (
         "mCE",
         "Corruptions",
         "lower",
-        lambda subject: mean_corruption_error_values(corruption_errors(subject)),
+        _mce,
         "corruption",
         percent=False,
     ),
@@ -158,6 +169,7 @@ COLUMNS: tuple[Column, ...] = (
         "higher",
         lambda subject: mean_corruption_accuracy_values(corruption_errors(subject)),
         "corruption",
+        under_shift=True,
     ),
     _attack_column("fgsm", "FGSM", always=True),
     _attack_column("pgd", "PGD", always=True),
@@ -173,6 +185,7 @@ COLUMNS: tuple[Column, ...] = (
         _corruption_bar_accuracy,
         "corruption_bar",
         always=False,
+        under_shift=True,
     ),
     Column(
         "shape_bias",

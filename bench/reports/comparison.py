@@ -13,7 +13,8 @@ from bench.metrics.paired import holm, mcnemar, paired_difference
 from bench.records import Condition
 from bench.reports.columns import Column, columns_of, headline_epsilon
 from bench.reports.protocols import describe_variant, with_protocols
-from bench.reports.subjects import CLEAN, Subject
+from bench.reports.subjects import Subject
+from bench.reports.words import CLEAN
 
 DIFFERENCES = [
     *["candidate", "baseline", "metric", "better", "baseline_value", "candidate_value", "difference"],

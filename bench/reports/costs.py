@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from bench.errors import DataError
 from bench.metrics.effective_robustness import LogitFit, effective_robustness, fit_logits
 from bench.metrics.pareto import pareto_front
-from bench.reports.columns import Column, columns_of
-from bench.reports.subjects import CLEAN, Subject
+from bench.reports.columns import columns_of
+from bench.reports.subjects import Subject
+from bench.reports.words import CLEAN
 
 FRONT = ("clean_accuracy", "mean_corruption_accuracy", "gmacs")
 """Accuracy, robustness and cost: what the front is drawn over."""
@@ -63,7 +64,7 @@ def effective_robustness_table(subjects: Sequence[Subject], chosen: Sequence[str
     for subject in (subject for subject in subjects if subject.label in chosen):
         group = [member for member in subjects if member.protocol == subject.protocol]
         clean = np.array(_means(group, "clean_accuracy"))
-        for column in filter(_is_accuracy, columns_of(group)):
+        for column in [column for column in columns_of(group) if column.under_shift]:
             shifted = np.array(_means(group, column.name))
             known = ~np.isnan(clean) & ~np.isnan(shifted)
             place = [member.label for member in group].index(subject.label)
@@ -92,10 +93,6 @@ def _residual(
         "classifiers": fit.n,
         "note": "" if not math.isnan(residual) else "a clean accuracy of 0 or 1 has no logit",
     }
-
-
-def _is_accuracy(column: Column) -> bool:
-    return column.percent and column.better == "higher" and column.axis not in ("Clean", "Cue conflict")
 
 
 def _means(subjects: Sequence[Subject], name: str) -> list[float]:

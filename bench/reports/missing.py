@@ -5,9 +5,12 @@ from collections.abc import Sequence
 import pandas as pd
 
 from bench.records import Condition
-from bench.reports.subjects import Subject, describe_condition
+from bench.reports.subjects import Subject
 
-COLUMNS = ["label", "classifier", "weights_digest", "benchmark", "condition", "strength", "state", "n_stored", "error"]
+COLUMNS = [
+    *["label", "classifier", "weights_digest", "benchmark", "condition", "strength", "words"],
+    *["state", "n_stored", "error"],
+]
 
 
 def missing_cells(subjects: Sequence[Subject]) -> pd.DataFrame:
@@ -23,11 +26,12 @@ def missing_cells(subjects: Sequence[Subject]) -> pd.DataFrame:
             "benchmark": benchmark,
             "condition": condition.name,
             "strength": condition.strength,
+            "words": words,
             **_state(subject, benchmark, condition),
         }
         for subject in subjects
         for benchmark, conditions in subject.expected.items()
-        for condition in sorted(conditions)
+        for condition, words in sorted(conditions.items())
         if not subject.complete(benchmark, condition)
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -39,10 +43,7 @@ def missing_sentences(cells: pd.DataFrame) -> list[tuple[str, str]]:
     for (label, benchmark, state, error), rows in cells.groupby(
         ["label", "benchmark", "state", "error"], sort=False, dropna=False
     ):
-        conditions = [
-            describe_condition(str(benchmark), Condition(str(name), float(strength)))
-            for name, strength in zip(rows["condition"], rows["strength"], strict=True)
-        ]
+        conditions = [str(words) for words in rows["words"]]
         named = ", ".join(conditions[:4]) + (f" and {len(conditions) - 4} more" if len(conditions) > 4 else "")
         told = {"failed": f"failed: {error}", "incomplete": "stopped half-way", "not run": "not run"}[str(state)]
         sentences.append((str(label), f"{benchmark}, {named}: {told}"))

@@ -17,8 +17,9 @@ from bench.reports.columns import Column
 from bench.reports.gallery import Gallery
 from bench.reports.missing import missing_sentences
 from bench.reports.protocols import describe_options, describe_variant, differences
-from bench.reports.subjects import Subject, describe_epsilon
+from bench.reports.subjects import Subject
 from bench.reports.tables import Gap, Leaderboard, format_estimate
+from bench.reports.words import describe_strength
 
 VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 VEGA = "window.vegaEmbed = vegaEmbed;"
@@ -262,12 +263,10 @@ def _headlines(board: Leaderboard, subjects: Sequence[Subject]) -> list[str]:
     for column in board.columns:
         if column.epsilon:
             epsilons = sorted(set(board.table[f"{column.benchmark}_epsilon"].dropna()))
-            words = " or ".join(describe_epsilon(column.benchmark, epsilon) for epsilon in epsilons)
-            budgets = {
-                describe_options(subject.benchmarks[column.benchmark])
-                for subject in subjects
-                if column.benchmark in subject.benchmarks
-            } - {""}
+            found = [subject.benchmarks.get(column.benchmark) for subject in subjects]
+            variants = [variant for variant in found if variant is not None]
+            words = " or ".join(describe_strength(epsilon, variants[0].unit) for epsilon in epsilons)
+            budgets = {describe_options(variant) for variant in variants} - {""}
             budget = f" ({' or '.join(sorted(budgets))})" if budgets else ""
             headlines += [f"{column.title.removesuffix(' robust accuracy')} at {words}{budget}"] if epsilons else []
     return headlines

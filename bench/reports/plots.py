@@ -1,5 +1,7 @@
 """The plots of a report, as Vega-Lite charts over the report's tables."""
 
+from dataclasses import dataclass
+
 import altair as alt
 import pandas as pd
 
@@ -29,17 +31,56 @@ def severity_plot(accuracies: pd.DataFrame) -> alt.TopLevelMixin:
     )
 
 
-def clean_against_mce_plot(board: pd.DataFrame) -> alt.TopLevelMixin:
-    """Clean accuracy against mCE with both intervals: the lower right corner is where one wants to be."""
-    rows = board.reset_index()[
-        [
-            "label",
-            *(f"{name}{end}" for name in ("clean_accuracy", "mean_corruption_error") for end in ("", "_low", "_high")),
-        ]
-    ].dropna()
+@dataclass(frozen=True)
+class Measure:
+    """A figure of robustness to corruptions, as plots show it."""
+
+    board: str
+    """Its column of the leaderboard, and of ``family_table``."""
+    of_corruption: str
+    """Its column of ``corruption_table``."""
+    title: str
+    """On axes, of a mean over corruptions."""
+    short: str
+    """In legends, of one corruption."""
+    format: str
+    """D3 format of a figure."""
+    colours: alt.Scale
+    """Of a heat map."""
+    dark: str
+    """Vega expression: whether a colour wants white text on it, given ``value``."""
+
+
+CORRUPTION_ERROR = Measure(
+    "mean_corruption_error",
+    "corruption_error",
+    "mean CE (percent of AlexNet's, lower is better)",
+    "CE",
+    ".0f",
+    alt.Scale(scheme="yelloworangered", domain=[20, 130], clamp=True),
+    "{value} > 90",
+)
+"""Where AlexNet's errors apply."""
+CORRUPTION_ACCURACY = Measure(
+    "mean_corruption_accuracy",
+    "mean_accuracy",
+    "mean corruption accuracy",
+    "accuracy",
+    ".0%",
+    alt.Scale(scheme="yelloworangered", domain=[0, 1], reverse=True),
+    "{value} < 0.3",
+)
+"""Elsewhere."""
+
+
+def clean_against_corrupted_plot(board: pd.DataFrame, measure: Measure) -> alt.TopLevelMixin:
+    """Clean accuracy against mCE, or against mean corruption accuracy, with both intervals."""
+    names = ("clean_accuracy", measure.board)
+    rows = board.reset_index()[["label", *(f"{name}{end}" for name in names for end in ("", "_low", "_high"))]].dropna()
     base = alt.Chart(rows).encode(color=classifier_colour(rows))
+    axis = alt.Axis(format=measure.format)
     x = alt.X("clean_accuracy:Q", title="clean accuracy", axis=alt.Axis(format="%"), scale=alt.Scale(zero=False))
-    y = alt.Y("mean_corruption_error:Q", title="mCE (lower is better)", scale=alt.Scale(zero=False))
+    y = alt.Y(f"{measure.board}:Q", title=measure.title, axis=axis, scale=alt.Scale(zero=False))
     points = base.mark_point(filled=True, size=110, opacity=1).encode(
         x=x,
         y=y,
@@ -47,7 +88,7 @@ def clean_against_mce_plot(board: pd.DataFrame) -> alt.TopLevelMixin:
         tooltip=[
             alt.Tooltip("label:N", title="classifier"),
             alt.Tooltip("clean_accuracy:Q", title="clean accuracy", format=".1%"),
-            alt.Tooltip("mean_corruption_error:Q", title="mCE", format=".1f"),
+            alt.Tooltip(f"{measure.board}:Q", title=measure.title, format=measure.format.replace("0", "1")),
         ],
     )
     across = base.mark_rule().encode(
@@ -56,63 +97,69 @@ def clean_against_mce_plot(board: pd.DataFrame) -> alt.TopLevelMixin:
         y=y,
     )
     along = base.mark_rule().encode(
-        x=x, y=alt.Y("mean_corruption_error_low:Q", title="mCE (lower is better)"), y2="mean_corruption_error_high:Q"
+        x=x, y=alt.Y(f"{measure.board}_low:Q", title=measure.title, axis=axis), y2=f"{measure.board}_high:Q"
     )
     chart: alt.LayerChart = (across + along + points).properties(width=560, height=320, usermeta={"shrink": True})
     return chart
 
 
-def corruption_heat_map(corruptions: pd.DataFrame) -> alt.TopLevelMixin:
-    """Corruption error of each classifier and corruption, in percent of AlexNet's error."""
+def corruption_heat_map(corruptions: pd.DataFrame, measure: Measure) -> alt.TopLevelMixin:
+    """Each classifier under each corruption.
+
+    Args:
+        corruptions: rows of ``corruption_table``.
+        measure: what the colours say.
+    """
     names = [name for name in (*CORRUPTIONS, *EXTRA_CORRUPTIONS) if name in set(corruptions["corruption"])]
+    value = measure.of_corruption
     base = alt.Chart(corruptions[["label", "corruption", "family", "corruption_error", "mean_accuracy"]]).encode(
         x=alt.X("corruption:N", sort=names, title=None, axis=alt.Axis(labelAngle=-45)),
         y=alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=420)),
     )
-    colour = alt.Color(
-        "corruption_error:Q", title="CE", scale=alt.Scale(scheme="yelloworangered", domain=[20, 130], clamp=True)
-    )
     cells = base.mark_rect().encode(
-        color=colour,
+        color=alt.Color(
+            f"{value}:Q", title=measure.short, scale=measure.colours, legend=alt.Legend(format=measure.format)
+        ),
         tooltip=[
             alt.Tooltip("label:N", title="classifier"),
             "corruption:N",
             "family:N",
-            alt.Tooltip("corruption_error:Q", title="CE", format=".1f"),
+            *([alt.Tooltip("corruption_error:Q", title="CE", format=".1f")] if measure is CORRUPTION_ERROR else []),
             alt.Tooltip("mean_accuracy:Q", title="mean accuracy", format=".1%"),
         ],
     )
     text = (
-        base.transform_filter("isValid(datum.corruption_error)")
+        base.transform_filter(f"isValid(datum.{value})")
         .mark_text(fontSize=11)
         .encode(
-            text=alt.Text("corruption_error:Q", format=".0f"),
-            color=alt.condition("datum.corruption_error > 90", alt.value("white"), alt.value("#222")),
+            text=alt.Text(f"{value}:Q", format=measure.format),
+            color=alt.condition(measure.dark.format(value=f"datum.{value}"), alt.value("white"), alt.value("#222")),
         )
     )
     chart: alt.LayerChart = (cells + text).properties(width=46 * max(len(names), 4), height=alt.Step(26))
     return chart
 
 
-def family_plot(families: pd.DataFrame) -> alt.TopLevelMixin:
-    """Mean CE of each corruption family with its interval, a panel a family.
+def family_plot(families: pd.DataFrame, measure: Measure) -> alt.TopLevelMixin:
+    """The mean over each corruption family with its interval, a panel a family.
 
     Args:
         families: rows of ``family_table``.
+        measure: what is averaged.
     """
-    rows = families[["label", "family", *(f"mean_corruption_error{end}" for end in ("", "_low", "_high"))]].round(3)
+    value = measure.board
+    rows = families[["label", "family", *(f"{value}{end}" for end in ("", "_low", "_high"))]].round(3)
     base = alt.Chart(rows).encode(y=alt.Y("label:N", title=None), color=classifier_colour(rows))
-    scale = alt.Scale(zero=False)
+    axis, scale = alt.Axis(format=measure.format), alt.Scale(zero=False)
     rule = base.mark_rule(strokeWidth=2).encode(
-        x=alt.X("mean_corruption_error_low:Q", title="mean CE (percent of AlexNet's)", scale=scale),
-        x2="mean_corruption_error_high:Q",
+        x=alt.X(f"{value}_low:Q", title=measure.title, axis=axis, scale=scale), x2=f"{value}_high:Q"
     )
     point = base.mark_point(filled=True, size=70, opacity=1).encode(
-        x=alt.X("mean_corruption_error:Q", title="mean CE (percent of AlexNet's)", scale=scale),
+        x=alt.X(f"{value}:Q", title=measure.title, axis=axis, scale=scale),
         tooltip=[
             alt.Tooltip("label:N", title="classifier"),
             alt.Tooltip("family:N"),
-            alt.Tooltip("mean_corruption_error:Q", title="mean CE", format=".1f"),
+            alt.Tooltip(f"{value}:Q", title=measure.title, format=measure.format.replace("0", "1")),
         ],
     )
     panels = alt.layer(rule, point).properties(width=200, height=alt.Step(24))

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from bench.corruptions import CORRUPTIONS, SEVERITIES
 from bench.records import Condition, Parameter
-from bench.reports.subjects import CLEAN, Subject, Variant
+from bench.reports.subjects import Subject, Variant
+from bench.reports.words import CLEAN, describe_condition
 
-TRACK = ("dataset", "dataset_digest", "n_images", "seed", "precision")
+TRACK = ("dataset", "dataset_digest", "n_images", "label_space", "n_classes", "seed", "precision")
 """Fields of the run identity that a protocol fixes. The crop belongs to the classifier and stands under its name."""
 
 
@@ -67,14 +68,17 @@ def _agree(one: Subject, other: Subject) -> bool:
     )
 
 
-def _expected(group: Sequence[Subject]) -> Mapping[str, frozenset[Condition]]:
+def _expected(group: Sequence[Subject]) -> Mapping[str, Mapping[Condition, str]]:
     """What each row of the group should hold: what any of them holds, and the whole 15 x 5 if any corruption."""
-    names = sorted({name for subject in group for name in subject.benchmarks})
-    expected = {name: {item for subject in group for item in subject.conditions(name)} for name in names}
-    expected.setdefault("clean", set()).add(CLEAN)
-    if "corruption" in expected:
-        expected["corruption"] |= {Condition(name, float(level)) for name in CORRUPTIONS for level in SEVERITIES}
-    return {name: frozenset(conditions) for name, conditions in expected.items()}
+    variants = [item for subject in group for item in subject.benchmarks.items()]
+    expected: dict[str, dict[Condition, str]] = {}
+    for name, variant in variants:
+        expected.setdefault(name, {}).update({condition: variant.describe(condition) for condition in variant.cells})
+    for variant in (variant for name, variant in variants if name == "corruption"):
+        whole = [Condition(name, float(level)) for name in CORRUPTIONS for level in SEVERITIES]
+        expected["corruption"] |= {condition: variant.describe(condition) for condition in whole}
+    expected.setdefault("clean", {CLEAN: describe_condition(CLEAN, "")})
+    return {name: expected[name] for name in sorted(expected)}
 
 
 def _letters(place: int) -> str:

@@ -17,7 +17,15 @@ from bench.reports.attacks import (
 from bench.reports.audit_plots import audit_plots
 from bench.reports.audit_tables import audit_class_table, audit_table, faithfulness_table, shortcut_table
 from bench.reports.page import Plot
-from bench.reports.plots import clean_against_mce_plot, corruption_heat_map, family_plot, severity_plot
+from bench.reports.plots import (
+    CORRUPTION_ACCURACY,
+    CORRUPTION_ERROR,
+    Measure,
+    clean_against_corrupted_plot,
+    corruption_heat_map,
+    family_plot,
+    severity_plot,
+)
 from bench.reports.shape_bias import decision_makers, decision_tables
 from bench.reports.shape_plots import cue_conflict_plots
 from bench.reports.sister_sets import sister_set_plots, sister_set_table
@@ -47,20 +55,46 @@ def corruption_section(subjects: Sequence[Subject], board: Leaderboard) -> Secti
     """Accuracy under corruptions, and the corruption errors."""
     accuracies = condition_accuracies(subjects, ["clean", "corruption"])
     corruptions, families = corruption_table(subjects), family_table(subjects)
-    plots = []
-    if not board.table.dropna(subset=["clean_accuracy", "mean_corruption_error"]).empty:
-        note = "Bars are 95 % intervals. Down and to the right is better on both."
-        plots.append(Plot("Clean accuracy against mCE", note, clean_against_mce_plot(board.table)))
+    board_error, board_accuracy = _split(board.table, CORRUPTION_ERROR.board, CORRUPTION_ACCURACY.board)
+    error, accuracy = _split(corruptions, CORRUPTION_ERROR.of_corruption, CORRUPTION_ACCURACY.of_corruption)
+    family_error, family_accuracy = _split(families, CORRUPTION_ERROR.board, CORRUPTION_ACCURACY.board)
+    plots = [
+        *_against_clean(board_error, CORRUPTION_ERROR, "mCE", "Down and to the right is better on both."),
+        *_against_clean(
+            board_accuracy, CORRUPTION_ACCURACY, "mean corruption accuracy", "Up and to the right is better on both."
+        ),
+    ]
     if len(accuracies) and "corruption" in set(accuracies["benchmark"]):
         note = "Bands are exact 95 % intervals. Severity 0 is the clean image."
         plots.append(Plot("Accuracy against severity", note, severity_plot(accuracies)))
-    if len(corruptions):
+    if len(error):
         note = "Corruption error in percent of AlexNet's: 100 is AlexNet, less is better."
-        plots.append(Plot("Corruption error", note, corruption_heat_map(corruptions)))
-    if len(families):
+        plots.append(Plot("Corruption error", note, corruption_heat_map(error, CORRUPTION_ERROR)))
+    if len(accuracy):
+        note = "Mean accuracy over the severities, of rows that AlexNet's errors mean nothing to. More is better."
+        plots.append(Plot("Accuracy by corruption", note, corruption_heat_map(accuracy, CORRUPTION_ACCURACY)))
+    if len(family_error):
         note = "Mean corruption error of each family; bars are 95 % intervals. Left is better."
-        plots.append(Plot("Corruption families", note, family_plot(families)))
+        plots.append(Plot("Corruption families", note, family_plot(family_error, CORRUPTION_ERROR)))
+    if len(family_accuracy):
+        note = "Mean accuracy over each family, of rows that AlexNet's errors mean nothing to. Right is better."
+        plots.append(Plot("Accuracy by corruption family", note, family_plot(family_accuracy, CORRUPTION_ACCURACY)))
     return Section({"corruptions.csv": corruptions, "families.csv": families}, plots)
+
+
+def _split(table: pd.DataFrame, error: str, accuracy: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of a table, and those whose errors AlexNet's do not normalise: they have an accuracy and no error."""
+    if table.empty:
+        return table, table
+    plain = table[error].isna() & table[accuracy].notna()
+    return table[~plain], table[plain]
+
+
+def _against_clean(board: pd.DataFrame, measure: Measure, name: str, better: str) -> list[Plot]:
+    if board.dropna(subset=["clean_accuracy", measure.board]).empty:
+        return []
+    note = f"Bars are 95 % intervals. {better}"
+    return [Plot(f"Clean accuracy against {name}", note, clean_against_corrupted_plot(board, measure))]
 
 
 def attack_section(subjects: Sequence[Subject]) -> Section:

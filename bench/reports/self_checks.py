@@ -22,7 +22,8 @@ from bench.attacks.self_checks import (
     check_zero_gradients,
 )
 from bench.records import Condition
-from bench.reports.subjects import CLEAN, Subject, Variant, describe_condition, protocol_of
+from bench.reports.subjects import Subject, Variant, protocol_of
+from bench.reports.words import CLEAN
 
 COLUMNS = ["label", "classifier", "attack", "condition", "strength", "check", "passed", "message"]
 BLACK_BOX = ("square", "hop_skip_jump", "boundary")
@@ -55,7 +56,7 @@ def self_check_table(subjects: Sequence[Subject]) -> pd.DataFrame:
             "label": subject.label,
             "classifier": subject.spec.classifier,
             "attack": found.attack,
-            "condition": "" if found.condition is None else describe_condition(found.attack, found.condition),
+            "condition": "" if found.condition is None else subject.attacks[found.attack].describe(found.condition),
             "strength": math.nan if found.condition is None else found.condition.strength,
             "check": found.check.name,
             "passed": found.check.passed,

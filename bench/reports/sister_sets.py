@@ -10,7 +10,8 @@ from bench.metrics.estimates import proportion
 from bench.reports.page import Plot
 from bench.reports.plots import PALETTE
 from bench.reports.shape_bias import BENCHMARK
-from bench.reports.subjects import CLEAN, Subject
+from bench.reports.subjects import Subject
+from bench.reports.words import CLEAN
 
 PARAMETRIC = "parametric"
 
@@ -23,9 +24,11 @@ def sister_set_table(subjects: Sequence[Subject]) -> pd.DataFrame:
     rows = []
     for subject in subjects:
         names = [
-            name for name, held in subject.benchmarks.items() if name == PARAMETRIC or "categories" in held.parameters
+            name
+            for name, held in subject.benchmarks.items()
+            if held.benchmark == PARAMETRIC or "categories" in held.parameters
         ]
-        if PARAMETRIC in names and "categories" not in subject.benchmarks[PARAMETRIC].parameters:
+        if any("categories" not in subject.benchmarks[name].parameters for name in names):
             names.append("clean")
         for benchmark in names:
             if benchmark == BENCHMARK:  # has tables of its own
@@ -53,7 +56,7 @@ def sister_set_table(subjects: Sequence[Subject]) -> pd.DataFrame:
 
 def sister_set_plots(table: pd.DataFrame) -> list[Plot]:
     """Accuracy against strength of each manipulation, where there is any."""
-    shown = table[table["benchmark"] == PARAMETRIC] if len(table) else table
+    shown = table[table["condition"].isin(MANIPULATIONS)] if len(table) else table
     if not len(shown):
         return []
     note = (

@@ -9,23 +9,39 @@ from numpy.typing import NDArray
 
 from bench.errors import DataError
 from bench.records import Condition, Parameter, Provenance, RunSpec
+from bench.reports.words import describe_condition
 from bench.results import Store, StoredCell
 
-CLEAN = Condition("clean")
-WITHOUT_STRENGTH = ("cue_conflict", "sixteen_way", "cam_audit", "faithfulness")
-"""Conditions that a benchmark has one of, by its own name."""
+TOLD_APART_BY = ("dataset", "label_space", "crop", "precision", "weights_digest", "dataset_digest", "n_classes", "seed")
+"""What is added to the names of rows of one classifier, until they differ."""
+BY_ENTRY = ("attack", "sixteen_way", "parametric")
+"""Benchmarks of which a suite may have several, each a measurement of its own: reports find them by their entry."""
 
 
 @dataclass(frozen=True)
 class Variant:
     """One benchmark under one version and set of parameters."""
 
+    benchmark: str
+    """The benchmark's own name."""
     version: str
     """The benchmark's version."""
     parameters: Mapping[str, Parameter]
     """What identifies it beside conditions."""
     cells: Mapping[Condition, StoredCell]
     """Its cells."""
+
+    @property
+    def unit(self) -> str:
+        """What the strengths of its conditions count, or the first's where they differ."""
+        return self.cells[min(self.cells)].spec.strength_unit
+
+    def describe(self, condition: Condition) -> str:
+        """A condition in words, whether or not it was run."""
+        spec = (self.cells.get(condition) or self.cells[min(self.cells)]).spec
+        return describe_condition(
+            condition, spec.strength_unit, (spec.benchmark, spec.entry, *spec.parameters.values())
+        )
 
     @property
     def rank(self) -> tuple[bool, str]:
@@ -43,7 +59,7 @@ class Subject:
     provenance: Provenance
     """Of its newest cell."""
     benchmarks: Mapping[str, Variant]
-    """The newest variant of each benchmark."""
+    """The newest variant of each benchmark, by ``key_of``."""
     older: Sequence[tuple[str, Variant]]
     """Other variants in the store, left out of the leaderboard."""
     store: Store
@@ -52,8 +68,8 @@ class Subject:
     """Name that no other subject of the report has."""
     protocol: str = ""
     """Letter of the protocol: rows with the same letter may be ranked together."""
-    expected: Mapping[str, frozenset[Condition]] = field(default_factory=dict)
-    """The conditions that the protocol calls for, by benchmark."""
+    expected: Mapping[str, Mapping[Condition, str]] = field(default_factory=dict)
+    """The conditions that the protocol calls for, by benchmark, each in words."""
     _correct: dict[str, NDArray[np.bool_]] = field(default_factory=dict, repr=False, compare=False)
 
     def correct(self, benchmark: str, condition: Condition) -> NDArray[np.bool_]:
@@ -79,7 +95,7 @@ class Subject:
         variant = self.benchmarks.get(benchmark)
         if variant is None:
             raise DataError(f"{benchmark} was not run")
-        words = describe_condition(benchmark, condition)
+        words = variant.describe(condition)
         cell = variant.cells.get(condition)
         if cell is None:
             raise DataError(f"{benchmark}, {words}: not run")
@@ -147,26 +163,9 @@ def read_subjects(store: Store, *, until: str = "") -> list[Subject]:
     return _with_labels([*subjects, *(_subject(group, [], store) for group in alone)])
 
 
-def describe_condition(benchmark: str, condition: Condition) -> str:
-    """A condition in words: ``snow severity 3``, ``epsilon 4/255``, ``1 pixel``."""
-    if condition == CLEAN:
-        return "the clean images"
-    if benchmark in ("corruption", "corruption_bar"):
-        return f"{condition.name} severity {condition.strength:g}"
-    if benchmark == "parametric":
-        return f"{condition.name} {condition.strength:g}"
-    if benchmark in ("stability", "shortcut") or condition.name in WITHOUT_STRENGTH:
-        return condition.name
-    if benchmark == "transfer":
-        return f"surrogate {condition.name.partition('#')[0]}, {describe_epsilon('', condition.strength)}"
-    return describe_epsilon(condition.name, condition.strength)
-
-
-def describe_epsilon(attack: str, epsilon: float) -> str:
-    """``epsilon 4/255``, ``epsilon 0.5``, ``1 pixel``: fractions of 255 up to a quarter, as the field writes them."""
-    if attack == "one_pixel":
-        return f"{epsilon:g} pixel{'s' if epsilon != 1 else ''}"
-    return f"epsilon {epsilon * 255:.4g}/255" if 0 < epsilon <= 0.25 else f"epsilon {epsilon:g}"
+def key_of(spec: RunSpec) -> str:
+    """By what reports find a cell: its benchmark, whatever the suite calls it; of ``BY_ENTRY`` the suite's entry."""
+    return spec.entry if spec.benchmark in BY_ENTRY else spec.benchmark
 
 
 def protocol_of(spec: RunSpec) -> tuple[object, ...]:
@@ -179,6 +178,8 @@ def protocol_of(spec: RunSpec) -> tuple[object, ...]:
         spec.precision,
         spec.dataset,
         spec.dataset_digest,
+        spec.label_space,
+        spec.n_classes,
         spec.seed,
     )
 
@@ -216,14 +217,15 @@ def _guests_of(home: RunSpec, guests: Mapping[tuple[object, ...], Sequence[Store
 
 
 def _subject(cells: Sequence[StoredCell], guests: Sequence[StoredCell], store: Store) -> Subject:
-    variants: dict[tuple[str, str, str], dict[Condition, StoredCell]] = {}
-    for cell in (*cells, *guests):
-        parameters = replace(cell.spec, condition=Condition(""), benchmark="").to_json()
-        variants.setdefault((cell.spec.benchmark, cell.spec.version, parameters), {})[cell.spec.condition] = cell
+    variants: dict[tuple[str, str], dict[Condition, StoredCell]] = {}
+    for cell in sorted((*cells, *guests), key=lambda cell: (cell.complete, cell.provenance.started)):
+        parameters = replace(cell.spec, condition=Condition(""), entry="").to_json()
+        variants.setdefault((key_of(cell.spec), parameters), {})[cell.spec.condition] = cell
     by_benchmark: dict[str, list[Variant]] = {}
-    for (benchmark, version, _), held in variants.items():
-        variant = Variant(version, _variant_parameters(next(iter(held.values())).spec), held)
-        by_benchmark.setdefault(benchmark, []).append(variant)
+    for (key, _), held in variants.items():
+        spec = next(iter(held.values())).spec
+        variant = Variant(spec.benchmark, spec.version, _variant_parameters(spec), held)
+        by_benchmark.setdefault(key, []).append(variant)
     # what was run on the row's own images stands before a guest of the same name
     ranked = {
         name: sorted(held, key=lambda variant: ("categories" not in variant.parameters, *variant.rank))
@@ -255,7 +257,7 @@ def _with_labels(subjects: list[Subject]) -> list[Subject]:
         " · ".join(filter(None, (subject.spec.classifier, subject.spec.defense, _unpublished(subject))))
         for subject in subjects
     ]
-    for part in ("dataset", "crop", "precision", "weights_digest", "dataset_digest", "seed"):
+    for part in TOLD_APART_BY:
         if unique(labels):
             break
         values = [str(getattr(subject.spec, part)) for subject in subjects]

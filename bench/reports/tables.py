@@ -11,9 +11,15 @@ from numpy.typing import NDArray
 
 from bench.corruptions import FAMILIES, SEVERITIES
 from bench.errors import DataError
-from bench.metrics.corruption import corruption_errors, family_corruption_errors, mean_accuracies
+from bench.metrics.corruption import (
+    corruption_errors,
+    family_corruption_errors,
+    family_mean_accuracies,
+    mean_accuracies,
+)
 from bench.metrics.estimates import proportion
 from bench.records import Estimate
+from bench.reports.alexnet import alexnet_applies
 from bench.reports.columns import Column, columns_of, headline_epsilon
 from bench.reports.subjects import Subject
 from bench.reports.summary import Summary, summarise
@@ -48,7 +54,7 @@ class Leaderboard:
 
 
 def leaderboard(subjects: Sequence[Subject]) -> Leaderboard:
-    """One row a subject: by protocol, then mCE, then clean accuracy."""
+    """One row a subject: by protocol, then mCE, then (where mCE means nothing) mean corruption and clean accuracy."""
     rows, gaps = [], []
     columns = columns_of(subjects)
     summary = summarise(subjects, columns)
@@ -57,10 +63,9 @@ def leaderboard(subjects: Sequence[Subject]) -> Leaderboard:
         rows.append(row)
         gaps += missing
     table = pd.DataFrame(rows, index=pd.Index([subject.label for subject in subjects], name="label"))
-    order = ["protocol", "mean_corruption_error", "clean_accuracy"]
-    return Leaderboard(
-        table.sort_values(order, ascending=[True, True, False], kind="stable"), gaps, columns, summary.ranks
-    )
+    order = ["protocol", "mean_corruption_error", "mean_corruption_accuracy", "clean_accuracy"]
+    table = table.sort_values(order, ascending=[True, True, False, False], kind="stable")
+    return Leaderboard(table, gaps, columns, summary.ranks)
 
 
 def _row(subject: Subject, columns: Sequence[Column], summary: Summary) -> tuple[dict[str, object], list[Gap]]:
@@ -129,12 +134,16 @@ def condition_accuracies(subjects: Sequence[Subject], benchmarks: Sequence[str])
 
 
 def corruption_table(subjects: Sequence[Subject]) -> pd.DataFrame:
-    """One row a subject and corruption: CE (of AlexNet's error), mean accuracy, accuracy at each severity."""
+    """One row a subject and corruption: CE (where AlexNet's errors apply), mean accuracy, accuracy at each severity."""
     return pd.DataFrame([row for subject in subjects for row in _corruption_rows(subject)])
 
 
 def family_table(subjects: Sequence[Subject]) -> pd.DataFrame:
-    """One row a subject and family (noise, blur, weather, digital) whose corruptions are complete: its mean CE."""
+    """One row a subject and family (noise, blur, weather, digital) whose corruptions are complete.
+
+    ``mean_corruption_error`` is its mean CE, NaN where AlexNet's errors do not apply; ``mean_corruption_accuracy`` its
+    mean accuracy.
+    """
     rows = []
     for subject in subjects:
         errors = _errors(subject)
@@ -143,10 +152,17 @@ def family_table(subjects: Sequence[Subject]) -> pd.DataFrame:
             for family, names in FAMILIES.items()
             if family != "extra" and all((name, severity) in errors for name in names for severity in SEVERITIES)
         }
-        estimates = family_corruption_errors(errors, list(whole.values()))
+        families = list(whole.values())
+        relative = family_corruption_errors(errors, families) if alexnet_applies(subject) else [MISSING] * len(whole)
+        accuracies = family_mean_accuracies(errors, families)
         rows += [
-            {**identity(subject), "family": family, **interval("mean_corruption_error", estimate)}
-            for family, estimate in zip(whole, estimates, strict=True)
+            {
+                **identity(subject),
+                "family": family,
+                **interval("mean_corruption_error", error),
+                **interval("mean_corruption_accuracy", accuracy),
+            }
+            for family, error, accuracy in zip(whole, relative, accuracies, strict=True)
         ]
     return pd.DataFrame(rows)
 
@@ -164,7 +180,7 @@ def _corruption_rows(subject: Subject) -> list[dict[str, object]]:
     found = {condition.name for condition in subject.conditions("corruption")}
     errors = _errors(subject)
     whole = [name for name in sorted(found) if all((name, severity) in errors for severity in SEVERITIES)]
-    relative = dict(zip(whole, corruption_errors(errors, whole), strict=True))
+    relative = dict(zip(whole, corruption_errors(errors, whole), strict=True)) if alexnet_applies(subject) else {}
     accuracy = dict(zip(whole, mean_accuracies(errors, whole), strict=True))
     rows = []
     for family, corruption in [(family, name) for family, names in FAMILIES.items() for name in names if name in found]:

@@ -13,6 +13,14 @@ from fsspec.implementations.local import LocalFileSystem
 from bench.errors import ConfigurationError, DataError
 
 
+def why_no_folder(path: Path) -> str:
+    """Why files cannot be written into the folder ``path``, whether it is there or not; empty where they can."""
+    there = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
+    if not there.is_dir():
+        return f"{there} is a file"
+    return "" if os.access(there, os.W_OK | os.X_OK) else f"{there} is not writable"
+
+
 class FileTree:
     """Files below one root, each written once, whole, or not at all.
 
@@ -62,6 +70,17 @@ class FileTree:
     def size(self, folder: str, name: str) -> int:
         """Bytes in the file."""
         return int(self.fs.size(f"{self.root}/{folder}/{name}"))
+
+    def check_place(self) -> None:
+        """Refuse, before any work, a root that is not there and cannot be made; nothing is made.
+
+        Raises:
+            ConfigurationError: on a local disk.
+        """
+        if self.is_local and not Path(self.root).is_dir():
+            reason = why_no_folder(Path(self.root))
+            if reason:
+                raise ConfigurationError(f"store {self.root} cannot be made: {reason}")
 
     def check_writable(self) -> None:
         """Find out now, not after the first hours of work.

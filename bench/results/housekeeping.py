@@ -245,6 +245,7 @@ def _exported(spec: RunSpec, rows: pa.Table) -> pa.Table:
         "parameters": json.dumps(spec.parameters, sort_keys=True),
         "condition": spec.condition.name,
         "strength": spec.condition.strength,
+        "strength_unit": spec.strength_unit,
         "seed": spec.seed,
         "cell_id": spec.cell_id,
     }

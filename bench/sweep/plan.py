@@ -60,6 +60,7 @@ def plan_cells(
                 version=benchmark.version,
                 parameters=benchmark.parameters(),
                 condition=condition,
+                strength_unit=benchmark.unit(condition),
                 seed=seed,
                 precision=classifier.precision,
             ),

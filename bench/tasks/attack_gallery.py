@@ -19,7 +19,7 @@ from bench.data.label_spaces import column_names
 from bench.errors import ConfigurationError, DataError
 from bench.models import load_classifier
 from bench.reports.gallery import gallery_path
-from bench.reports.subjects import describe_condition
+from bench.reports.words import describe_condition
 from bench.tasks.config import Settings, read_settings, report_folder
 from bench.tasks.evaluate import check as check_evaluation
 from bench.tasks.images import open_images
@@ -71,7 +71,8 @@ def run(config: DictConfig) -> None:
         for name, attack in plan.items():
             condition = max(attack.conditions(), key=lambda item: item.strength)
             result = attack_batch(network, batch, attack.spec, condition, seed=settings.seed)
-            attacked.append(Attacked(f"{name}, {describe_condition(name, condition)}", result))
+            words = describe_condition(condition, attack.unit(condition), (name, attack.attack))
+            attacked.append(Attacked(f"{name}, {words}", result))
             progress.advance(len(rows), name, attack.passes)
     report = report_folder(config)
     out = gallery_path(report, classifier.weights_digest, crops.digest, defense=settings.defense_identity)

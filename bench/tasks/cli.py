@@ -1,11 +1,14 @@
 """The command line: every job of a sweep is composed and checked before the first one starts."""
 
 import importlib
+import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -14,11 +17,12 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import bench.tasks
-from bench.errors import ConfigurationError, DataError, nearest_names
+from bench.errors import ConfigurationError, DataError, TrackingError, nearest_names
 from bench.tasks.config import register_schemas, report_folder
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -39,9 +43,11 @@ def main(job: Callable[[], None]) -> int:
         job: the function decorated with ``hydra.main``.
 
     Returns:
-        0, or 2 where something asked for does not exist; a sweep with failures exits 1 by itself.
+        0; 1 where something failed, 2 where something was refused before any work, 130 where the user stopped it. The
+        last line says what is missing. A sweep with failures exits by itself (``bench.tasks.sweep_end``).
     """
     register_schemas()
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra would end in a line of its own
     try:
         arguments = get_args_parser().parse_args()
         if arguments.run or arguments.multirun or not (arguments.cfg or arguments.hydra_help or arguments.info):
@@ -49,12 +55,15 @@ def main(job: Callable[[], None]) -> int:
                 _refuse_sweep(arguments.overrides)
             preflight(arguments.overrides)
         job()
-    except ConfigurationError as error:
+    except (ConfigurationError, DataError) as error:  # of the checks: jobs end with a code of their own
         print(f"snowwolf: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nsnowwolf: stopped. Finished chunks are stored; the same command goes on from there.", file=sys.stderr)
         return 130
+    except Exception as error:
+        _say_what_failed(error)
+        return 1
     return 0
 
 
@@ -63,10 +72,13 @@ def preflight(overrides: Sequence[str]) -> None:
 
     Raises:
         ConfigurationError: one line saying what is wrong, with the nearest valid names.
+        DataError: images that cannot be used.
     """
     with hydra.initialize_config_dir(str(CONF), version_base="1.3", job_name="run"):
+        _check_hydra(overrides)
         for job in expand_jobs(overrides):
             config = _compose(job)
+            _refuse_suite_beside_benchmark(job, config)
             _check_types(config, _usual(tuple(_choices(job))))
             report_folder(config)
             task = load_task(str(config.task))
@@ -80,7 +92,7 @@ def expand_jobs(overrides: Sequence[str]) -> Iterator[list[str]]:
     parsed = _parsed(overrides)
     for item in parsed:
         chooses = item.key_or_group in GROUPS and not item.is_delete() and not item.is_sweep_override()
-        if chooses and not isinstance(item.value(), str | None):
+        if chooses and not isinstance(item.value(), str):
             names = [path.stem for path in (CONF / item.key_or_group).glob("*.yaml")]
             raise ConfigurationError(f"{item.input_line}: a name is wanted; {nearest_names('', names)}")
     yield from BasicSweeper.split_arguments([item for item in parsed if not item.is_hydra_override()], None)[0]
@@ -111,14 +123,35 @@ def run_task(config: DictConfig) -> None:
     """Run the task a config names; what the user can mend ends in one line and an exit code."""
     try:
         load_task(str(config.task)).run(config)
-    except (ConfigurationError, DataError) as error:
+    except (ConfigurationError, DataError, TrackingError) as error:
         print(f"snowwolf: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, ConfigurationError) else 1)
+    except Exception as error:
+        _say_what_failed(error)
+        sys.exit(1)
 
 
-def _compose(overrides: list[str]) -> DictConfig:
+def _say_what_failed(error: Exception) -> None:
+    traceback.print_exception(error)
+    print(f"snowwolf: {type(error).__name__}: {_one_line(error)}", file=sys.stderr)
+
+
+def _check_hydra(overrides: Sequence[str]) -> None:
+    """Refuse a launcher that cannot be used, and sweeps whose jobs cannot be known before they start."""
+    settings = [str(item.input_line) for item in _parsed(overrides) if item.is_hydra_override()]
+    config = _compose(settings, hydra_too=True).hydra
+    if not config.sweeper._target_.endswith(".BasicSweeper") or config.sweeper.params:
+        raise ConfigurationError("hydra.sweeper: list a sweep's jobs on the command line, KEY=ONE,ANOTHER with -m")
     try:
-        return hydra.compose("config", overrides=overrides)
+        get_class(config.launcher._target_)
+    except Exception as error:
+        message = f"the launcher {config.launcher._target_} cannot be used: {_one_line(error)}"
+        raise ConfigurationError(message) from error
+
+
+def _compose(overrides: list[str], *, hydra_too: bool = False) -> DictConfig:
+    try:
+        return hydra.compose("config", overrides=overrides, return_hydra_config=hydra_too)
     except MissingConfigException as error:
         raise ConfigurationError(_missing_choice(error)) from error
     except (ConfigCompositionException, OmegaConfBaseException) as error:
@@ -129,6 +162,8 @@ def _compose(overrides: list[str]) -> DictConfig:
 
 def _missing_choice(error: MissingConfigException) -> str:
     group, _, choice = (error.missing_cfg_file or "").rpartition("/")
+    if group == "hydra/launcher" and choice.startswith("submitit_"):
+        return f"hydra/launcher={choice} needs a package: pip install 'snowwolf[slurm]'"
     options = [option for option in (error.options or []) if option != "schema"]
     return f"unknown {group} {choice!r}: {nearest_names(choice, options)}" if group else _one_line(error)
 
@@ -140,7 +175,7 @@ def _bad_override(error: BaseException, overrides: list[str]) -> str:
     if key is None:
         return _one_line(error)
     if "not in struct" in str(cause) or "not in" in str(cause):
-        return f"unknown key {key[1]!r}: {nearest_names(key[1], _known_keys(overrides))}"
+        return f"unknown key {key[1]!r}: {nearest_names(key[1], _known_keys(key[1], overrides))}"
     return f"{key[1]}: {str(cause).splitlines()[0]}"
 
 
@@ -148,6 +183,32 @@ def _refuse_sweep(overrides: Sequence[str]) -> None:
     for item in _parsed(overrides):
         if item.is_sweep_override():
             raise ConfigurationError(f"{item.input_line} is a sweep over several jobs: add -m")
+
+
+def _refuse_suite_beside_benchmark(overrides: Sequence[str], config: DictConfig) -> None:
+    """``benchmark=NAME`` runs by its own yaml: a suite given beside it, and its threat model, would go unread."""
+    given = dict(override.partition("=")[::2] for override in overrides)
+    if "suite" not in given or "benchmark" not in given:
+        return
+    own = config.benchmark
+    entry = config.benchmarks.get(own.name, {})
+    settings = _flat({key: value for key, value in entry.items() if value != own.get(key)}, "benchmark.")
+    instead = f"leave out suite={given['suite']}" + (f" and give {' '.join(settings)}" if settings else "")
+    raise ConfigurationError(
+        f"benchmark={given['benchmark']} is run instead of a suite, with settings of its own: {instead}; or leave out"
+        " benchmark, to run the whole suite"
+    )
+
+
+def _flat(node: Mapping[str, Any] | DictConfig, prefix: str) -> list[str]:
+    """Every value of ``node`` as the override that sets it."""
+    settings = []
+    for key, value in node.items():
+        if isinstance(value, DictConfig):
+            settings += _flat(value, f"{prefix}{key!s}.")
+        else:
+            settings.append(f"{prefix}{key!s}={str(value).replace(' ', '').replace(chr(39), '')}")
+    return settings
 
 
 def _choices(overrides: Sequence[str]) -> list[str]:
@@ -166,20 +227,25 @@ def _check_types(config: DictConfig, usual: DictConfig) -> None:
     given, defaults = (dict(OmegaConf.to_container(node, resolve=False)) for node in (config, usual))  # type: ignore[arg-type]
     for key, default in defaults.items():
         kinds, wanted = TYPES.get(type(default), (None, ""))
+        if key not in given:
+            raise ConfigurationError(f"the configuration lacks {key!r}: leave out the override that deletes it")
         if kinds is not None and type(given[key]) not in kinds:
             raise ConfigurationError(f"{key}={given[key]}: {wanted} is wanted")
 
 
-def _known_keys(overrides: list[str]) -> list[str]:
+def _known_keys(like: str, overrides: list[str]) -> list[str]:
     keys: list[str] = []
 
     def collect(node: DictConfig, prefix: str) -> None:
         for key in map(str, node):
             keys.append(f"{prefix}{key}")
-            child = OmegaConf.select(node, key)
+            child = None if OmegaConf.is_missing(node, key) else node._get_node(key)
             if isinstance(child, DictConfig):
-                collect(child, f"{prefix}{key}.")
+                collect(child, f"{prefix}{key!s}.")
 
+    if like.startswith("hydra."):
+        collect(_compose([], hydra_too=True).hydra, "hydra.")
+        return keys
     collect(_usual(tuple(_choices(overrides))), "")
     return [*keys, *GROUPS]
 

@@ -15,6 +15,7 @@ from bench.data import DataConfig
 from bench.errors import ConfigurationError, nearest_names
 from bench.models import DEFENSES, Defense, ModelConfig
 from bench.records import SEED_LIMIT
+from bench.results.files import why_no_folder
 from bench.sweep import EngineConfig, RuntimeConfig
 from bench.tracking import TrackerConfig
 from bench.training import Recipe
@@ -113,6 +114,18 @@ def report_folder(config: DictConfig) -> Path:
     if name in ("", ".", "..") or set(name) & set("/\\\0"):
         raise ConfigurationError(f"name={name!r}: the name of one folder is wanted; reports=FOLDER says where it lies")
     return Path(str(config.reports)) / name
+
+
+def check_report_folder(config: DictConfig) -> None:
+    """Refuse, before any work, a report that cannot be written.
+
+    Raises:
+        ConfigurationError: naming the folder that cannot be made or written to.
+    """
+    folder = report_folder(config)
+    reason = why_no_folder(folder)
+    if reason:
+        raise ConfigurationError(f"the report cannot be written to {folder}: {reason}; give reports=FOLDER")
 
 
 def read_recipe(config: DictConfig) -> Recipe:

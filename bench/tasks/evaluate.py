@@ -3,15 +3,17 @@
 import json
 import logging
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import torch
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from bench.data import DataConfig, LabelSpace, check_data, check_labels, label_kind_of
@@ -21,7 +23,7 @@ from bench.records import Parameter, Provenance
 from bench.reports.exports import check_exports
 from bench.results import Store
 from bench.sweep import Cell, UnitResult, WorkUnit, open_pool, plan_cells, plan_units, run_local, run_pool
-from bench.tasks.config import Settings, read_settings
+from bench.tasks.config import Settings, check_report_folder, read_settings
 from bench.tasks.job import open_job, open_suite, prepare
 from bench.tasks.live import CellFollower, summarise_job, tracked_run
 from bench.tasks.progress import SweepProgress
@@ -29,25 +31,42 @@ from bench.tasks.provenance import describe_run
 from bench.tracking import Tracker, check_tracker, open_tracker
 
 logger = logging.getLogger(__name__)
-SUMMARY = "summary.json"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JobSummary:
-    """What one job did, left in its output folder for whoever started the sweep."""
+    """What one job did, left on disk for whoever started the sweep."""
 
     classifier: str
     """Display name."""
-    n_cells: int
-    """Cells of the suite."""
-    n_stored: int
+    n_cells: int = 0
+    """Cells of the suite; 0 where the job failed before they were known."""
+    n_stored: int = 0
     """Cells that needed no work."""
-    seconds: float
+    n_missing: int = 0
+    """Cells that are not whole in the store at the job's end."""
+    seconds: float = 0.0
     """Wall time."""
-    failed: Mapping[str, str]
-    """Failed cells and their errors in one line; the job itself under ``job``."""
-    skipped: Mapping[str, tuple[str, ...]]
+    failed: Mapping[str, str] = field(default_factory=dict)
+    """Failed cells and their errors in one line."""
+    error: str = ""
+    """Why the job ended before its time; empty where it did not."""
+    tracker: str = ""
+    """Why the tracker lacks figures; empty where it does not."""
+    skipped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Unreadable images that ``data.on_error=skip`` left out, by dataset."""
+
+
+def summary_file(hydra: DictConfig, job: int | None) -> Path:
+    """Where a job leaves its summary, whatever the job's own folder is called.
+
+    Args:
+        hydra: Hydra's section of the config.
+        job: its number in a sweep; None for a single job.
+    """
+    if job is None:
+        return Path(hydra.runtime.cwd, hydra.run.dir, "summary.json")
+    return Path(hydra.runtime.cwd, hydra.sweep.dir, "summaries", f"{job}.json")
 
 
 def check(config: DictConfig) -> None:
@@ -62,9 +81,13 @@ def check(config: DictConfig) -> None:
     settings.engine.check()
     check_tracker(settings.tracker)
     check_exports(config.exports)
-    Store(settings.store)
+    check_report_folder(config)
+    Store(settings.store).files.check_place()
+    if not settings.benchmarks:
+        raise ConfigurationError("the suite has no benchmark: choose another, or name one with benchmark=NAME")
     for name, (benchmark, data) in settings.benchmarks.items():
         benchmark.check()
+        benchmark.check_conditions(name)
         _check_images(config, name, settings, data, classes)
         benchmark.check_classifier(classes)
         if benchmark.label_kind != label_kind_of(data):
@@ -78,7 +101,7 @@ def _check_images(config: DictConfig, name: str, settings: Settings, data: DataC
     try:
         check_data(data)
         check_labels(data, classes)
-    except ConfigurationError as error:
+    except (ConfigurationError, DataError) as error:
         if data is settings.data:
             raise
         own = "benchmark" if config.get("benchmark") is not None else f"benchmarks.{name}"
@@ -88,52 +111,85 @@ def _check_images(config: DictConfig, name: str, settings: Settings, data: DataC
 def run(config: DictConfig) -> None:
     """Run the job and leave its summary; failures are recorded there, never raised."""
     settings = read_settings(config)
+    hydra: DictConfig = HydraConfig.get()  # type: ignore[assignment]
+    path = summary_file(hydra, hydra.job.num if hydra.mode == RunMode.MULTIRUN else None)
+    path.unlink(missing_ok=True)  # of an earlier run of the same command in the same folder
     began = time.perf_counter()
+    summary = JobSummary(classifier=settings.name)
     try:
         with open_tracker(settings.tracker, tracked_run(config, settings.name, "job")) as tracker:
             summary = _evaluate(settings, tracker)
-    except (ConfigurationError, DataError) as error:
-        logger.error("%s: %s", settings.name, error)  # the message is the whole story
-        summary = _failed_job(settings, str(error), time.perf_counter() - began)
     except Exception as error:
-        logger.exception("%s failed", settings.name)
-        summary = _failed_job(settings, f"{type(error).__name__}: {error}", time.perf_counter() - began)
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    (folder / SUMMARY).write_text(json.dumps(asdict(summary), indent=1))
+        summary = replace(summary, error=_reason(settings.name, error))
+    else:
+        summary = replace(summary, tracker=tracker.lost)
+    summary = replace(summary, seconds=time.perf_counter() - began)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(summary), indent=1))
+    except OSError as error:  # the end of the sweep misses it, and says so
+        logger.error("the summary of %s cannot be written: %s", settings.name, error)
 
 
-def _failed_job(settings: Settings, error: str, seconds: float) -> JobSummary:
-    return JobSummary(settings.name, 0, 0, seconds, {"job": error}, {})
+def _reason(name: str, error: Exception) -> str:
+    """The error in one line; in the log with its traceback, unless its message is the whole story."""
+    if isinstance(error, ConfigurationError | DataError):
+        logger.error("%s: %s", name, error)
+        return str(error)
+    logger.error("%s failed", name, exc_info=error)
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _evaluate(settings: Settings, tracker: Tracker) -> JobSummary:
     began = time.perf_counter()
     if settings.runtime.threads is not None:
         torch.set_num_threads(settings.runtime.threads)
-    device = settings.runtime.torch_device()
     classifier = load_classifier(settings.model)
     suite = open_suite(settings, classifier)
     store = Store(settings.store)
     cells = plan_cells(classifier, suite, seed=settings.seed, defense=settings.defense_identity)
     units = plan_units(cells, store, chunk=settings.runtime.chunk)
-    open_cells = {unit.cell.spec.cell_id for unit in units}
-    n_stored = len(cells) - len(open_cells)
-    logger.info("%s: %d cells, %d already in %s", classifier.name, len(cells), n_stored, settings.store)
-    failed = {}
-    if units:
-        store.files.check_writable()
-        provenance = describe_run(
-            device,
-            list(HydraConfig.get().overrides.task),
-            settings={**_runtime(settings), "engine": settings.engine.name},
-            cost=classifier.cost(),
-        )
-        failed = _compute(classifier, units, store, settings, provenance, tracker)
-    summarise_job(tracker, store, classifier.weights_digest, settings.defense_identity)
+    done = _Done(units)
+    n_open = done.n_missing
+    logger.info("%s: %d cells, %d already in %s", classifier.name, len(cells), len(cells) - n_open, settings.store)
+    error = ""
+    try:
+        if units:
+            _compute(classifier, units, store, settings, tracker, done)
+        summarise_job(tracker, store, classifier.weights_digest, settings.defense_identity)
+    except Exception as failure:
+        error = _reason(classifier.name, failure)
     seconds = time.perf_counter() - began
-    logger.info("%s: %d cells computed in %.1f s", classifier.name, len(open_cells) - len(failed), seconds)
-    skipped = {crops.name: crops.skipped for _, crops in suite.values() if crops.skipped}
-    return JobSummary(classifier.name, len(cells), n_stored, seconds, failed, skipped)
+    logger.info("%s: %d cells computed in %.1f s", classifier.name, n_open - done.n_missing, seconds)
+    return JobSummary(
+        classifier=classifier.name,
+        n_cells=len(cells),
+        n_stored=len(cells) - n_open,
+        n_missing=done.n_missing,
+        failed=done.failed,
+        error=error,
+        skipped={crops.name: crops.skipped for _, crops in suite.values() if crops.skipped},
+    )
+
+
+class _Done:
+    """What has become of the work units so far."""
+
+    def __init__(self, units: Sequence[WorkUnit]) -> None:
+        self.failed: dict[str, str] = {}
+        self._left = Counter(unit.cell.spec.cell_id for unit in units)
+
+    @property
+    def n_missing(self) -> int:
+        """Cells that lack a unit."""
+        return sum(left > 0 for left in self._left.values())
+
+    def take(self, result: UnitResult) -> None:
+        """A unit is in the store, outcomes or failure."""
+        if result.outcomes is None:
+            self.failed[_label(result.unit.cell)] = result.error
+        else:
+            self._left[result.unit.cell.spec.cell_id] -= 1
 
 
 def _compute(
@@ -141,11 +197,17 @@ def _compute(
     units: list[WorkUnit],
     store: Store,
     settings: Settings,
-    provenance: Provenance,
     tracker: Tracker,
-) -> dict[str, str]:
-    """Run ``units`` and store each as it is done; the failed cells with their errors."""
-    failed: dict[str, str] = {}
+    done: _Done,
+) -> None:
+    """Run ``units`` and store each as it is done."""
+    store.files.check_writable()
+    provenance = describe_run(
+        settings.runtime.torch_device(),
+        list(HydraConfig.get().overrides.task),
+        settings={**_runtime(settings), "engine": settings.engine.name},
+        cost=classifier.cost(),
+    )
     images = sum(len(unit) for unit in units)
     passes = sum(len(unit) * unit.cell.benchmark.passes for unit in units)
     follower = CellFollower(tracker, store, units)
@@ -157,11 +219,10 @@ def _compute(
         with closing(_results(classifier, units, settings, count)) as results:  # whatever ends it, workers end too
             for result in results:
                 _store_result(result, store, provenance)
+                done.take(result)
                 follower.stored(result)
                 if result.outcomes is None:
-                    failed[_label(result.unit.cell)] = result.error
                     logger.error("%s %s failed: %s", classifier.name, _label(result.unit.cell), result.error)
-    return failed
 
 
 def _results(

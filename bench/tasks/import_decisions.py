@@ -53,6 +53,7 @@ def imported_spec(decisions: Decisions) -> RunSpec:
         version=benchmark.version,
         parameters={"categories": "imported", "decision_maker": "human" if decisions.is_human else "network"},
         condition=benchmark.conditions()[0],
+        strength_unit="",
         seed=0,
         precision="as published",
     )

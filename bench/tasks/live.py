@@ -11,7 +11,7 @@ import pandas as pd
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from bench.errors import DataError
+from bench.errors import DataError, TrackingError
 from bench.reports.protocols import with_protocols
 from bench.reports.subjects import newest, read_subjects
 from bench.reports.tables import leaderboard
@@ -80,7 +80,11 @@ def row_figures(row: "pd.Series[Any]") -> dict[str, float]:
 
 
 def publish_report(config: DictConfig, folder: Path) -> None:
-    """Give the tracker the report in ``folder``: every figure, table and gallery, the page, and the store."""
+    """Give the tracker the report in ``folder``: every figure, table and gallery, the page, and the store.
+
+    Raises:
+        TrackingError: it did not take all of it.
+    """
     tracker_config = read_tracker(config)
     if tracker_config.name == "none":
         return
@@ -94,6 +98,8 @@ def publish_report(config: DictConfig, folder: Path) -> None:
         tracker.page("leaderboard_page", folder / "leaderboard.html")
         if tracker_config.store and "://" not in str(config.store):
             tracker.artifact(f"store-{config.name}", Path(str(config.store)))
+    if tracker.lost:
+        raise TrackingError(f"the report is written, and the tracker lacks some of it: {tracker.lost}")
 
 
 def _all_figures(board: pd.DataFrame) -> Mapping[str, float]:

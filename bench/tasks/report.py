@@ -7,15 +7,16 @@ from omegaconf import DictConfig
 from bench.reports import write_report
 from bench.reports.exports import check_exports
 from bench.results import Store
-from bench.tasks.config import report_folder
+from bench.tasks.config import check_report_folder, report_folder
 from bench.tasks.live import publish_report
 
 logger = logging.getLogger(__name__)
 
 
 def check(config: DictConfig) -> None:
-    """Refuse unknown export formats."""
+    """Refuse unknown export formats, and a folder that cannot be written to."""
     check_exports(_exports(config))
+    check_report_folder(config)
 
 
 def run(config: DictConfig) -> None:

@@ -1,68 +1,132 @@
-"""After a sweep: say what failed, rebuild the report, set the exit code."""
+"""After a sweep: rebuild the report, say what is missing, set the exit code."""
 
 import json
 import logging
 import sys
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
-from rich.console import Console
 
-from bench.errors import ConfigurationError, DataError
+from bench.errors import ConfigurationError, DataError, TrackingError
 from bench.results import Store
-from bench.tasks.evaluate import SUMMARY
+from bench.tasks.cli import expand_jobs
+from bench.tasks.evaluate import summary_file
 
 logger = logging.getLogger(__name__)
+LONGEST_REASON = 300
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Something that the sweep was to make and did not."""
+
+    what: str
+    """What is missing."""
+    reasons: Mapping[str, str]
+    """Why, in one line for each of its parts; the part's name is empty where it is the whole."""
+
+    @property
+    def reason(self) -> str:
+        """The first reason, which is often the reason of all."""
+        part, reason = next(iter(self.reasons.items()))
+        return f"{part}: {reason}" if part else reason
 
 
 class SweepEnd(Callback):
-    """Hydra callback: works for every launcher, since it reads the summaries the jobs left on disk."""
+    """Hydra callback: works for every launcher, since it reads the summaries the jobs left on disk.
+
+    Hydra makes a warning of what a callback raises, and would exit 0; so nothing but ``SystemExit`` leaves these.
+    """
 
     def on_run_end(self, config: DictConfig, **kwargs: Any) -> None:
         """A single job."""
         del kwargs
         if config.task == "evaluate":
-            finish(config, [Path(config.hydra.run.dir)])
+            end(config, several=False)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """A sweep: one numbered folder a job."""
+        """A sweep."""
         del kwargs
         if config.task == "evaluate":
-            folders = [path for path in Path(config.hydra.sweep.dir).iterdir() if path.name.isdigit()]
-            finish(config, sorted(folders, key=lambda path: int(path.name)))
+            end(config, several=True)
 
 
-def finish(config: DictConfig, folders: list[Path]) -> None:
-    """Report on the jobs that ran in ``folders``; exits 1 when anything failed."""
-    failed = _failures(folders)
+def end(config: DictConfig, *, several: bool) -> None:
+    """Rebuild the report and say what is missing.
+
+    Args:
+        config: of the sweep, with Hydra's section.
+        several: whether it was a sweep or a single job.
+
+    Raises:
+        SystemExit: with code 1, where anything is missing; the last line on standard error says what.
+    """
+    gaps: list[Gap] = []
     try:
-        if not failed or Store(str(config.store)).files.tree():  # where all failed, the reasons are enough
+        gaps += _gaps(config, several=several)
+        gaps += _report(config, worth=not gaps)
+    except Exception as error:
+        logger.exception("the sweep did not end well")
+        gaps.append(Gap("the end of the sweep", {"": _line(error)}))
+    if gaps:
+        for gap in gaps:
+            for part, reason in gap.reasons.items():
+                print(f"  {gap.what}: {part + ': ' if part else ''}{reason}", file=sys.stderr)
+        named = "; ".join(f"{gap.what} ({gap.reason[:LONGEST_REASON]})" for gap in gaps)
+        print(
+            f"snowwolf: missing: {named}. All else is stored, and the same command tries these again", file=sys.stderr
+        )
+        sys.exit(1)
+
+
+def _gaps(config: DictConfig, *, several: bool) -> list[Gap]:
+    """What the jobs did not do, by their summaries."""
+    jobs = range(len(list(expand_jobs(config.hydra.overrides.task)))) if several else [None]
+    gaps = []
+    for job in jobs:
+        path = summary_file(config.hydra, job)
+        what = "the job" if job is None else f"job {job}"
+        try:
+            gaps += _gaps_of(json.loads(path.read_text()))
+        except (OSError, ValueError, KeyError) as error:
+            gaps.append(Gap(what, {"": f"it ended without a summary at {path} ({_line(error)}); its log says more"}))
+    return gaps
+
+
+def _gaps_of(summary: Mapping[str, Any]) -> list[Gap]:
+    name, n_cells, n_missing = summary["classifier"], summary["n_cells"], summary["n_missing"]
+    reasons = {**({"": summary["error"]} if summary["error"] else {}), **summary["failed"]}
+    gaps = []
+    if n_cells == 0:
+        gaps.append(Gap(f"every cell of {name}", reasons or {"": "the suite has none"}))
+    elif n_missing:
+        gaps.append(Gap(f"{n_missing} of {n_cells} cells of {name}", reasons))
+    elif reasons:
+        gaps.append(Gap(f"the end of {name}'s job", reasons))
+    if summary["tracker"]:
+        gaps.append(Gap(f"live figures of {name}", {"": summary["tracker"]}))
+    return gaps
+
+
+def _report(config: DictConfig, *, worth: bool) -> list[Gap]:
+    """Make the report; where jobs failed (not ``worth``) and nothing at all is stored, their reasons are enough."""
+    try:
+        if worth or Store(str(config.store)).files.tree():
             from bench.tasks.report import run as report
 
             report(config)
     except (ConfigurationError, DataError) as error:
-        failed.append(("report", str(error)))
-    except Exception as error:  # Hydra makes a warning of what a callback raises, and would exit 0
+        return [Gap("the report", {"": str(error)})]
+    except TrackingError as error:
+        return [Gap("the report in the tracker", {"": str(error)})]
+    except Exception as error:
         logger.exception("the report failed")
-        failed.append(("report", f"{type(error).__name__}: {error}"))
-    if failed:
-        console = Console(stderr=True)
-        console.print(f"{len(failed)} failed; everything else is stored, and the same command tries these again:")
-        for what, reason in failed:
-            console.print(f"  {what}: {reason}", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(1)
+        return [Gap("the report", {"": _line(error)})]
+    return []
 
 
-def _failures(folders: list[Path]) -> list[tuple[str, str]]:
-    failed = []
-    for folder in folders:
-        path = folder / SUMMARY
-        try:
-            summary = json.loads(path.read_text())
-        except (OSError, ValueError):
-            failed.append((f"job {folder.name}", f"ended without a summary; see {folder}"))
-            continue
-        failed += [(f"{summary['classifier']} {cell}", error) for cell, error in summary["failed"].items()]
-    return failed
+def _line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

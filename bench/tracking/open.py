@@ -9,7 +9,7 @@ from typing import Literal
 
 from bench.errors import ConfigurationError, nearest_names
 from bench.tracking.jsonl import JsonLines
-from bench.tracking.tracker import Backend, Run, Tracker
+from bench.tracking.tracker import Backend, Run, Tracker, error_line
 
 logger = logging.getLogger(__name__)
 
@@ -68,12 +68,13 @@ def check_tracker(config: TrackerConfig) -> None:
 
 
 def open_tracker(config: TrackerConfig, run: Run) -> Tracker:
-    """The tracker of one run; use as a context manager. One that does not open is a warning, not an error."""
+    """The tracker of one run; use as a context manager. One that does not open is a warning, and says what it lost."""
     check_tracker(config)
     if config.name == "none":
         return Tracker(None, config.name)
     try:
         return Tracker(TRACKERS[config.name](config, run), config.name)
     except Exception as error:  # a disk or a service that is not there is no reason to lose a sweep
-        logger.warning("tracker=%s is not used: %s: %s", config.name, type(error).__name__, error)
-        return Tracker(None, config.name)
+        lost = f"tracker={config.name} is not used: {error_line(error)}"
+        logger.warning("%s", lost)
+        return Tracker(None, config.name, lost=lost)

@@ -52,15 +52,18 @@ class Backend(Protocol):
 
 
 class Tracker:
-    """A backend that cannot fail a sweep: the first exception is a warning, and ends the tracking.
+    """A backend that cannot stop a sweep: the first exception is a warning, and ends the tracking.
 
     Args:
         backend: where figures go; None for nowhere.
         name: of the backend, for the warning.
+        lost: why there is no backend although one was asked for.
     """
 
-    def __init__(self, backend: Backend | None, name: str) -> None:
+    def __init__(self, backend: Backend | None, name: str, *, lost: str = "") -> None:
         self._backend, self._name = backend, name
+        self.lost = lost
+        """In one line why figures are missing from the backend; empty where none are."""
 
     @property
     def active(self) -> bool:
@@ -104,11 +107,11 @@ class Tracker:
         try:
             do(self._backend)
         except Exception as error:  # whatever a third party's client raises, the sweep goes on
-            logger.warning(
-                "tracker=%s stopped: %s: %s; the sweep goes on", self._name, type(error).__name__, _line(error)
-            )
+            self.lost = f"tracker={self._name} stopped: {error_line(error)}"
+            logger.warning("%s; the sweep goes on", self.lost)
             self._backend = None
 
 
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+def error_line(error: Exception) -> str:
+    """Type and message in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"

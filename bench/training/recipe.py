@@ -63,6 +63,10 @@ def check_recipe(recipe: Recipe) -> None:
         raise ConfigurationError(f"recipe.crop_shift is a share of the side in [0,0.5), not {recipe.crop_shift}")
     if recipe.new_head is not None and recipe.new_head < 2:
         raise ConfigurationError(f"recipe.new_head is at least 2 classes, not {recipe.new_head}")
+    if recipe.radius > 1:
+        raise ConfigurationError(
+            f"recipe.epsilon is on pixels in [0,1], not {recipe.epsilon}: write {recipe.epsilon}/255 for grey levels"
+        )
     if recipe.steps and (recipe.radius == 0 or recipe.step_size <= 0):
         raise ConfigurationError(
             f"adversarial training needs recipe.epsilon and recipe.step_size above 0, not {recipe.epsilon} and"

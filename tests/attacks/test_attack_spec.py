@@ -5,7 +5,7 @@ import inspect
 import pytest
 from foolbox.attacks.base import FixedEpsilonAttack, FlexibleDistanceMinimizationAttack
 
-from bench.attacks import AttackSpec, attack_names
+from bench.attacks import AttackSpec, attack_names, run_attack
 from bench.attacks.autoattack import AutoAttackSettings
 from bench.attacks.catalogue import ATTACKS, GRADIENT, GRADIENT_AND_SCORES, SCORES
 from bench.attacks.spec import build_foolbox, canonical_name
@@ -221,3 +221,9 @@ def test_what_a_cascade_sees_depends_on_its_stages():
     assert AttackSpec("autoattack").access == GRADIENT_AND_SCORES
     assert AttackSpec("autoattack", {"stages": ["apgd-ce", "fab-t"]}).access == GRADIENT
     assert AttackSpec("autoattack", {"stages": ["square"]}).access == SCORES
+
+
+def test_a_run_refuses_radii_that_mean_nothing_on_its_images(small_net, small_data):
+    images, labels = small_data
+    with pytest.raises(ConfigurationError, match=r"beyond 13\.8564"):  # half of sqrt(3 * 16 * 16)
+        run_attack(small_net, images, labels, AttackSpec("pgd_l2"), 14, seeds=range(24))

@@ -7,7 +7,7 @@ import torch
 from conftest import Counting, Linear
 
 from bench.attacks import AttackSpec, run_attack, run_attack_grid
-from bench.attacks.spec import build_foolbox
+from bench.attacks.spec import build_foolbox, largest_epsilon
 
 
 def seeds(n, start=0):
@@ -132,7 +132,9 @@ def test_outcomes_do_not_depend_on_the_batch(name, small_net, small_data):
 def test_foolbox_bit_for_bit(name, small_net, small_data):
     images, labels = small_data[0][2:], small_data[1][2:]
     spec = AttackSpec(name, BATCHED[name])
-    ours = run_attack(small_net, images, labels, spec, 100.0, seeds=seeds(22))
+    ours = run_attack(
+        small_net, images, labels, spec, largest_epsilon(spec.epsilon_norm, images[0].numel()), seeds=seeds(22)
+    )
     model = fb.PyTorchModel(small_net, bounds=(0, 1))
     raw, _, success = build_foolbox(spec)(model, images, labels, epsilons=None)
     hit = ours.success

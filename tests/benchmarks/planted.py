@@ -10,6 +10,7 @@ from torch import Tensor
 
 from bench.corruptions.shortcuts import paste_tag
 from bench.data import CropRecipe
+from bench.data.label_spaces import unnamed_classes
 from bench.models import Classifier
 from bench.models.cifar_resnet import CifarResNet
 
@@ -78,4 +79,6 @@ def _fit(network: CifarResNet, images: Tensor, labels: Tensor, *, steps: int, ra
 
 
 def _classifier(name: str, network: CifarResNet) -> Classifier:
-    return Classifier(name, copy.deepcopy(network), mean=(0, 0, 0), std=(1, 1, 1), crop=RECIPE)
+    return Classifier(
+        name, copy.deepcopy(network), mean=(0, 0, 0), std=(1, 1, 1), crop=RECIPE, label_space=unnamed_classes(3)
+    )

@@ -70,7 +70,7 @@ def test_the_yaml_states_every_default_of_its_class(name):
     benchmark = load(name)
     assert node["name"] == name
     assert benchmark.version
-    assert benchmark.strength_unit
+    assert all(benchmark.unit(item) for item in benchmark.conditions() if item.strength not in (0, 1))
     fields = set(benchmark.__dataclass_fields__)
     assert fields <= set(node), "a key that is not in the yaml cannot be found by reading it"
 
@@ -98,10 +98,20 @@ def test_the_yaml_and_its_class_have_the_same_default_values(name):
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
+def test_a_benchmark_that_would_run_nothing_is_refused(name):
+    benchmark = load(name)
+    benchmark.check_conditions(name)
+    lists = {key: [] for key in benchmark.condition_fields if isinstance(getattr(benchmark, key), tuple)}
+    if lists:
+        with pytest.raises(ConfigurationError, match=f"benchmark '{name}' runs nothing"):
+            load(name, **lists).check_conditions(name)
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
 def test_each_image_gets_one_outcome_that_its_batch_cannot_change(name, four_logits, make_crops, tmp_path):
     benchmark = load(name, **QUICK.get(name, {}))
     crops = make_crops(7, side=32)
-    if benchmark.label_space == "categories":
+    if benchmark.label_kind == "categories":
         (tmp_path / "map.json").write_text(json.dumps(CATEGORIES))
         benchmark = load(name, class_map=str(tmp_path / "map.json"))
         crops = named_by_cues(crops)

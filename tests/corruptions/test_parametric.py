@@ -182,7 +182,7 @@ def test_other_seeds_make_other_noise():
     ("name", "strength", "message"),
     [
         ("low_pas", 1, "'low_pas': did you mean 'low_pass'"),
-        ("contrast", 101, r"contrast takes 0 to 100 \(percent of contrast left\), not 101"),
+        ("contrast", 101, "contrast takes 0 to 100 percent, not 101"),
         ("contrast", -1, "not -1"),
         ("rotation", 45, "0, 90, 180 or 270 degrees, not 45"),
         ("low_pass", float("nan"), "not nan"),

@@ -84,6 +84,19 @@ def test_effective_robustness_is_the_residual_of_a_logit_line(tmp_path, write_ce
     assert set(fgsm["classifiers"]) == {5}
 
 
+def test_effective_robustness_leaves_out_figures_that_are_no_accuracy_under_shift(tmp_path, write_cells):
+    store = Store(str(tmp_path / "audited"))
+    plan = {"clean": {0.0: right(4000)}, "fgsm": {4 / 255: right(1000)}, "cam_audit": {0.0: right(4000)}}
+    write_cells(store, "net", plan, n=N)
+    table = effective_robustness_table(with_protocols(read_subjects(store)), ["net"])
+    assert table["metric"].tolist() == [
+        "mean_corruption_accuracy",
+        "fgsm_robust_accuracy",
+        "pgd_robust_accuracy",
+        "one_pixel_robust_accuracy",
+    ]
+
+
 def test_the_front_needs_all_three_of_accuracy_robustness_and_cost(store):
     table = cost_table(with_protocols(read_subjects(store)))
     assert set(table["pareto"]) == {""}  # no corruption was run

@@ -11,9 +11,10 @@ from bench.corruptions import CORRUPTIONS
 from bench.errors import DataError
 from bench.records import Condition, Outcomes
 from bench.reports import write_report
+from bench.reports.missing import missing_cells
 from bench.reports.protocols import with_protocols
 from bench.reports.subjects import read_subjects
-from bench.reports.tables import condition_accuracies
+from bench.reports.tables import condition_accuracies, leaderboard
 from bench.results import Store
 
 N = 40
@@ -217,6 +218,26 @@ def test_attacks_of_different_strength_are_marked(tmp_path, fill, report, make_s
     words = "version 1, attack pgd_linf, norm linf, steps"
     assert f"The rows differ in pgd ({words} 20; {words} 7)" in page
     assert page.count("protocol B</span>") == 1
+
+
+def test_what_the_suite_calls_a_benchmark_moves_no_figure(tmp_path, fill, provenance):
+    store = Store(str(tmp_path / "store"))
+    fill(store, "net")
+    renamed = Store(str(tmp_path / "renamed"))
+    for cell in store.cells():
+        spec = cell.spec
+        if spec.benchmark == "corruption":
+            half = "mild" if spec.condition.strength < 3 else "strong"
+            spec = replace(spec, entry=half)
+        elif spec.benchmark in ATTACKS:
+            spec = replace(spec, benchmark="attack")
+        rows = store.part(cell.spec, (0, N))
+        renamed.write_table(spec, rows, 0, provenance, seconds=1)
+    [before, after] = [with_protocols(read_subjects(each)) for each in (store, renamed)]
+    figures = leaderboard(before).table[REQUIRED[5:]]
+    assert not figures.isna().to_numpy().any()
+    assert leaderboard(after).table[REQUIRED[5:]].equals(figures)
+    assert missing_cells(after).empty
 
 
 def test_native_and_published_figures_stand_in_rows_of_their_own_and_are_never_ranked_together(tmp_path, fill, report):

@@ -1,0 +1,34 @@
+"""Conditions in words, from what their benchmark says of itself."""
+
+from collections.abc import Collection
+
+from bench.records import Condition, Parameter
+
+CLEAN = Condition("clean")
+AFTER_THE_NUMBER = ("pixels", "values", "percent", "degrees", "tiles")
+"""Units that stand behind their number: ``3 pixels``, ``90 degrees``."""
+
+
+def describe_condition(condition: Condition, unit: str, said: Collection[Parameter] = ()) -> str:
+    """A condition in words: ``snow severity 3``, ``epsilon 4/255``, ``1 pixel``, ``gamma 0.5``.
+
+    Args:
+        condition: what is done to the images.
+        unit: what its strength counts; empty where it has none.
+        said: what the reader knows already, such as the benchmark's name: a condition of that name is its strength.
+    """
+    if condition == CLEAN:
+        return "the clean images"
+    if not unit:
+        return condition.name
+    name = "" if condition.name in (unit, *said) else condition.name.partition("#")[0]  # a digest may follow
+    return f"{name} {describe_strength(condition.strength, unit)}".strip()
+
+
+def describe_strength(strength: float, unit: str) -> str:
+    """A strength in words: ``epsilon 4/255`` (up to a quarter, as the field writes it), ``1 pixel``, ``severity 3``."""
+    if unit in AFTER_THE_NUMBER:
+        return f"{strength:g} {unit.removesuffix('s') if strength == 1 else unit}"
+    if unit == "epsilon" and 0 < strength <= 0.25:
+        return f"epsilon {strength * 255:.4g}/255"
+    return f"{unit} {strength:g}"
