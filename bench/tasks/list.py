@@ -1,6 +1,5 @@
 """``task=list``: models, data, benchmarks and suites one can name, and what the store holds and lacks."""
 
-from collections import Counter
 from pathlib import Path
 
 import timm
@@ -11,6 +10,7 @@ from rich.text import Text
 
 from bench.benchmarks import Benchmark
 from bench.models.packaged import PACKAGED
+from bench.records import Condition
 from bench.results import Store, StoredCell
 from bench.tasks.config import build_benchmark, chosen_benchmarks
 
@@ -36,19 +36,25 @@ def run(config: DictConfig) -> None:
 
 
 def _holdings(root: str, cells: list[StoredCell], benchmarks: dict[str, Benchmark]) -> Table:
-    """One row a classifier and dataset; complete cells of those the suite asks for, by benchmark."""
-    names = sorted({*benchmarks, *(cell.spec.benchmark for cell in cells)})
-    asked = {name: f"/{len(benchmark.conditions())}" for name, benchmark in benchmarks.items()}
+    """One row a classifier and dataset: complete cells of each entry, of those that the suite asks for where it does."""
+    names = sorted({*benchmarks, *(cell.spec.entry for cell in cells)})
+    asked = {name: set(benchmark.conditions()) for name, benchmark in benchmarks.items()}
     table = Table(title=Text(f"store {root}"))
     for head in ("classifier", "weights", "dataset", "complete cells / those of the suite", "failed"):
         table.add_column(head, overflow="fold")
     rows: dict[tuple[str, str, str], list[StoredCell]] = {}
     for cell in cells:
-        key = (cell.spec.classifier, cell.spec.weights_digest, f"{cell.spec.dataset} ({cell.spec.n_images})")
-        rows.setdefault(key, []).append(cell)
+        spec = cell.spec
+        classifier = f"{spec.classifier} behind {spec.defense}" if spec.defense else spec.classifier
+        rows.setdefault((classifier, spec.weights_digest, f"{spec.dataset} ({spec.n_images})"), []).append(cell)
     for (classifier, digest, dataset), held in sorted(rows.items()):
-        complete = Counter(cell.spec.benchmark for cell in held if cell.complete)
-        counts = ", ".join(f"{name} {complete[name]}{asked.get(name, '')}" for name in names)
+        counts = ", ".join(_count(name, held, asked.get(name)) for name in names)
         failed = sum(bool(cell.failures) for cell in held)
-        table.add_row(Text(classifier), digest[:8], Text(dataset), counts, str(failed) if failed else "")
+        table.add_row(Text(classifier), digest[:8], Text(dataset), Text(counts), str(failed) if failed else "")
     return table
+
+
+def _count(entry: str, cells: list[StoredCell], asked: set[Condition] | None) -> str:
+    """``fgsm 1/3``: conditions with a complete cell, of those asked for; ``fgsm 2`` where none is asked for."""
+    complete = {cell.spec.condition for cell in cells if cell.spec.entry == entry and cell.complete}
+    return f"{entry} {len(complete)}" if asked is None else f"{entry} {len(complete & asked)}/{len(asked)}"
