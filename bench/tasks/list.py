@@ -36,7 +36,7 @@ def run(config: DictConfig) -> None:
 
 
 def _holdings(root: str, cells: list[StoredCell], benchmarks: dict[str, Benchmark]) -> Table:
-    """One row a classifier and dataset: complete cells of each entry, of those that the suite asks for where it does."""
+    """One row a classifier and dataset, with the complete cells of each entry, of those that the suite asks for."""
     names = sorted({*benchmarks, *(cell.spec.entry for cell in cells)})
     asked = {name: set(benchmark.conditions()) for name, benchmark in benchmarks.items()}
     table = Table(title=Text(f"store {root}"))
