@@ -89,7 +89,7 @@ class Bomb:
 
 def test_a_checkpoint_with_code_in_it_is_refused(tmp_path):
     path = tmp_path / "bomb.pth"
-    path.write_bytes(pickle.dumps({"state_dict": Bomb()}))
+    path.write_bytes(pickle.dumps({"state_dict": Bomb()}, protocol=2))
     with pytest.raises(ConfigurationError, match=r"bomb\.pth .*holds more than tensors; nothing in it was run"):
         load_classifier(ModelConfig(name="resnet18", checkpoint=str(path)))
     torch.save({"weight": Bomb()}, path)
