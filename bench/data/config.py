@@ -158,8 +158,8 @@ def _check_limit(config: DataConfig, n_images: int) -> None:
     """Refuse a subset that is larger than the data set: its figures would rest on fewer images than were asked for."""
     if config.limit is not None and config.limit > n_images:
         raise ConfigurationError(
-            f"data.limit={config.limit} is more than the {n_images} images of {dataset_name(config)}: give at most {n_images},"
-            " or leave data.limit out"
+            f"data.limit={config.limit} is more than the {n_images} images of {dataset_name(config)}:"
+            f" give at most {n_images}, or leave data.limit out"
         )
 
 

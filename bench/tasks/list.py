@@ -1,6 +1,5 @@
 """``task=list``: models, data, benchmarks and suites one can name, and what the store holds and lacks."""
 
-from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.text import Text
 
 from bench.data import DataConfig, dataset_name
 from bench.models.packaged import PACKAGED
+from bench.records import Condition
 from bench.results import Store, StoredCell
 from bench.tasks.config import build_benchmark, chosen_benchmarks
 
@@ -40,8 +40,7 @@ def run(config: DictConfig) -> None:
 class _Asked:
     """A benchmark of the suite."""
 
-    conditions: int
-    """How many it has."""
+    conditions: frozenset[Condition]
     dataset: str | None
     """Name of the images that it brings; None where it takes those of ``data``."""
 
@@ -57,7 +56,7 @@ def _asked(config: DictConfig) -> dict[str, _Asked]:
             else {}
         )
         name = dataset_name(DataConfig(**known)) if own is not None else None
-        asked[entry] = _Asked(len(build_benchmark(entry, node).conditions()), name)
+        asked[entry] = _Asked(frozenset(build_benchmark(entry, node).conditions()), name)
     return asked
 
 
@@ -66,28 +65,31 @@ def _holdings(root: str, cells: list[StoredCell], asked: Mapping[str, _Asked]) -
     table = Table(title=Text(f"store {root}"))
     for head in ("classifier", "weights", "dataset", "complete cells / those of the suite", "failed"):
         table.add_column(head, overflow="fold")
-    rows: dict[tuple[str, str, str, int], list[StoredCell]] = {}
+    rows: dict[tuple[str, str, str], list[StoredCell]] = {}
     for cell in cells:
         spec = cell.spec
-        rows.setdefault((spec.classifier, spec.weights_digest, spec.dataset, spec.n_images), []).append(cell)
-    for (classifier, digest, dataset, n_images), held in sorted(rows.items()):
-        complete = Counter(cell.spec.entry for cell in held if cell.complete)
-        wanted = _wanted(dataset, {cell.spec.entry for cell in held}, asked)
-        names = sorted({*wanted, *(cell.spec.entry for cell in held)})
-        counts = ", ".join(f"{name} {complete[name]}{wanted.get(name, '')}" for name in names)
-        failed = sum(bool(cell.failures) for cell in held)
-        images = Text(f"{dataset} ({n_images})")
-        table.add_row(Text(classifier), digest[:8], images, counts, str(failed) if failed else "")
+        classifier = f"{spec.classifier} behind {spec.defense}" if spec.defense else spec.classifier
+        rows.setdefault((classifier, spec.weights_digest, f"{spec.dataset} ({spec.n_images})"), []).append(cell)
+    for (classifier, digest, images), stored in sorted(rows.items()):
+        entries = {cell.spec.entry for cell in stored}
+        wanted = _wanted(stored[0].spec.dataset, entries, asked)
+        counts = ", ".join(_count(entry, stored, wanted.get(entry)) for entry in sorted({*wanted, *entries}))
+        failed = sum(bool(cell.failures) for cell in stored)
+        table.add_row(Text(classifier), digest[:8], Text(images), Text(counts), str(failed) if failed else "")
     return table
 
 
-def _wanted(dataset: str, held: Collection[str], asked: Mapping[str, _Asked]) -> dict[str, str]:
-    """``/N`` by entry, for what the suite asks of a dataset: what brings these images, and, where any of it was run on
-    them, what brings none.
-    """
-    is_main = any(entry in held and benchmark.dataset is None for entry, benchmark in asked.items())
+def _wanted(dataset: str, entries: Collection[str], asked: Mapping[str, _Asked]) -> dict[str, frozenset[Condition]]:
+    """What the suite asks of a dataset: what brings these images, and, where any of it was run on them, the rest."""
+    is_main = any(entry in entries and benchmark.dataset is None for entry, benchmark in asked.items())
     return {
-        entry: f"/{benchmark.conditions}"
+        entry: benchmark.conditions
         for entry, benchmark in asked.items()
         if benchmark.dataset == dataset or (benchmark.dataset is None and is_main)
     }
+
+
+def _count(entry: str, cells: list[StoredCell], asked: frozenset[Condition] | None) -> str:
+    """``fgsm 1/3``: conditions with a complete cell, of those asked for; ``fgsm 2`` where none is asked for."""
+    complete = {cell.spec.condition for cell in cells if cell.spec.entry == entry and cell.complete}
+    return f"{entry} {len(complete)}" if asked is None else f"{entry} {len(complete & asked)}/{len(asked)}"
