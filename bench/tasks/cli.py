@@ -74,7 +74,7 @@ def preflight(overrides: Sequence[str]) -> None:
         DataError: images that cannot be used.
     """
     with hydra.initialize_config_dir(str(CONF), version_base="1.3", job_name="run"):
-        hydras = [item.input_line for item in _parsed(overrides) if item.is_hydra_override()]
+        hydras = [str(item.input_line) for item in _parsed(overrides) if item.is_hydra_override()]
         for number, job in enumerate(expand_jobs(overrides)):
             first = number == 0
             config = _compose([*job, *hydras] if first else job, hydra_too=first)
