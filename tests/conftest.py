@@ -9,12 +9,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from PIL import Image
 from torch import Tensor
 from torchvision.transforms.functional import center_crop, pil_to_tensor, resize
 
 from bench.data import LabelSpace
 from bench.records import Condition, Outcomes, Provenance, RunSpec
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 SHARED_DATA = Path(os.environ.get("SNOWWOLF_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 

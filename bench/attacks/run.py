@@ -78,6 +78,7 @@ def run_attack_grid(
     _check_inputs(classifier, images, labels, seeds)
     for epsilon in epsilons:
         attack_spec.check_epsilon(epsilon, images[0].numel())
+    images = images.contiguous()  # pyautoattack views images as rows
     model = GuardedClassifier(classifier)
     clean = evaluate(model, images)
     if targets is None and attack_spec.target:

@@ -128,6 +128,10 @@ class Benchmark(ABC):
         """
         return crop
 
+    def shown_size(self, crop: CropRecipe) -> tuple[int, int]:
+        """Height and width of what reaches a classifier of that ``crop``: its own, unless nothing is resized to it."""
+        return crop.height, crop.width
+
     def check(self) -> None:  # noqa: B027  # a hook that most benchmarks leave empty
         """Refuse, before any work, what cannot be run: missing folders, say."""
 

@@ -10,6 +10,7 @@ from torch import nn
 from bench.benchmarks.base import Batch, Benchmark, judge
 from bench.benchmarks.sixteen_way import judge_categories
 from bench.corruptions.parametric import MANIPULATIONS, check_strength, manipulate
+from bench.data import LabelSpace
 from bench.data.categories import CategoryMap, imagenet_categories, read_category_map
 from bench.errors import ConfigurationError
 from bench.records import Condition, Outcomes, Parameter
@@ -72,6 +73,11 @@ class Parametric(Benchmark):
         if self.class_map is not None and self.decision == "classes":
             raise ConfigurationError("parametric reads class_map only with decision=categories")
         _ = self.categories
+
+    def check_classifier(self, label_space: LabelSpace) -> None:
+        """Refuse a classifier whose classes are not those of the map."""
+        if self.decision == "categories":
+            self.categories.check_classifier(label_space)
 
     def parameters(self) -> Mapping[str, Parameter]:
         """The decision, and what the map says."""

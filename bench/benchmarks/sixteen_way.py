@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.benchmarks.base import Batch, Benchmark, judge
-from bench.data import CropRecipe
+from bench.data import CropRecipe, LabelSpace
 from bench.data.categories import CATEGORIES, CATEGORY_NUMBERS, CategoryMap, imagenet_categories, read_category_map
-from bench.errors import DataError
+from bench.errors import ConfigurationError, DataError
 from bench.records import Condition, Outcomes, Parameter
+
+PUBLISHED_SIDE = 224
+"""Pixels of the published stimuli (rgeirhos/texture-vs-shape)."""
 
 
 def category_scores(logits: Tensor, categories: CategoryMap) -> Tensor:
@@ -80,21 +83,28 @@ def judge_categories(
 class SixteenWay(Benchmark):
     """16-way decision on a folder set of category folders: edges, silhouettes, sketches, stylised images, ...
 
-    The images are shown whole, resized to the classifier's input where it is not theirs.
+    The images are shown whole.
 
     Args:
+        resize: ``own``, to the input of a classifier that takes another size; or ``none``, at the 224 pixels that they
+            were published with, to classifiers that take them.
         class_map: file that says which of the classifier's classes make up a category; the published map for
             ImageNet's 1,000 classes when left out.
 
     Raises:
-        ConfigurationError: the class map is missing or malformed.
+        ConfigurationError: the class map is missing or malformed, or ``resize`` is neither.
     """
 
     class_map: str | None = None
+    resize: str = "own"
 
     name = "sixteen_way"
     version = "1"
     strength_unit = ""
+
+    def __post_init__(self) -> None:
+        if self.resize not in ("own", "none"):
+            raise ConfigurationError(f"{self.name} shows images with resize=own or resize=none, not {self.resize!r}")
 
     @property
     def label_kind(self) -> str:
@@ -107,16 +117,27 @@ class SixteenWay(Benchmark):
         return imagenet_categories() if self.class_map is None else read_category_map(Path(self.class_map))
 
     def recipe(self, crop: CropRecipe) -> CropRecipe:
-        """No crop, and no resize where the images have the classifier's size, as the stimuli were shown to humans."""
-        return replace(crop, crop_pct=1.0)
+        """No crop, as the stimuli were shown to people; no resize where the images have the classifier's size already,
+        or where there is to be none.
+        """
+        return CropRecipe.exact(PUBLISHED_SIDE) if self.resize == "none" else replace(crop, crop_pct=1.0)
+
+    def shown_size(self, crop: CropRecipe) -> tuple[int, int]:
+        """That of the recipe."""
+        recipe = self.recipe(crop)
+        return recipe.height, recipe.width
 
     def check(self) -> None:
         """Refuse a class map that cannot be read."""
         _ = self.categories
 
+    def check_classifier(self, label_space: LabelSpace) -> None:
+        """Refuse a classifier whose classes are not those of the map."""
+        self.categories.check_classifier(label_space)
+
     def parameters(self) -> Mapping[str, Parameter]:
-        """What the map says; where it lies is no part of it."""
-        return {"categories": self.categories.digest}
+        """What the map says, not where it lies; and the resize."""
+        return {"categories": self.categories.digest, "resize": self.resize}
 
     def conditions(self) -> tuple[Condition, ...]:
         """The one condition: the images as they are."""

@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from bench.data.label_spaces import LabelSpace, read_column, read_pairs, refuse_repeated_names
+from bench.data.label_spaces import LabelSpace, imagenet, read_column, read_pairs, refuse_repeated_names
 from bench.errors import ConfigurationError, DataError, nearest_names
 
 CATEGORIES: tuple[str, ...] = (
@@ -66,6 +66,24 @@ class CategoryMap:
         if self == imagenet_categories():
             return "imagenet"
         return hashlib.sha256(json.dumps(self.columns, sort_keys=True).encode()).hexdigest()[:16]
+
+    def check_classifier(self, classifier: LabelSpace) -> None:
+        """Refuse a classifier whose logit columns mean other classes than the map's.
+
+        Raises:
+            ConfigurationError: the published map and other classes than ImageNet's 1,000 in their usual order, or a
+                column that the classifier lacks.
+        """
+        highest = max(max(columns) for columns in self.columns.values())
+        if self == imagenet_categories() and not classifier.is_numbered_like(imagenet()):
+            raise ConfigurationError(
+                f"the published map to the 16 categories is of {imagenet()}, and the classifier has {classifier}: give"
+                " the benchmark a class_map=FILE (category, logit column)"
+            )
+        if highest >= classifier.n_classes:
+            raise ConfigurationError(
+                f"the class map to the 16 categories has the column {highest}, and the classifier has {classifier}"
+            )
 
 
 @cache

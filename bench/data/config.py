@@ -90,34 +90,34 @@ CUE_CONFLICT_SAMPLES = Path(__file__).parent / "cue_conflict_samples"
 
 SOURCES: Mapping[str, _Source] = {
     "folder": _Source(
-        lambda config: load_folder(_name(config), str(config.root)),
+        lambda config: load_folder(dataset_name(config), str(config.root)),
         lambda config: check_folder(config.root),
         classes=lambda config: _named(config, filled_class_folders(str(config.root))),
     ),
     "cifar10": _Source(
-        lambda config: load_cifar10(_name(config), str(config.root), config.split),
+        lambda config: load_cifar10(dataset_name(config), str(config.root), config.split),
         lambda config: check_cifar10(config.root, config.split),
         classes=lambda config: cifar10_classes(str(config.root)),
     ),
     "categories": _Source(
-        lambda config: load_folder(_name(config), str(config.root), label_space=CATEGORY_SPACE),
+        lambda config: load_folder(dataset_name(config), str(config.root), label_space=CATEGORY_SPACE),
         _check_categories,
         "categories",
         classes=_category_folders,
     ),
     "samples": _Source(
-        lambda config: load_samples(_name(config)),
+        lambda config: load_samples(dataset_name(config)),
         _no_check,
         classes=lambda config: _named(config, sample_classes()),
     ),
     "cue_conflict_samples": _Source(
-        lambda config: load_folder(_name(config), str(CUE_CONFLICT_SAMPLES), label_space=CATEGORY_SPACE),
+        lambda config: load_folder(dataset_name(config), str(CUE_CONFLICT_SAMPLES), label_space=CATEGORY_SPACE),
         _no_check,
         "categories",
     ),
     **{
         scheme: _Source(
-            lambda config: load_reader(_name(config), _reader_source(config)),
+            lambda config: load_reader(dataset_name(config), _reader_source(config)),
             lambda config: check_reader(_reader_source(config)),
             classes=lambda config: reader_classes(_reader_source(config)),
         )
@@ -158,8 +158,8 @@ def _check_limit(config: DataConfig, n_images: int) -> None:
     """Refuse a subset that is larger than the data set: its figures would rest on fewer images than were asked for."""
     if config.limit is not None and config.limit > n_images:
         raise ConfigurationError(
-            f"data.limit={config.limit} is more than the {n_images} images of {_name(config)}: give at most {n_images},"
-            " or leave data.limit out"
+            f"data.limit={config.limit} is more than the {n_images} images of {dataset_name(config)}:"
+            f" give at most {n_images}, or leave data.limit out"
         )
 
 
@@ -214,7 +214,8 @@ def _declared(config: DataConfig) -> Declared:
     return Declared(config.class_map, config.label_space)
 
 
-def _name(config: DataConfig) -> str:
+def dataset_name(config: DataConfig) -> str:
+    """What reports call the dataset."""
     return config.name or _where(config).rstrip("/").rpartition("/")[2]
 
 

@@ -16,7 +16,10 @@ from bench.errors import ConfigurationError
 
 @dataclass(frozen=True)
 class CropRecipe:
-    """Resize and crop exactly as timm's evaluation transform does, stopping before normalisation."""
+    """Resize and crop exactly as timm's evaluation transform does, stopping before normalisation.
+
+    The mode ``exact`` does neither: it is for images that have the size already.
+    """
 
     height: int
     """Pixels."""
@@ -25,11 +28,16 @@ class CropRecipe:
     crop_pct: float
     """Share of the resized image's side that the crop keeps, in (0,1]."""
     crop_mode: str
-    """``center``, ``squash`` or ``border``."""
+    """``center``, ``squash``, ``border`` or ``exact``."""
     interpolation: str
-    """``bilinear``, ``bicubic``, ..."""
+    """``bilinear``, ``bicubic``, ...; ``none`` of the mode ``exact``."""
     fill: tuple[int, int, int] | None = None
     """Padding colour in 0-255; ``border`` mode only."""
+
+    @staticmethod
+    def exact(side: int) -> "CropRecipe":
+        """Square images of ``side`` pixels as they are; others are refused."""
+        return CropRecipe(side, side, crop_pct=1.0, crop_mode="exact", interpolation="none")
 
     @staticmethod
     def from_timm(data_config: Mapping[str, Any]) -> "CropRecipe":
@@ -53,9 +61,23 @@ class CropRecipe:
         return f"{self.height}x{self.width}-{self.crop_mode}-{self.crop_pct:g}-{self.interpolation}{fill}"
 
     def __call__(self, image: Image.Image) -> NDArray[np.uint8]:
-        """The ``(3,H,W)`` crop of an image of any mode."""
+        """The ``(3,H,W)`` crop of an image of any mode.
+
+        Raises:
+            ValueError: in the mode ``exact``, an image of another size.
+        """
+        if self.crop_mode == "exact":
+            return self._unchanged(image)
         crop: NDArray[np.uint8] = _transform(self)(image.convert("RGB")).numpy()
         return crop
+
+    def _unchanged(self, image: Image.Image) -> NDArray[np.uint8]:
+        if image.size != (self.width, self.height):
+            raise ValueError(
+                f"it has {image.width} x {image.height} pixels; without a resize only {self.width} x {self.height} can"
+                " be shown"
+            )
+        return np.ascontiguousarray(np.asarray(image.convert("RGB")).transpose(2, 0, 1))
 
 
 @lru_cache(maxsize=16)

@@ -117,21 +117,55 @@ def shape_bias_values(trials: CueTrials) -> NDArray[np.float64]:
     return values
 
 
-def bootstrap_shape_bias(trials: CueTrials, *, seed: int = 0) -> Estimate:
+def bootstrap_shape_bias(trials: CueTrials, images: NDArray[Any] | None = None, *, seed: int = 0) -> Estimate:
     """The same value with a bootstrap interval over the conflicting images, which also resamples how many match a cue.
 
-    Equal images mean equal resamples, so that decision makers are paired. The ends are NaN where a resample without
-    any matching decision leaves the ratio undefined.
+    Equal images mean equal resamples, so that decision makers are paired. The ends are NaN where there is one image, or
+    where a resample without any matching decision leaves the ratio undefined.
+
+    Args:
+        trials: of one decision maker, or of several pooled.
+        images: ``(N,)`` the image of each trial where several trials showed one: it is drawn with all of them.
+        seed: of the resamples.
+
+    Raises:
+        DataError: no trial's cues disagree, or no decision matches a cue.
     """
     value = shape_bias(trials)
     conflict = trials.conflicting()
-    if len(conflict) == 1:
-        return Estimate(value.value, math.nan, math.nan, 1)
-    shape, texture = conflict.follows_shape.astype(float), conflict.follows_texture.astype(float)
-    means = bootstrap_means(np.stack([shape, shape + texture], axis=1), seed=seed)
+    matches = conflict.follows_shape | conflict.follows_texture
+    low, high = _resampled_ratio(conflict.follows_shape, matches, _conflicting(trials, images), seed)
+    return Estimate(value.value, low, high, value.n)
+
+
+def bootstrap_cue_accuracy(trials: CueTrials, images: NDArray[Any] | None = None, *, seed: int = 0) -> Estimate:
+    """``cue_accuracy`` with a bootstrap interval over images, arguments as of ``bootstrap_shape_bias``.
+
+    Raises:
+        DataError: no trial's cues disagree.
+    """
+    hits = cue_hits(trials)
+    low, high = _resampled_ratio(hits, np.ones(len(hits), dtype=bool), _conflicting(trials, images), seed)
+    return Estimate(float(hits.mean()), low, high, len(hits))
+
+
+def _conflicting(trials: CueTrials, images: NDArray[Any] | None) -> NDArray[Any]:
+    """The image of each conflicting trial."""
+    kept = trials.shape != trials.texture
+    return np.arange(int(kept.sum())) if images is None else images[kept]
+
+
+def _resampled_ratio(
+    top: NDArray[np.bool_], bottom: NDArray[np.bool_], images: NDArray[Any], seed: int
+) -> tuple[float, float]:
+    """The interval of sum(top) / sum(bottom) when images are drawn, each with all of its trials."""
+    _, place = np.unique(images, return_inverse=True)
+    if place.max() == 0:
+        return math.nan, math.nan
+    means = bootstrap_means(np.stack([np.bincount(place, part) for part in (top, bottom)], axis=1), seed=seed)
     with np.errstate(invalid="ignore"):
-        low, high = expanded_interval(means[:, 0] / means[:, 1], len(conflict))
-    return Estimate(value.value, float(low), float(high), value.n)
+        low, high = expanded_interval(means[:, 0] / means[:, 1], int(place.max()) + 1)
+    return float(low), float(high)
 
 
 def cue_accuracy(trials: CueTrials) -> Estimate:

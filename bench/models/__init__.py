@@ -4,7 +4,7 @@ from bench.models.classifier import Classifier, LabelSubset
 from bench.models.defended import DefendedClassifier, defend, restrict
 from bench.models.defenses import DEFENSES, Defense
 from bench.models.hub import in_hub_cache
-from bench.models.loading import ModelConfig, ModelOutline, check_model, load_classifier
+from bench.models.loading import ModelConfig, ModelOutline, check_input_size, check_model, load_classifier
 
 __all__ = [
     "DEFENSES",
@@ -14,6 +14,7 @@ __all__ = [
     "LabelSubset",
     "ModelConfig",
     "ModelOutline",
+    "check_input_size",
     "check_model",
     "defend",
     "in_hub_cache",

@@ -80,6 +80,27 @@ def check_model(config: ModelConfig) -> ModelOutline:
     return ModelOutline(_label_space(config, network), CropRecipe.from_timm(data_config))
 
 
+def check_input_size(config: ModelConfig, size: tuple[int, int]) -> None:
+    """Refuse, before any work, a network that does not take images of ``size``, height and width.
+
+    Args:
+        config: what ``check_model`` lets pass.
+        size: in pixels.
+
+    Raises:
+        ConfigurationError: saying why, in the network's own words.
+    """
+    network = _bare_network(_architecture(config), config.num_classes).eval()
+    try:
+        with torch.no_grad():
+            network(torch.empty(1, 3, *size, device="meta"))
+    except Exception as error:  # an assertion, a shape that does not fit, ...: architectures differ
+        reason = f"{type(error).__name__}: {_first_line(error)}"
+        raise ConfigurationError(
+            f"{config.name} does not take images of {size[0]} x {size[1]} pixels ({reason})"
+        ) from error
+
+
 def _check_names(config: ModelConfig) -> None:
     if config.precision not in ("float32", "bfloat16", "float16"):
         raise ConfigurationError(

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -120,7 +121,8 @@ def _figures(source: Exported) -> dict[str, bytes]:
 
 def _badge(source: Exported) -> dict[str, bytes]:
     """A badge for a README: the first row's first figure that is known, mCE before clean accuracy."""
-    row = source.board.table.iloc[0]
+    rows = source.board.table
+    row = rows.iloc[0] if len(rows) else pd.Series(math.nan, index=rows.columns)
     columns = {column.name: column for column in source.board.columns}
     preferred = ["mean_corruption_error", "clean_accuracy", *columns]
     known = [name for name in preferred if name in columns and not pd.isna(row[name])]

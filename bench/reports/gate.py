@@ -22,8 +22,8 @@ ALPHA = 0.05
 class Finding:
     """One figure of the baseline, today."""
 
-    classifier: str
-    """Its name, with its defense."""
+    label: str
+    """Whose it is: the row's name, which no other row of the baseline has."""
     title: str
     """The figure's heading."""
     baseline: float
@@ -45,8 +45,10 @@ class Finding:
 class Known:
     """A row of the baseline."""
 
+    label: str
+    """Name that no other row of the baseline has."""
     classifier: str
-    """Name."""
+    """Name of the classifier."""
     defense: str
     """What stands in front of it."""
     dataset_digest: str
@@ -55,11 +57,6 @@ class Known:
     """The figure under a column; raises DataError where the baseline has none, and then it asks nothing."""
     losses: Callable[[Column, Subject], NDArray[Any]]
     """``(N,)`` how much smaller each image's value has become; raises DataError where that cannot be said."""
-
-    @property
-    def name(self) -> str:
-        """For people."""
-        return f"{self.classifier} · {self.defense}" if self.defense else self.classifier
 
 
 def known_subject(subject: Subject) -> Known:
@@ -70,9 +67,11 @@ def known_subject(subject: Subject) -> Known:
         return column.values(subject).astype(np.float64) - column.values(today).astype(np.float64)
 
     spec = subject.spec
-    return Known(
-        spec.classifier, spec.defense, spec.dataset_digest, lambda column: float(column.values(subject).mean()), losses
-    )
+
+    def figure(column: Column) -> float:
+        return float(column.values(subject).mean())
+
+    return Known(subject.label, spec.classifier, spec.defense, spec.dataset_digest, figure, losses)
 
 
 def known_row(row: "pd.Series[Any]") -> Known:
@@ -93,7 +92,7 @@ def known_row(row: "pd.Series[Any]") -> Known:
         return losses
 
     defense = "" if pd.isna(row["defense"]) else str(row["defense"])
-    return Known(str(row["classifier"]), defense, str(row["dataset_digest"]), figure, losses)
+    return Known(str(row["label"]), str(row["classifier"]), defense, str(row["dataset_digest"]), figure, losses)
 
 
 def hold_against(
@@ -132,14 +131,15 @@ def _findings(
         if (subject.spec.classifier, subject.spec.defense, subject.spec.dataset_digest)
         == (known.classifier, known.defense, known.dataset_digest)
     ]
-    latest = newest(today) if today else None
+    alike = [subject for subject in today if subject.label == known.label] or today
+    latest = newest(alike) if alike else None
     for column in columns:
         try:
             value = known.figures(column)
         except DataError:
             continue
         scale = 100 if column.percent else 1
-        finding = Finding(known.name, column.title, value * scale)
+        finding = Finding(known.label, column.title, value * scale)
         if latest is None:
             yield replace(finding, missing="the classifier was not run on these images")
             continue
@@ -163,14 +163,14 @@ def gate_markdown(findings: Sequence[Finding], tolerance: float, where: str) -> 
     parts = [f"### Snowwolf gate {verdict}", f"{passed} of {len(findings)} figures hold against {where}."]
     if lost:
         rows = [
-            [item.classifier, item.title, f"{item.baseline:.2f}", f"{item.today:.2f}", f"{item.p_value:.2g}"]
+            [item.label, item.title, f"{item.baseline:.2f}", f"{item.today:.2f}", f"{item.p_value:.2g}"]
             for item in lost
         ]
         parts += [
             f"Worse by more than {tolerance:g} points (one-sided paired test, Holm-corrected, 5 %):",
-            markdown_table(["Classifier", "Figure", "Baseline", "Now", "p"], rows),
+            markdown_table(["Row", "Figure", "Baseline", "Now", "p"], rows),
         ]
     if missing:
-        rows = [[item.classifier, item.title, f"{item.baseline:.2f}", item.missing] for item in missing]
-        parts += ["Missing:", markdown_table(["Classifier", "Figure", "Baseline", "Why"], rows)]
+        rows = [[item.label, item.title, f"{item.baseline:.2f}", item.missing] for item in missing]
+        parts += ["Missing:", markdown_table(["Row", "Figure", "Baseline", "Why"], rows)]
     return "\n\n".join(parts) + "\n"

@@ -10,7 +10,7 @@ from bench.reports.columns import COLUMNS, columns_named
 from bench.reports.page import Plot
 from bench.reports.plots import classifier_colour
 from bench.reports.protocols import with_protocols
-from bench.reports.subjects import Subject, read_subjects
+from bench.reports.subjects import Subject, is_imported, read_subjects
 from bench.reports.tables import leaderboard
 from bench.results import Store
 
@@ -21,7 +21,7 @@ HISTORY = [
 
 
 def history_table(store: Store) -> pd.DataFrame:
-    """One row a day, classifier and figure; a day is one on which some cell was begun.
+    """One row a day, classifier and figure; a day is one on which some cell of a classifier was begun.
 
     Each day shows what its leaderboard would have shown: a classifier that was not run that day stands with its
     newest figures so far, and one whose weights have changed with those of the newest weights.
@@ -29,9 +29,10 @@ def history_table(store: Store) -> pd.DataFrame:
     Raises:
         DataError: the store is empty.
     """
-    dates = sorted({cell.provenance.started[:10] for cell in store.cells()})
+    cells = [cell for cell in store.cells() if not is_imported(cell.spec)]
+    dates = sorted({cell.provenance.started[:10] for cell in cells})
     if not dates:
-        raise DataError(f"the store {store.root} is empty: run a sweep first, e.g. python run.py")
+        raise DataError(f"the store {store.root} holds no classifier's outcomes: run a sweep first, e.g. python run.py")
     rows = [row for date in dates for row in _day(store, date)]
     return pd.DataFrame(rows, columns=HISTORY)
 

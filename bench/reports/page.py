@@ -13,6 +13,7 @@ import pandas as pd
 import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from bench.reports.chance import chance_warnings
 from bench.reports.columns import Column
 from bench.reports.gallery import Gallery
 from bench.reports.missing import missing_sentences
@@ -84,7 +85,7 @@ def render_page(
         galleries: of pictures, in order.
     """
     by_label = {subject.label: subject for subject in subjects}
-    flags, ranks = _flags(checks), _ranks(board.ranks)
+    flags, ranks, chance = _flags(checks), _ranks(board.ranks), chance_warnings(subjects)
     return (
         environment()
         .get_template("leaderboard.html.j2")
@@ -95,19 +96,19 @@ def render_page(
             rows=[
                 (
                     label,
-                    _cells(row, board.columns, flags.get(str(label), {}), ranks.get(str(label), {})),
+                    _cells(row, board.columns, _marks(str(label), flags, chance), ranks.get(str(label), {})),
                     by_label[str(label)],
                 )
                 for label, row in board.table.iterrows()
             ],
             widths=[*width_sentences(board.table), *detectable_sentences(board)],
             protocols=_protocols(subjects),
-            mixed=differences(subjects),
+            mixed=differences([subject for subject in subjects if subject.label in board.table.index]),
             attacks=_headlines(board, subjects),
             checked=len(checks),
             check_names=[str(name).replace("_", " ") for name in checks["check"].unique()],
             flags=[(label, attack, message) for label, found in flags.items() for attack, message in found.items()],
-            cautions=_cautions(subjects),
+            cautions=[*(f"{label}: {warning}." for label, warning in chance.items()), *_cautions(subjects)],
             missing=missing_sentences(missing),
             empty=_empty_figures(board.gaps),
             plots=plots,
@@ -176,6 +177,11 @@ def _flags(checks: pd.DataFrame) -> dict[str, dict[str, str]]:
         told = flags.setdefault(str(row["label"]), {}).setdefault(str(row["attack"]), "")
         flags[str(row["label"])][str(row["attack"])] = f"{told}; {where}{row['message']}".removeprefix("; ")
     return flags
+
+
+def _marks(label: str, flags: Mapping[str, Mapping[str, str]], chance: Mapping[str, str]) -> dict[str, str]:
+    """Benchmark -> why a row's figure under it is not to be trusted."""
+    return {**flags.get(label, {}), **({"clean": chance[label]} if label in chance else {})}
 
 
 def _ranks(ranks: pd.DataFrame) -> dict[str, dict[str, str]]:

@@ -69,7 +69,9 @@ def _agree(one: Subject, other: Subject) -> bool:
 
 
 def _expected(group: Sequence[Subject]) -> Mapping[str, Mapping[Condition, str]]:
-    """What each row of the group should hold: what any of them holds, and the whole 15 x 5 if any corruption."""
+    """What each row of the group should hold: what any of them holds, the whole 15 x 5 if any corruption, and the clean
+    images where figures under corruptions or attacks are set against them.
+    """
     variants = [item for subject in group for item in subject.benchmarks.items()]
     expected: dict[str, dict[Condition, str]] = {}
     for name, variant in variants:
@@ -77,7 +79,8 @@ def _expected(group: Sequence[Subject]) -> Mapping[str, Mapping[Condition, str]]
     for variant in (variant for name, variant in variants if name == "corruption"):
         whole = [Condition(name, float(level)) for name in CORRUPTIONS for level in SEVERITIES]
         expected["corruption"] |= {condition: variant.describe(condition) for condition in whole}
-    expected.setdefault("clean", {CLEAN: describe_condition(CLEAN, "")})
+    if any(name == "corruption" or "attack" in variant.parameters for name, variant in variants):
+        expected.setdefault("clean", {CLEAN: describe_condition(CLEAN, "")})
     return {name: expected[name] for name in sorted(expected)}
 
 

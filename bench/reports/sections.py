@@ -26,15 +26,12 @@ from bench.reports.plots import (
     family_plot,
     severity_plot,
 )
-from bench.reports.shape_bias import decision_makers, decision_tables
+from bench.reports.shape_bias import decision_makers, decision_tables, imported_specs
 from bench.reports.shape_plots import cue_conflict_plots
 from bench.reports.sister_sets import sister_set_plots, sister_set_table
 from bench.reports.subjects import Subject
 from bench.reports.tables import Leaderboard, condition_accuracies, corruption_table, family_table
 from bench.results import Store
-
-ALWAYS = ("corruptions.csv", "families.csv", "epsilons.csv")
-"""Tables that are written even when they have no rows."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +44,8 @@ class Section:
     """In order."""
 
     def files(self) -> dict[str, str]:
-        """File name -> CSV text, empty tables left out unless every report has them."""
-        return {name: table.to_csv(index=False) for name, table in self.tables.items() if len(table) or name in ALWAYS}
+        """File name -> CSV text, tables without rows left out."""
+        return {name: table.to_csv(index=False) for name, table in self.tables.items() if len(table)}
 
 
 def corruption_section(subjects: Sequence[Subject], board: Leaderboard) -> Section:
@@ -112,8 +109,9 @@ def attack_section(subjects: Sequence[Subject]) -> Section:
 
 def shape_section(store: Store, subjects: Sequence[Subject], board: Leaderboard) -> Section:
     """Shape against texture, error consistency, and the sister sets."""
-    decisions = decision_tables(decision_makers(store, subjects))
-    sisters = sister_set_table(subjects)
+    imported = imported_specs(store)
+    decisions = decision_tables(decision_makers(store, subjects, imported))
+    sisters = sister_set_table(store, subjects, imported)
     tables = {"sister_sets.csv": sisters}
     if decisions is not None:
         tables["shape_bias.csv"] = decisions.shape_bias

@@ -14,21 +14,24 @@ from bench.errors import DataError
 from bench.metrics.error_consistency import ErrorConsistency, error_consistency, mean_consistency
 from bench.metrics.shape_bias import (
     CueTrials,
+    bootstrap_cue_accuracy,
     bootstrap_shape_bias,
     category_shape_biases,
     count_cues,
     cue_accuracy,
     shape_bias,
 )
-from bench.records import Estimate
-from bench.reports.subjects import Subject
+from bench.records import Estimate, RunSpec
+from bench.reports.subjects import Subject, is_imported
 from bench.results import Store
 
 BENCHMARK = CueConflict.name
 [CONDITION] = CueConflict().conditions()
-HUMAN, NETWORK, CLASSIFIER = "human", "network", "classifier"
-KINDS = (HUMAN, NETWORK, CLASSIFIER)
-"""In the order of tables and plots: imported observers, imported networks, our own classifiers."""
+PEOPLE, HUMAN, NETWORK, CLASSIFIER = "people", "human", "network", "classifier"
+KINDS = (PEOPLE, HUMAN, NETWORK, CLASSIFIER)
+"""In the order of tables and plots: all imported people together and each of them, imported networks, our own
+classifiers."""
+ALL_PEOPLE = "all people"
 PAIR_COLUMNS = (
     *("first", "second", "first_kind", "second_kind", "n_images"),
     *("kappa", "kappa_low", "kappa_high", "observed", "expected"),
@@ -59,7 +62,7 @@ class DecisionTables:
 
     shape_bias: pd.DataFrame
     """One row a decision maker: counts, pooled shape bias and cue accuracy with intervals, and shape bias by category
-    of shape (``shape_bias_cat``, ...)."""
+    of shape (``shape_bias_cat``, ...). Where there are several people, the first row pools all of their decisions."""
     error_consistency: pd.DataFrame
     """One row a pair: kappa with its interval, observed and expected consistency, and how many images both saw."""
 
@@ -73,19 +76,33 @@ def cue_trials(subject: Subject) -> CueTrials:
     return _trials(subject.outcomes(BENCHMARK, CONDITION))
 
 
-def decision_makers(store: Store, subjects: Sequence[Subject]) -> list[DecisionMaker]:
-    """Everyone who decided on all cue-conflict images of a set: humans first, our classifiers last."""
-    imported = [
-        cell
-        for cell in store.cells()
-        if cell.spec.benchmark == BENCHMARK and "decision_maker" in cell.spec.parameters and cell.complete
+def imported_specs(store: Store) -> list[tuple[str, RunSpec]]:
+    """Label and identity of every imported decision maker's cell, in whatever experiment."""
+    specs = [cell.spec for cell in store.cells() if is_imported(cell.spec) and cell.complete]
+    names = [(spec.classifier, spec.dataset) for spec in specs]
+    twice = {name for name, dataset in names if names.count((name, dataset)) > 1}
+    return [
+        (f"{spec.classifier} · {spec.weights_digest[:8]}" if spec.classifier in twice else spec.classifier, spec)
+        for spec in specs
     ]
-    names = [cell.spec.classifier for cell in imported] + [subject.label for subject in subjects]
+
+
+def decision_makers(
+    store: Store, subjects: Sequence[Subject], imported: Sequence[tuple[str, RunSpec]]
+) -> list[DecisionMaker]:
+    """Everyone who decided on all cue-conflict images of a set: humans first, our classifiers last.
+
+    Args:
+        store: where the decisions are.
+        subjects: our classifiers.
+        imported: of ``imported_specs``.
+    """
+    ours = {subject.label for subject in subjects}
     makers = []
-    for cell in imported:
-        name, spec = cell.spec.classifier, cell.spec
-        label = name if names.count(name) == 1 else f"{name} · {spec.weights_digest[:8]}"
-        makers.append(DecisionMaker(label, str(spec.parameters["decision_maker"]), store.outcomes(spec)))
+    for name, spec in imported:
+        if spec.benchmark == BENCHMARK:
+            label = f"{name} · {spec.weights_digest[:8]}" if name in ours else name
+            makers.append(DecisionMaker(label, str(spec.parameters["decision_maker"]), store.outcomes(spec)))
     seen: set[str] = set()
     for subject in subjects:  # one set may stand in several rows of the same classifier
         if subject.complete(BENCHMARK, CONDITION):
@@ -100,8 +117,10 @@ def decision_tables(makers: Sequence[DecisionMaker]) -> DecisionTables | None:
     """The tables of ``makers``; None where there are none."""
     if not makers:
         return None
+    people = [maker.outcomes for maker in makers if maker.kind == HUMAN]
+    pooled = [DecisionMaker(ALL_PEOPLE, PEOPLE, pd.concat(people, ignore_index=True))] if len(people) > 1 else []
     pairs = pd.DataFrame([_pair_row(one, other) for one, other in combinations(makers, 2)], columns=PAIR_COLUMNS)
-    return DecisionTables(pd.DataFrame([_bias_row(maker) for maker in makers]), pairs)
+    return DecisionTables(pd.DataFrame([_bias_row(maker) for maker in (*pooled, *makers)]), pairs)
 
 
 def consistency_sentences(pairs: pd.DataFrame) -> list[str]:
@@ -141,18 +160,31 @@ def _bias_row(maker: DecisionMaker) -> dict[str, object]:
     except DataError:  # a set without conflict has no shape bias, and still an error consistency
         return row
     row |= {name: getattr(counts, name) for name in ("n", "n_conflict", "shape", "texture", "other")}
-    try:
-        pooled, resampled = shape_bias(trials), bootstrap_shape_bias(trials)
-    except DataError:  # no decision follows a cue
-        pooled = resampled = UNDEFINED
-    accuracy = cue_accuracy(trials)
+    pooled, resampled, accuracy = _figures(maker)
     row |= {"shape_bias": pooled.value, "shape_bias_low": pooled.low, "shape_bias_high": pooled.high}
     row |= {"shape_bias_bootstrap_low": resampled.low, "shape_bias_bootstrap_high": resampled.high}
     row |= {"cue_accuracy": accuracy.value, "cue_accuracy_low": accuracy.low, "cue_accuracy_high": accuracy.high}
     for category, estimate in category_shape_biases(trials).items():
         name = f"shape_bias_{category}"
         row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+        if maker.kind == PEOPLE:  # the exact interval would take decisions on one image for independent
+            row |= {f"{name}_low": math.nan, f"{name}_high": math.nan}
     return row
+
+
+def _figures(maker: DecisionMaker) -> tuple[Estimate, Estimate, Estimate]:
+    """Shape bias with its exact and its bootstrap interval, and cue accuracy.
+
+    The decisions of several people on one image are not independent: theirs have bootstrap intervals over images alone.
+    """
+    trials = maker.trials
+    images = maker.outcomes["image_id"].to_numpy(dtype=str) if maker.kind == PEOPLE else None
+    accuracy = cue_accuracy(trials) if images is None else bootstrap_cue_accuracy(trials, images)
+    try:
+        resampled = bootstrap_shape_bias(trials, images)
+        return shape_bias(trials) if images is None else resampled, resampled, accuracy
+    except DataError:  # no decision follows a cue
+        return UNDEFINED, UNDEFINED, accuracy
 
 
 def _pair_row(one: DecisionMaker, other: DecisionMaker) -> dict[str, object]:

@@ -6,7 +6,7 @@ import pandas as pd
 from bench.data.categories import CATEGORIES
 from bench.reports.page import Plot
 from bench.reports.plots import PALETTE
-from bench.reports.shape_bias import CLASSIFIER, HUMAN, NETWORK, DecisionTables, consistency_sentences
+from bench.reports.shape_bias import CLASSIFIER, HUMAN, NETWORK, PEOPLE, DecisionTables, consistency_sentences
 
 HUMAN_COLOUR = "#A51E37"
 """The red of the published plots."""
@@ -37,7 +37,8 @@ def cue_conflict_plots(tables: DecisionTables | None, board: pd.DataFrame) -> li
 
 def _left_out(shape_bias: pd.DataFrame) -> str:
     """``80 of 1280``, once for each set of images."""
-    sets = shape_bias[["n", "n_conflict"]].dropna().astype(int).drop_duplicates().to_numpy().tolist()
+    single = shape_bias[shape_bias["kind"] != PEOPLE]
+    sets = single[["n", "n_conflict"]].dropna().astype(int).drop_duplicates().to_numpy().tolist()
     return ", ".join(f"{n - n_conflict} of {n}" for n, n_conflict in sets)
 
 
@@ -188,10 +189,12 @@ def observed_plot(pairs: pd.DataFrame) -> alt.TopLevelMixin:
 
 
 def _decision_makers(rows: pd.DataFrame, field: str = "decision_maker") -> tuple[alt.Color, alt.Shape]:
-    """Colour and marker of each: humans are red circles, everyone else has a colour and a marker of their own."""
+    """Colour and marker of each: people are red circles, everyone else has a colour and a marker of their own."""
     names, kinds = rows["decision_maker"].tolist(), dict(zip(rows["decision_maker"], rows["kind"], strict=True))
     # classifiers by name, as in the other plots, so that each has one colour throughout; networks after them
-    others = sorted((name for name in names if kinds[name] != HUMAN), key=lambda name: (kinds[name] == NETWORK, name))
+    others = sorted(
+        (name for name in names if kinds[name] not in (PEOPLE, HUMAN)), key=lambda name: (kinds[name] == NETWORK, name)
+    )
     places = [others.index(name) if name in others else None for name in names]
     colours = [HUMAN_COLOUR if place is None else PALETTE[place % len(PALETTE)] for place in places]
     shapes = ["circle" if place is None else SHAPES[place % len(SHAPES)] for place in places]

@@ -7,21 +7,33 @@ import pandas as pd
 
 from bench.corruptions.parametric import MANIPULATIONS
 from bench.metrics.estimates import proportion
+from bench.records import Estimate, RunSpec
 from bench.reports.page import Plot
 from bench.reports.plots import PALETTE
-from bench.reports.shape_bias import BENCHMARK
+from bench.reports.shape_bias import BENCHMARK, CLASSIFIER
 from bench.reports.subjects import Subject
-from bench.reports.words import CLEAN
+from bench.results import Store
 
 PARAMETRIC = "parametric"
 
 
-def sister_set_table(subjects: Sequence[Subject]) -> pd.DataFrame:
+def sister_set_table(
+    store: Store, subjects: Sequence[Subject], imported: Sequence[tuple[str, RunSpec]] = ()
+) -> pd.DataFrame:
     """One row a complete cell: who, which images, decided among what, under which condition, and the accuracy.
 
     Clean top-1 accuracy is there too, where manipulated images were decided on among the classifier's classes.
+
+    Args:
+        store: where the decisions are.
+        subjects: our classifiers.
+        imported: people and networks, of ``bench.reports.shape_bias.imported_specs``.
     """
-    rows = []
+    rows: list[dict[str, object]] = []
+    for label, spec in imported:
+        if spec.benchmark != BENCHMARK:
+            estimate = proportion(store.correct(spec))
+            rows.append(_row(label, str(spec.parameters["decision_maker"]), spec.entry, spec, estimate))
     for subject in subjects:
         names = [
             name
@@ -35,23 +47,26 @@ def sister_set_table(subjects: Sequence[Subject]) -> pd.DataFrame:
                 continue
             for condition in subject.conditions(benchmark):
                 if subject.complete(benchmark, condition):
-                    variant = subject.benchmarks[benchmark]
+                    spec = subject.benchmarks[benchmark].cells[condition].spec
                     estimate = proportion(subject.correct(benchmark, condition))
-                    rows.append(
-                        {
-                            "label": subject.label,
-                            "benchmark": benchmark,
-                            "dataset": variant.cells[condition].spec.dataset,
-                            "decision": "categories" if "categories" in variant.parameters else "classes",
-                            "condition": "clean" if condition == CLEAN else condition.name,
-                            "strength": condition.strength,
-                            "n_images": estimate.n,
-                            "accuracy": estimate.value,
-                            "accuracy_low": estimate.low,
-                            "accuracy_high": estimate.high,
-                        }
-                    )
+                    rows.append(_row(subject.label, CLASSIFIER, benchmark, spec, estimate))
     return pd.DataFrame(rows)
+
+
+def _row(label: str, kind: str, benchmark: str, spec: RunSpec, estimate: Estimate) -> dict[str, object]:
+    return {
+        "label": label,
+        "kind": kind,
+        "benchmark": benchmark,
+        "dataset": spec.dataset,
+        "decision": "categories" if "categories" in spec.parameters else "classes",
+        "condition": spec.condition.name,
+        "strength": spec.condition.strength,
+        "n_images": estimate.n,
+        "accuracy": estimate.value,
+        "accuracy_low": estimate.low,
+        "accuracy_high": estimate.high,
+    }
 
 
 def sister_set_plots(table: pd.DataFrame) -> list[Plot]:

@@ -131,7 +131,7 @@ def newest(subjects: Iterable[Subject]) -> Subject:
     return max(subjects, key=lambda subject: subject.provenance.started)
 
 
-def read_subjects(store: Store, *, until: str = "") -> list[Subject]:
+def read_subjects(store: Store, *, until: str = "", allow_none: bool = False) -> list[Subject]:
     """Every classifier and protocol in the store; decision makers that were imported are no classifiers.
 
     Outcomes on images of the 16 categories come from a dataset of their own: they join every other row of the same
@@ -140,18 +140,23 @@ def read_subjects(store: Store, *, until: str = "") -> list[Subject]:
     Args:
         store: read, never written.
         until: a date, ``2026-11-01``: only the cells that were begun on it or before; empty for all.
+        allow_none: whether a store of imported decision makers alone will do; there is nobody in it then.
 
     Raises:
         DataError: the store is empty, or holds nothing that was run (until then).
     """
-    cells = [cell for cell in store.cells() if "decision_maker" not in cell.spec.parameters]
+    everyone = store.cells()
+    cells = [cell for cell in everyone if not is_imported(cell.spec)]
+    if everyone and not cells and allow_none:
+        return []
     if until and cells:
         first = min(cell.provenance.started for cell in cells)[:10]
         cells = [cell for cell in cells if cell.provenance.started[:10] <= until]
         if not cells:
             raise DataError(f"the store {store.root} holds nothing from {until} or before: it begins on {first}")
     if not cells:
-        raise DataError(f"the store {store.root} is empty: run a sweep first, e.g. python run.py")
+        holds = "holds imported decisions alone" if everyone else "is empty"
+        raise DataError(f"the store {store.root} {holds}: run a sweep first, e.g. python run.py")
     homes, guests = _grouped(cells, guests=False), _grouped(cells, guests=True)
     subjects = [
         _subject(shown, _guests_of(group[0].spec, guests), store)
@@ -161,6 +166,11 @@ def read_subjects(store: Store, *, until: str = "") -> list[Subject]:
     housed = {_identity(group[0].spec) for group in homes.values()}
     alone = [group for group in guests.values() if _identity(group[0].spec) not in housed]
     return _with_labels([*subjects, *(_subject(group, [], store) for group in alone)])
+
+
+def is_imported(spec: RunSpec) -> bool:
+    """Whether a cell holds the decisions of a person or a published network (``task=import_decisions``)."""
+    return "decision_maker" in spec.parameters
 
 
 def key_of(spec: RunSpec) -> str:

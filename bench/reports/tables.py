@@ -46,7 +46,7 @@ class Leaderboard:
     table: pd.DataFrame
     """The columns of ``leaderboard.csv``; the index holds the subjects' labels."""
     gaps: Sequence[Gap]
-    """Every empty estimate and its reason."""
+    """Every empty estimate that was asked of its subject's protocol, and the reason."""
     columns: Sequence[Column]
     """The estimates it has."""
     ranks: pd.DataFrame
@@ -54,15 +54,17 @@ class Leaderboard:
 
 
 def leaderboard(subjects: Sequence[Subject]) -> Leaderboard:
-    """One row a subject: by protocol, then mCE, then (where mCE means nothing) mean corruption and clean accuracy."""
-    rows, gaps = [], []
+    """One row a subject: by protocol, then mCE, then (where mCE means nothing) mean corruption and clean accuracy.
+
+    Subjects of which no column was asked, such as those that only saw a set of sketches, have no row.
+    """
     columns = columns_of(subjects)
-    summary = summarise(subjects, columns)
-    for subject in subjects:
-        row, missing = _row(subject, columns, summary)
-        rows.append(row)
-        gaps += missing
-    table = pd.DataFrame(rows, index=pd.Index([subject.label for subject in subjects], name="label"))
+    shown = [subject for subject in subjects if any(column.benchmark in subject.expected for column in columns)]
+    summary = summarise(shown, columns)
+    filled = [_row(subject, columns, summary) for subject in shown]
+    rows, gaps = [row for row, _ in filled], [gap for _, missing in filled for gap in missing]
+    index = pd.Index([subject.label for subject in shown], name="label")
+    table = pd.DataFrame(rows, index=index, columns=_names(columns))
     order = ["protocol", "mean_corruption_error", "mean_corruption_accuracy", "clean_accuracy"]
     table = table.sort_values(order, ascending=[True, True, False, False], kind="stable")
     return Leaderboard(table, gaps, columns, summary.ranks)
@@ -80,7 +82,7 @@ def _row(subject: Subject, columns: Sequence[Column], summary: Summary) -> tuple
     for column in columns:
         key = subject.label, column.name
         row |= interval(column.name, summary.estimates.get(key, MISSING))
-        if key in summary.reasons:
+        if key in summary.reasons and column.benchmark in subject.expected:
             gaps.append(Gap(subject.label, column.title, summary.reasons[key]))
     for column in columns:
         if column.epsilon:
@@ -99,6 +101,17 @@ def _row(subject: Subject, columns: Sequence[Column], summary: Summary) -> tuple
         "notes": "; ".join(f"{gap.column}: {gap.reason}" for gap in gaps),
     }
     return row, gaps
+
+
+def _names(columns: Sequence[Column]) -> list[str]:
+    """The columns of ``leaderboard.csv`` in order."""
+    return [
+        *("classifier", "weights_digest", "parameters", "gmacs", "n_images"),
+        *(name for column in columns for name in interval(column.name, MISSING)),
+        *(f"{column.benchmark}_epsilon" for column in columns if column.epsilon),
+        *("protocol", "corruption_source", "corruption_definition", "corruption_protocol", "dataset", "dataset_digest"),
+        *("crop", "precision", "defense", "seed", "notes"),
+    ]
 
 
 def interval(name: str, estimate: Estimate) -> dict[str, float]:

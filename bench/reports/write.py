@@ -30,7 +30,7 @@ def write_report(store: Store, out_dir: Path, exports: Sequence[str] = ()) -> li
         ConfigurationError: an unknown export.
         DataError: the store is empty or damaged.
     """
-    subjects = with_protocols(read_subjects(store))
+    subjects = with_protocols(read_subjects(store, allow_none=True))
     board = leaderboard(subjects)
     missing, checks = missing_cells(subjects), self_check_table(subjects)
     sections = [

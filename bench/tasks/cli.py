@@ -75,9 +75,12 @@ def preflight(overrides: Sequence[str]) -> None:
         DataError: images that cannot be used.
     """
     with hydra.initialize_config_dir(str(CONF), version_base="1.3", job_name="run"):
-        _check_hydra(overrides)
-        for job in expand_jobs(overrides):
-            config = _compose(job)
+        hydras = [str(item.input_line) for item in _parsed(overrides) if item.is_hydra_override()]
+        for number, job in enumerate(expand_jobs(overrides)):
+            first = number == 0
+            config = _compose([*job, *hydras] if first else job, hydra_too=first)
+            if first:
+                _check_hydra(config.hydra)
             _refuse_suite_beside_benchmark(job, config)
             _check_types(config, _usual(tuple(_choices(job))))
             report_folder(config)
@@ -136,16 +139,14 @@ def _say_what_failed(error: Exception) -> None:
     print(f"snowwolf: {type(error).__name__}: {_one_line(error)}", file=sys.stderr)
 
 
-def _check_hydra(overrides: Sequence[str]) -> None:
+def _check_hydra(hydra: DictConfig) -> None:
     """Refuse a launcher that cannot be used, and sweeps whose jobs cannot be known before they start."""
-    settings = [str(item.input_line) for item in _parsed(overrides) if item.is_hydra_override()]
-    config = _compose(settings, hydra_too=True).hydra
-    if not config.sweeper._target_.endswith(".BasicSweeper") or config.sweeper.params:
+    if not hydra.sweeper._target_.endswith(".BasicSweeper") or hydra.sweeper.params:
         raise ConfigurationError("hydra.sweeper: list a sweep's jobs on the command line, KEY=ONE,ANOTHER with -m")
     try:
-        get_class(config.launcher._target_)
+        get_class(hydra.launcher._target_)
     except Exception as error:
-        message = f"the launcher {config.launcher._target_} cannot be used: {_one_line(error)}"
+        message = f"the launcher {hydra.launcher._target_} cannot be used: {_one_line(error)}"
         raise ConfigurationError(message) from error
 
 

@@ -16,12 +16,14 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from bench.data import DataConfig, LabelSpace, check_data, check_labels, label_kind_of
+from bench.benchmarks import Benchmark
+from bench.data import CropRecipe, DataConfig, LabelSpace, check_data, check_labels, label_kind_of
 from bench.errors import ConfigurationError, DataError
-from bench.models import Classifier, check_model, load_classifier
+from bench.models import Classifier, ModelConfig, check_input_size, check_model, load_classifier
 from bench.records import Parameter, Provenance
+from bench.reports.chance import chance_warning
 from bench.reports.exports import check_exports
-from bench.results import Store
+from bench.results import Store, missing_ranges
 from bench.sweep import Cell, UnitResult, WorkUnit, open_pool, plan_cells, plan_units, run_local, run_pool
 from bench.tasks.config import Settings, check_report_folder, read_settings
 from bench.tasks.job import open_job, open_suite, prepare
@@ -55,6 +57,8 @@ class JobSummary:
     """Why the tracker lacks figures; empty where it does not."""
     skipped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Unreadable images that ``data.on_error=skip`` left out, by dataset."""
+    warnings: tuple[str, ...] = ()
+    """What makes its figures doubtful: a clean accuracy that guessing reaches."""
 
 
 def summary_file(hydra: DictConfig, job: int | None) -> Path:
@@ -76,7 +80,8 @@ def check(config: DictConfig) -> None:
         ConfigurationError: naming what is wrong and the nearest valid names.
     """
     settings = read_settings(config)
-    classes = check_model(settings.model).label_space
+    model = check_model(settings.model)
+    classes = model.label_space
     settings.runtime.check()
     settings.engine.check()
     check_tracker(settings.tracker)
@@ -90,11 +95,21 @@ def check(config: DictConfig) -> None:
         benchmark.check_conditions(name)
         _check_images(config, name, settings, data, classes)
         benchmark.check_classifier(classes)
+        _check_shown_size(settings.model, name, benchmark, model.crop)
         if benchmark.label_kind != label_kind_of(data):
             raise ConfigurationError(
                 f"benchmark {name!r} needs images labelled with {benchmark.label_kind}, and data.source={data.source}"
                 " labels them otherwise: data.source=categories reads folders of the 16 categories"
             )
+
+
+def _check_shown_size(model: ModelConfig, name: str, benchmark: Benchmark, crop: CropRecipe) -> None:
+    size = benchmark.shown_size(crop)
+    if size != (crop.height, crop.width):
+        try:
+            check_input_size(model, size)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{name} shows images without a resize: {error}; set its resize=own") from error
 
 
 def _check_images(config: DictConfig, name: str, settings: Settings, data: DataConfig, classes: LabelSpace) -> None:
@@ -169,7 +184,15 @@ def _evaluate(settings: Settings, tracker: Tracker) -> JobSummary:
         failed=done.failed,
         error=error,
         skipped={crops.name: crops.skipped for _, crops in suite.values() if crops.skipped},
+        warnings=_chance_warnings(cells, store),
     )
+
+
+def _chance_warnings(cells: Sequence[Cell], store: Store) -> tuple[str, ...]:
+    """Of the cells of clean images that are whole in the store."""
+    clean = [cell.spec for cell in cells if cell.benchmark.name == "clean"]
+    whole = [spec for spec in clean if not missing_ranges(store.covered(spec), spec.n_images)]
+    return tuple(filter(None, (chance_warning(store.correct(spec), spec) for spec in whole)))
 
 
 class _Done:

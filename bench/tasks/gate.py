@@ -14,7 +14,7 @@ from bench.reports.subjects import Subject, read_subjects
 from bench.results import Store
 from bench.tasks.config import report_folder
 
-NEEDED = ("classifier", "defense", "dataset_digest")
+NEEDED = ("label", "classifier", "defense", "dataset_digest")
 
 
 def check(config: DictConfig) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig
 
-from bench.data import check_data, load_dataset
-from bench.data.label_spaces import KNOWN_SPACES
+from bench.data import check_data, check_labels, load_dataset
+from bench.data.label_spaces import KNOWN_SPACES, unnamed_classes
 from bench.errors import ConfigurationError
 from bench.models import Classifier, ModelConfig, check_model, load_classifier
 from bench.sweep.memory import keep_freed_memory
@@ -23,7 +23,7 @@ def check(config: DictConfig) -> None:
     """Refuse, before any work, a recipe, model, folder or data that cannot be."""
     settings, recipe = read_settings(config), read_recipe(config)
     check_recipe(recipe)
-    check_model(settings.model)
+    classes = check_model(settings.model).label_space
     check_data(settings.data)
     settings.runtime.check()
     if settings.model.precision == "float16":
@@ -33,6 +33,7 @@ def check(config: DictConfig) -> None:
         raise ConfigurationError(
             f"data.label_space={settings.data.label_space} restricts decisions; training decides among all"
         )
+    check_labels(settings.data, classes if recipe.new_head is None else unnamed_classes(recipe.new_head))
     if config.out is None:
         raise ConfigurationError("task=harden needs out=FOLDER for the checkpoint, log and weights")
     if Path(str(config.out)).is_file():

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import torch
@@ -9,8 +10,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from bench.benchmarks.cue_conflict import CueConflict
+from bench.benchmarks.sixteen_way import SixteenWay
 from bench.data.categories import CATEGORY_NUMBERS, CATEGORY_SPACE
-from bench.data.decisions import Decisions, decision_files, read_decisions
+from bench.data.decisions import CUE_CONFLICT, Decisions, decision_files, read_decisions
 from bench.records import Outcomes, RunSpec
 from bench.results import Store
 from bench.tasks.provenance import describe_run
@@ -25,31 +27,32 @@ def check(config: DictConfig) -> None:
 
 
 def run(config: DictConfig) -> None:
-    """Store one cell of ``cue_conflict`` a decision maker; what is there already is left alone."""
+    """Store one cell a decision maker and experiment; what is there already is left alone."""
     store = Store(str(config.store))
     described = describe_run(torch.device("cpu"), list(HydraConfig.get().overrides.task), settings={}, cost={})
-    provenance = replace(described, device="not computed here: imported")
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    provenance = replace(described, device="not computed here: imported", started=now)
     for decisions in read_decisions(decisions_path(config)):
         new = store.write_part(imported_spec(decisions), _outcomes(decisions), 0, provenance)
         state = "imported" if new else "in the store already"
-        logger.info("%s: %d decisions %s", decisions.name, len(decisions.image_ids), state)
+        logger.info("%s: %d decisions %s (%s)", decisions.name, len(decisions.image_ids), state, decisions.experiment)
 
 
 def imported_spec(decisions: Decisions) -> RunSpec:
     """The identity of a decision maker's cell: its answers stand for the weights, and no seed or crop is ours."""
-    benchmark = CueConflict()
+    benchmark = CueConflict() if decisions.experiment == CUE_CONFLICT else SixteenWay()
     return RunSpec(
         classifier=decisions.name,
         weights_digest=decisions.digest,
         crop="as published",
         defense="",
-        dataset="cue_conflict",
+        dataset=decisions.experiment,
         dataset_digest="as published",
         n_images=len(decisions.image_ids),
         label_space=CATEGORY_SPACE.name,
         n_classes=CATEGORY_SPACE.n_classes,
         benchmark=benchmark.name,
-        entry=benchmark.name,
+        entry=decisions.experiment,
         version=benchmark.version,
         parameters={"categories": "imported", "decision_maker": "human" if decisions.is_human else "network"},
         condition=benchmark.conditions()[0],
@@ -60,10 +63,11 @@ def imported_spec(decisions: Decisions) -> RunSpec:
 
 
 def _outcomes(decisions: Decisions) -> Outcomes:
+    cues = {"shape": decisions.shape, "texture": decisions.texture} if decisions.experiment == CUE_CONFLICT else {}
     return Outcomes(
         image_id=decisions.image_ids,
         label=np.array([CATEGORY_NUMBERS[shape] for shape in decisions.shape.tolist()], dtype=np.int64),
         prediction=decisions.numbers,
         confidence=np.full(len(decisions.image_ids), np.nan, dtype=np.float32),  # nobody published one
-        extra={"decision": decisions.decision, "shape": decisions.shape, "texture": decisions.texture},
+        extra={"decision": decisions.decision, **cues},
     )

@@ -1,16 +1,18 @@
 """``task=list``: models, data, benchmarks and suites one can name, and what the store holds and lacks."""
 
-from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import timm
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.benchmarks import Benchmark
+from bench.data import DataConfig, dataset_name
 from bench.models.packaged import PACKAGED
+from bench.records import Condition
 from bench.results import Store, StoredCell
 from bench.tasks.config import build_benchmark, chosen_benchmarks
 
@@ -27,28 +29,67 @@ def run(config: DictConfig) -> None:
         f" ({len(timm.list_pretrained())} weights), or hf-hub:OWNER/MODEL; without a hub: {', '.join(PACKAGED)}",
         highlight=False,
     )
-    benchmarks = {name: build_benchmark(name, node) for name, node in chosen_benchmarks(config).items()}
     cells = Store(str(config.store)).cells()
     if not cells:
         console.print(f"store {config.store}: empty", highlight=False)
         return
-    console.print(_holdings(str(config.store), cells, benchmarks))
+    console.print(_holdings(str(config.store), cells, _asked(config)))
 
 
-def _holdings(root: str, cells: list[StoredCell], benchmarks: dict[str, Benchmark]) -> Table:
-    """One row a classifier and dataset; complete cells of those the suite asks for, by benchmark."""
-    names = sorted({*benchmarks, *(cell.spec.benchmark for cell in cells)})
-    asked = {name: f"/{len(benchmark.conditions())}" for name, benchmark in benchmarks.items()}
+@dataclass(frozen=True)
+class _Asked:
+    """A benchmark of the suite."""
+
+    conditions: frozenset[Condition]
+    dataset: str | None
+    """Name of the images that it brings; None where it takes those of ``data``."""
+
+
+def _asked(config: DictConfig) -> dict[str, _Asked]:
+    """The suite, by entry."""
+    asked = {}
+    for entry, node in chosen_benchmarks(config).items():
+        own = node.get("data")
+        known = (
+            {key: own[key] for key in ("name", "source", "root", "dataset") if not OmegaConf.is_missing(own, key)}
+            if own
+            else {}
+        )
+        name = dataset_name(DataConfig(**known)) if own is not None else None
+        asked[entry] = _Asked(frozenset(build_benchmark(entry, node).conditions()), name)
+    return asked
+
+
+def _holdings(root: str, cells: list[StoredCell], asked: Mapping[str, _Asked]) -> Table:
+    """One row a classifier and dataset: complete cells by entry, of those that the suite asks of that dataset."""
     table = Table(title=Text(f"store {root}"))
     for head in ("classifier", "weights", "dataset", "complete cells / those of the suite", "failed"):
         table.add_column(head, overflow="fold")
     rows: dict[tuple[str, str, str], list[StoredCell]] = {}
     for cell in cells:
-        key = (cell.spec.classifier, cell.spec.weights_digest, f"{cell.spec.dataset} ({cell.spec.n_images})")
-        rows.setdefault(key, []).append(cell)
-    for (classifier, digest, dataset), held in sorted(rows.items()):
-        complete = Counter(cell.spec.benchmark for cell in held if cell.complete)
-        counts = ", ".join(f"{name} {complete[name]}{asked.get(name, '')}" for name in names)
-        failed = sum(bool(cell.failures) for cell in held)
-        table.add_row(Text(classifier), digest[:8], Text(dataset), counts, str(failed) if failed else "")
+        spec = cell.spec
+        classifier = f"{spec.classifier} behind {spec.defense}" if spec.defense else spec.classifier
+        rows.setdefault((classifier, spec.weights_digest, f"{spec.dataset} ({spec.n_images})"), []).append(cell)
+    for (classifier, digest, images), stored in sorted(rows.items()):
+        entries = {cell.spec.entry for cell in stored}
+        wanted = _wanted(stored[0].spec.dataset, entries, asked)
+        counts = ", ".join(_count(entry, stored, wanted.get(entry)) for entry in sorted({*wanted, *entries}))
+        failed = sum(bool(cell.failures) for cell in stored)
+        table.add_row(Text(classifier), digest[:8], Text(images), Text(counts), str(failed) if failed else "")
     return table
+
+
+def _wanted(dataset: str, entries: Collection[str], asked: Mapping[str, _Asked]) -> dict[str, frozenset[Condition]]:
+    """What the suite asks of a dataset: what brings these images, and, where any of it was run on them, the rest."""
+    is_main = any(entry in entries and benchmark.dataset is None for entry, benchmark in asked.items())
+    return {
+        entry: benchmark.conditions
+        for entry, benchmark in asked.items()
+        if benchmark.dataset == dataset or (benchmark.dataset is None and is_main)
+    }
+
+
+def _count(entry: str, cells: list[StoredCell], asked: frozenset[Condition] | None) -> str:
+    """``fgsm 1/3``: conditions with a complete cell, of those asked for; ``fgsm 2`` where none is asked for."""
+    complete = {cell.spec.condition for cell in cells if cell.spec.entry == entry and cell.complete}
+    return f"{entry} {len(complete)}" if asked is None else f"{entry} {len(complete & asked)}/{len(asked)}"

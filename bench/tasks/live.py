@@ -67,8 +67,9 @@ def summarise_job(tracker: Tracker, store: Store, weights_digest: str, defense: 
             for subject in read_subjects(store)
             if (subject.spec.weights_digest, subject.spec.defense) == (weights_digest, defense)
         ]
-        if found:
-            tracker.summarise(row_figures(leaderboard(with_protocols([newest(found)])).table.iloc[0]))
+        rows = leaderboard(with_protocols([newest(found)] if found else [])).table
+        if len(rows):
+            tracker.summarise(row_figures(rows.iloc[0]))
     except DataError as error:
         logger.warning("the tracker gets no summary of this job: %s", error)
 
@@ -91,8 +92,7 @@ def publish_report(config: DictConfig, folder: Path) -> None:
     with open_tracker(tracker_config, tracked_run(config, "report", "report")) as tracker:
         tracker.summarise(_all_figures(pd.read_csv(folder / "leaderboard.csv")))
         for path in sorted(folder.glob("*.csv")):
-            if path.read_text().strip():  # an empty table has not even a header
-                tracker.table(path.stem, pd.read_csv(path))
+            tracker.table(path.stem, pd.read_csv(path))
         for path in sorted((folder / "galleries").glob("*.png")):
             tracker.picture(f"galleries/{path.stem}", path)
         tracker.page("leaderboard_page", folder / "leaderboard.html")

@@ -1,4 +1,4 @@
-"""``task=score_decisions``: shape bias of published per-trial decisions, as JSON on standard output."""
+"""``task=score_decisions``: shape bias and accuracy of published per-trial decisions, as JSON on standard output."""
 
 import json
 import math
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from bench.data.decisions import Decisions, decision_files, read_decisions
+from bench.data.decisions import CUE_CONFLICT, Decisions, decision_files, read_decisions
 from bench.errors import ConfigurationError
 from bench.metrics.shape_bias import CueTrials, category_shape_biases, count_cues, cue_accuracy, shape_bias
 
@@ -18,8 +18,12 @@ def check(config: DictConfig) -> None:
 
 
 def run(config: DictConfig) -> None:
-    """Print, by decision maker: counts, ``shape_bias`` and ``cue_accuracy`` in [0,1], and shape bias per category."""
-    scores = {decisions.name: _scores(decisions) for decisions in read_decisions(decisions_path(config))}
+    """Print, by experiment and decision maker: counts, ``shape_bias`` and ``cue_accuracy`` in [0,1], and shape bias per
+    category; of images without cues ``n`` and ``accuracy``.
+    """
+    scores: dict[str, dict[str, object]] = {}
+    for decisions in read_decisions(decisions_path(config)):
+        scores.setdefault(decisions.experiment, {})[decisions.name] = _scores(decisions)
     print(json.dumps(scores, indent=1, allow_nan=False))
 
 
@@ -35,6 +39,8 @@ def decisions_path(config: DictConfig) -> Path:
 
 
 def _scores(decisions: Decisions) -> dict[str, object]:
+    if decisions.experiment != CUE_CONFLICT:
+        return {"n": len(decisions.image_ids), "accuracy": float((decisions.decision == decisions.shape).mean())}
     trials = CueTrials(decisions.shape, decisions.texture, decisions.decision)
     counts = count_cues(trials)
     decided = counts.shape + counts.texture > 0

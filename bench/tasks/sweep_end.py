@@ -1,4 +1,4 @@
-"""After a sweep: rebuild the report, say what is missing, set the exit code."""
+"""After a sweep: rebuild the report, say what is missing or doubtful, set the exit code."""
 
 import json
 import logging
@@ -55,45 +55,50 @@ class SweepEnd(Callback):
 
 
 def end(config: DictConfig, *, several: bool) -> None:
-    """Rebuild the report and say what is missing.
+    """Rebuild the report; the last line on standard error says what is missing, or makes a figure doubtful.
 
     Args:
         config: of the sweep, with Hydra's section.
         several: whether it was a sweep or a single job.
 
     Raises:
-        SystemExit: with code 1, where anything is missing; the last line on standard error says what.
+        SystemExit: with code 1, where anything is missing.
     """
     gaps: list[Gap] = []
+    warnings: list[str] = []
     try:
-        gaps += _gaps(config, several=several)
+        gaps, warnings = _read_summaries(config, several=several)
         gaps += _report(config, worth=not gaps)
     except Exception as error:
         logger.exception("the sweep did not end well")
         gaps.append(Gap("the end of the sweep", {"": _line(error)}))
+    doubtful = [f"warning: {'; '.join(warnings)}"] if warnings else []
     if gaps:
         for gap in gaps:
             for part, reason in gap.reasons.items():
                 print(f"  {gap.what}: {part + ': ' if part else ''}{reason}", file=sys.stderr)
         named = "; ".join(f"{gap.what} ({gap.reason[:LONGEST_REASON]})" for gap in gaps)
-        print(
-            f"snowwolf: missing: {named}. All else is stored, and the same command tries these again", file=sys.stderr
-        )
+        missing = f"missing: {named}. All else is stored, and the same command tries these again"
+        print(f"snowwolf: {'; '.join([missing, *doubtful])}", file=sys.stderr)
         sys.exit(1)
+    for line in doubtful:
+        print(f"snowwolf: {line}", file=sys.stderr)
 
 
-def _gaps(config: DictConfig, *, several: bool) -> list[Gap]:
-    """What the jobs did not do, by their summaries."""
+def _read_summaries(config: DictConfig, *, several: bool) -> tuple[list[Gap], list[str]]:
+    """What the jobs did not do, and what is doubtful in what they did."""
     jobs = range(len(list(expand_jobs(config.hydra.overrides.task)))) if several else [None]
-    gaps = []
+    gaps, warnings = [], []
     for job in jobs:
         path = summary_file(config.hydra, job)
         what = "the job" if job is None else f"job {job}"
         try:
-            gaps += _gaps_of(json.loads(path.read_text()))
+            summary = json.loads(path.read_text())
+            gaps += _gaps_of(summary)
+            warnings += [f"{summary['classifier']}: {warning}" for warning in summary["warnings"]]
         except (OSError, ValueError, KeyError) as error:
             gaps.append(Gap(what, {"": f"it ended without a summary at {path} ({_line(error)}); its log says more"}))
-    return gaps
+    return gaps, warnings
 
 
 def _gaps_of(summary: Mapping[str, Any]) -> list[Gap]:

@@ -100,6 +100,17 @@ def test_queries_are_what_the_classifier_saw(small_net, small_data):
     assert abs(counting.images - 8 - result.queries.sum()) <= asked_for_the_class_count
 
 
+def test_how_images_lie_in_memory_changes_nothing(small_net, small_data):
+    """pyautoattack takes views of images and gradients, which other layouts refuse."""
+    images, labels = small_data
+    spec, other = AttackSpec("autoattack", QUICK), images.contiguous(memory_format=torch.channels_last)
+    plain = run_attack(small_net, images[2:8], labels[2:8], spec, 0.008, seeds=range(6))
+    assert "" in plain.stage, "every stage had something to do"
+    found = run_attack(small_net, other[2:8], labels[2:8], spec, 0.008, seeds=range(6))
+    assert torch.equal(found.adversarials, plain.adversarials)
+    assert list(found.stage) == list(plain.stage)
+
+
 def test_weights_stay_free_of_gradients(small_net, small_data):
     small_net.requires_grad_(True).zero_grad()
     run_attack(small_net, small_data[0][:4], small_data[1][:4], AttackSpec("autoattack", QUICK), 0.002, seeds=range(4))

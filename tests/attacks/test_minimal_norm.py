@@ -115,7 +115,6 @@ RANDOM = {
 
 
 @pytest.mark.parametrize("name", [*BATCHED, *(set(RANDOM) - {"LinfinityBrendelBethgeAttack"})])
-@pytest.mark.filterwarnings("ignore")
 def test_outcomes_do_not_depend_on_the_batch(name, small_net, small_data):
     images, labels = small_data[0][:9], small_data[1][:9]
     spec = AttackSpec(name, {**BATCHED, **RANDOM}[name])
@@ -167,7 +166,6 @@ def test_restarts_keep_the_closest(small_net, small_data):
     assert (more.queries[2:] > once.queries[2:]).all()
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_targeted_minimal_norm(small_net, small_data):
     images, labels = small_data
     spec = AttackSpec("ddn", {"steps": 40}, target="next")

@@ -1,5 +1,6 @@
 """One contract over every benchmark yaml: it composes, covers each image and condition once, and repeats."""
 
+import dataclasses
 import json
 from dataclasses import replace
 
@@ -79,6 +80,21 @@ def test_conditions_are_distinct(name):
     conditions = load(name).conditions()
     assert conditions
     assert len({condition.key for condition in conditions}) == len(conditions)
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_the_yaml_and_its_class_have_the_same_default_values(name):
+    benchmark = load(name)
+    defaults = {
+        field.name: field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+        for field in dataclasses.fields(benchmark)
+    }
+    other = {
+        key: (getattr(benchmark, key), default)
+        for key, default in defaults.items()
+        if default is not dataclasses.MISSING and getattr(benchmark, key) != default
+    }
+    assert other == {}
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)

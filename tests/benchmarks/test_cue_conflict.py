@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,11 +12,15 @@ from PIL import Image
 
 from bench.benchmarks import Batch, NonFiniteLogitsError
 from bench.benchmarks.cue_conflict import CueConflict
+from bench.benchmarks.parametric import Parametric
 from bench.benchmarks.sixteen_way import SixteenWay, category_scores, judge_categories
 from bench.data import CropRecipe
 from bench.data.categories import CATEGORIES, CategoryMap, imagenet_categories
-from bench.errors import DataError
+from bench.data.label_spaces import CIFAR10, LabelSpace, imagenet, unnamed_classes
+from bench.errors import ConfigurationError, DataError
 from bench.models import ModelConfig, load_classifier
+from bench.tasks.cli import preflight
+from bench.tasks.config import register_schemas
 
 
 def batch(*image_ids, labels):
@@ -73,6 +78,20 @@ def test_logits_without_a_decision_are_an_error():
         judge_categories(torch.tensor([[0.0, 1.0, math.nan]]), batch("a", labels=[0]), toy)
 
 
+@pytest.mark.parametrize(
+    "classifier", [CIFAR10, unnamed_classes(999), LabelSpace("backwards", 1000, imagenet().class_names[::-1])]
+)
+@pytest.mark.parametrize("benchmark", [SixteenWay(), CueConflict(), Parametric(decision="categories")])
+def test_the_published_map_is_refused_to_other_classes_before_any_work(benchmark, classifier, toy_map):
+    benchmark.check_classifier(imagenet())
+    with pytest.raises(ConfigurationError, match=r"published map .* is of imagenet .*, and the classifier has"):
+        benchmark.check_classifier(classifier)
+    benchmark = replace(benchmark, class_map=toy_map)
+    benchmark.check_classifier(classifier)
+    with pytest.raises(ConfigurationError, match=r"has the column \d+, and the classifier has 1 classes"):
+        benchmark.check_classifier(unnamed_classes(1))
+
+
 @pytest.mark.parametrize("n_classes", [10, 1001, 21841])
 def test_another_label_space_needs_a_map_of_its_own(n_classes):
     with pytest.raises(DataError, match=rf"has {n_classes} classes.*is for 1000.*class_map=FILE"):
@@ -127,11 +146,42 @@ def test_a_224_image_reaches_a_224_model_untouched(mode):
     assert not np.array_equal(own(Image.fromarray(pixels)).transpose(1, 2, 0), pixels)
 
 
+def test_without_a_resize_a_larger_model_sees_the_published_pixels_alone():
+    own = CropRecipe(260, 260, 0.9, "center", "bicubic")
+    recipe = SixteenWay(resize="none").recipe(own)
+    pixels = np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8)
+    assert np.array_equal(recipe(Image.fromarray(pixels)).transpose(1, 2, 0), pixels)
+    assert SixteenWay(resize="none").shown_size(own) == (224, 224)
+    assert SixteenWay().shown_size(own) == (260, 260)
+    assert SixteenWay(resize="none").parameters() != SixteenWay().parameters()
+    with pytest.raises(ValueError, match="512 x 224 pixels; without a resize only 224 x 224"):
+        recipe(Image.new("L", (512, 224)))
+    with pytest.raises(ConfigurationError, match="resize=own or resize=none, not 'no'"):
+        SixteenWay(resize="no")
+
+
+@pytest.mark.parametrize(
+    ("model", "refused"),
+    [("efficientnet_lite2", False), ("vit_tiny_patch16_384", True)],
+)
+def test_a_classifier_that_cannot_take_the_published_size_is_refused_before_any_work(model, refused):
+    register_schemas()
+    overrides = [f"model.name={model}", "model.weights=random", "benchmark=cue_conflict", "benchmark.resize=none"]
+    overrides += ["benchmark.data.source=cue_conflict_samples", "benchmark.data.root=null"]
+    if not refused:
+        preflight(overrides)
+        return
+    with pytest.raises(
+        ConfigurationError, match=r"cue_conflict shows .* not take images of 224 x 224 pixels.*resize=own"
+    ):
+        preflight(overrides)
+
+
 def test_the_identity_holds_what_the_map_says_and_not_where_it_lies(toy_map, tmp_path):
     copy = tmp_path / "copy.csv"
     copy.write_text("cat,0\ndog,1\ntruck,2\n")
     assert CueConflict(class_map=toy_map).parameters() == CueConflict(class_map=str(copy)).parameters()
-    assert CueConflict().parameters() == {"categories": "imagenet"}
+    assert CueConflict().parameters() == {"categories": "imagenet", "resize": "own"}
 
 
 @pytest.mark.shared_data

@@ -135,6 +135,7 @@ def test_the_label_or_the_prediction_is_explained(pair, discs, make_disc_crops):
     label = run(replace(benchmark, target="label"), pair["planted"], crops, *benchmark.conditions())
     entropies = predicted.extra["entropy"], label.extra["entropy"]
     same = np.isclose(*entropies, equal_nan=True)
+    assert predicted.correct.any()
     assert same[predicted.correct].all()
     assert not same[~predicted.correct].all()
 

@@ -1,10 +1,15 @@
 """The published arrays of CIFAR-10-C: read back what the transcription wrote, and refuse what is not as published."""
 
+from types import SimpleNamespace
+
 import cifar10_c_oracle as oracle
 import numpy as np
 import pytest
 import torch
 
+from bench.benchmarks import Batch
+from bench.benchmarks.corruption import Corruption
+from bench.benchmarks.protocol import CIFAR_10_C_CROP
 from bench.corruptions.arrays import check_arrays, read_corrupted_array, rows_of_images
 from bench.data.cifar10 import rows_dataset
 from bench.errors import ConfigurationError, DataError
@@ -36,6 +41,19 @@ def test_written_arrays_are_read_back(root, images):
         made = oracle.corrupt(images[[4, 0]].permute(0, 2, 3, 1).numpy(), condition.name, severity, [4, 0])
         assert read.dtype == torch.uint8
         assert np.array_equal(read.permute(0, 2, 3, 1).numpy(), made)
+
+
+def test_the_benchmark_shows_the_arrays_as_they_are_or_makes_the_same(root, images, tmp_path):
+    crops = SimpleNamespace(image_ids=np.array(IDS), labels=LABELS, read=lambda positions: images[list(positions)])
+    files = Corruption(corruptions=NAMES, source="files", root=str(root)).prepared(CIFAR_10_C_CROP, tmp_path)
+    made = Corruption(corruptions=NAMES).prepared(CIFAR_10_C_CROP, tmp_path)
+    assert files.parameters()["definition"] == made.parameters()["definition"] == "cifar10_c"
+    shown = []
+    for benchmark in (files, made):
+        read = benchmark.read(crops, range(6), CONDITIONS[1], seed=0)
+        batch = Batch(read, torch.as_tensor(LABELS), crops.image_ids, condition=CONDITIONS[1], input_size=(32, 32))
+        shown.append(benchmark.shown(batch, CONDITIONS[1], seed=0))
+    assert torch.equal(*shown)
 
 
 def test_severities_follow_each_other_as_published(tmp_path):

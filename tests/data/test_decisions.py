@@ -27,6 +27,7 @@ def test_sessions_and_files_of_one_decision_maker_are_joined(write, tmp_path):
         name="b.csv",
     )
     alexnet, subject = read_decisions(tmp_path)
+    assert {alexnet.experiment, subject.experiment} == {"cue_conflict"}
     assert (alexnet.name, alexnet.is_human, subject.name, subject.is_human) == ("alexnet", False, "subject-01", True)
     assert subject.image_ids.tolist() == ["cat/cat3-dog2.png", "dog/dog3-cat2.png"]
     assert subject.shape.tolist() == ["cat", "dog"]
@@ -34,6 +35,16 @@ def test_sessions_and_files_of_one_decision_maker_are_joined(write, tmp_path):
     assert subject.decision.tolist() == ["na", "cat"]
     assert subject.numbers.tolist() == [-1, 7]
     assert alexnet.digest != subject.digest
+
+
+def test_experiments_without_cues_are_called_as_their_files(write, tmp_path):
+    trial = "subject-01,1,1,0.6,cat,cat,0,0155_sif_s01_0_cat_00_cat2.png"
+    write(trial, name="silhouette-filled-experiment_subject-01_session_1.csv")
+    write("subject-01,1,1,0.6,na,dog,0,dog7.png", name="edge_subject-01_session-1.csv")
+    edges, silhouettes = read_decisions(tmp_path)
+    assert (edges.experiment, silhouettes.experiment) == ("edge", "silhouette-filled")
+    assert (edges.image_ids.tolist(), silhouettes.image_ids.tolist()) == (["dog/dog7.png"], ["cat/cat2.png"])
+    assert (edges.numbers.tolist(), silhouettes.numbers.tolist()) == ([-1], [7])
 
 
 GOOD = "s,1,1,1,cat,dog,0,x_dog3-cat2.png"
@@ -46,6 +57,7 @@ GOOD = "s,1,1,1,cat,dog,0,x_dog3-cat2.png"
         (["s,1,1,1,cat,cat,0,x_dog3-cat2.png"], "line 2: the category 'cat' is not the shape of 'x_dog3-cat2.png'"),
         (["s,1,1,1,kat,dog,0,x_dog3-cat2.png"], "line 2: the response 'kat' is neither.*did you mean 'cat'"),
         (["s,1,1,1,cat,dog,0,photo.png"], "line 2: 'photo.png' is not the name of a cue-conflict image"),
+        (["s,1,1,1,cat,kat,0,0001_sif_s01_0_kat_00_kat3.png"], "line 2: .*kat3.png' names 'kat': did you mean 'cat'"),
         (["s,1,1"], "line 2: not 8 fields"),
         ([GOOD + ",more"], "line 2: not 8 fields"),
         ([], "holds no trials"),

@@ -170,7 +170,8 @@ def test_every_sample_image_has_its_boxes(samples, sample_files):
     assert (masks > 0).flatten(1).any(dim=1).all()
     regions = open_regions("samples").find(samples.image_ids.tolist())
     for path in sample_files:
-        assert regions[path.name].size == Image.open(path).size
+        with Image.open(path) as image:
+            assert regions[path.name].size == image.size
     # the bird of prey spreads its wings over the whole width, the spoonbills take a small part of the sky
     share = dict(zip(samples.image_ids.tolist(), (masks > 0).float().mean(dim=(1, 2, 3)).tolist(), strict=True))
     assert share["imagenet_14_129.jpg"] < 0.1 < 0.4 < share["imagenet_17_22.jpg"] < 0.6

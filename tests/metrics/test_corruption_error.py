@@ -12,6 +12,7 @@ from bench.metrics.adversarial import attack_success, robust_accuracy
 from bench.metrics.corruption import (
     corruption_errors,
     family_corruption_errors,
+    family_mean_accuracies,
     mean_accuracies,
     mean_corruption_accuracy_values,
     mean_corruption_error_values,
@@ -126,6 +127,12 @@ def test_families_average_to_the_mce():
     estimates = family_corruption_errors(errors, families)
     weighted = sum(len(names) * estimate.value for names, estimate in zip(families, estimates, strict=True)) / 15
     assert weighted == pytest.approx(mce(errors))
+
+
+def test_family_accuracies_by_hand():
+    errors = errors_of(lambda corruption: {"fog": 0.5, "snow": 0.1}.get(corruption, 0.0))
+    found = family_mean_accuracies(errors, [("fog", "snow"), ("contrast",)])
+    assert [estimate.value for estimate in found] == pytest.approx([0.7, 1.0])
 
 
 def test_extra_corruptions_never_enter():

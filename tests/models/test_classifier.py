@@ -89,7 +89,7 @@ class Bomb:
 
 def test_a_checkpoint_with_code_in_it_is_refused(tmp_path):
     path = tmp_path / "bomb.pth"
-    path.write_bytes(pickle.dumps({"state_dict": Bomb()}))
+    path.write_bytes(pickle.dumps({"state_dict": Bomb()}, protocol=2))
     with pytest.raises(ConfigurationError, match=r"bomb\.pth .*holds more than tensors; nothing in it was run"):
         load_classifier(ModelConfig(name="resnet18", checkpoint=str(path)))
     torch.save({"weight": Bomb()}, path)
@@ -126,9 +126,25 @@ def test_a_label_subset_keeps_the_chosen_columns_in_order():
     assert subset(torch.tensor([5.0, 6.0, 7.0]).view(1, 3, 1, 1)).tolist() == [[7.0, 5.0]]
 
 
-def test_low_precision_answers_in_float32():
-    classifier = load_classifier(ModelConfig(name="resnet18", weights="random", precision="bfloat16"))
-    logits = classifier(torch.rand(1, 3, 64, 64))
+@pytest.mark.parametrize(("precision", "bits"), [("bfloat16", 7), ("float16", 10)])
+def test_low_precision_rounds_as_its_format_does_and_answers_in_float32(precision, bits):
+    """A weight of 1 + 2^-bits is the next number after 1 in the format; a quarter of that step is rounded away."""
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3, 2, bias=False))
+    network[1].weight.data = torch.tensor([[1 + 2.0**-bits, 0, 0], [1 + 2.0 ** -(bits + 2), 0, 0]])
+    options = {"mean": (0,) * 3, "std": (1,) * 3, "crop": CROP, "label_space": unnamed_classes(2)}
+    white = torch.ones(1, 3, 1, 1)
+    logits = Classifier("low", network, precision=precision, **options)(white)
     assert logits.dtype == torch.float32
-    full = load_classifier(ModelConfig(name="resnet18", weights="random"))(torch.rand(1, 3, 64, 64))
-    assert full.shape == logits.shape
+    assert logits.tolist() == [[1 + 2.0**-bits, 1.0]]
+    assert Classifier("full", network, **options)(white).tolist() == [[1 + 2.0**-bits, 1 + 2.0 ** -(bits + 2)]]
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_a_network_in_low_precision_answers_as_in_full(precision):
+    full = load_classifier(ModelConfig(name="resnet18", weights="random"))
+    low = load_classifier(ModelConfig(name="resnet18", weights="random", precision=precision))
+    assert low.weights_digest == full.weights_digest
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    expected, logits = full(images), low(images)
+    error = float((logits - expected).norm() / expected.norm())
+    assert 0 < error < 8 * torch.finfo(getattr(torch, precision)).eps, "rounded, and by no more than rounding"

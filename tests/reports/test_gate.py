@@ -44,6 +44,18 @@ def against(request, tmp_path, baseline):
     return f"baseline={tmp_path}/report/leaderboard.csv"
 
 
+def test_rows_of_one_classifier_are_told_apart_and_held_against_themselves(tmp_path, write_cells):
+    then, now = Store(str(tmp_path / "then")), Store(str(tmp_path / "now"))
+    for store, right in ((then, 4000), (now, 3000)):
+        write_cells(store, "net", {"clean": {0.0: 4000}}, n=N, dataset="one", dataset_digest="01", weights_digest="01")
+        write_cells(store, "net", {"clean": {0.0: right}}, n=N, dataset="two", dataset_digest="02", weights_digest="01")
+        write_cells(store, "net", {"clean": {0.0: 2000}}, n=N, dataset="two", dataset_digest="02", weights_digest="02")
+    code, text = run_gate(tmp_path, now, f"baseline_store={then.root}")
+    assert code == 1
+    assert "failed: 1 worse, 0 missing" in text
+    assert "| net · two · 01 | Clean accuracy | 80.00 | 60.00 |" in text
+
+
 def test_the_same_store_passes(tmp_path, baseline, against):
     code, text = run_gate(tmp_path, baseline, against)
     assert code == 0

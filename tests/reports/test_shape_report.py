@@ -8,14 +8,19 @@ import pandas as pd
 import pytest
 
 from bench.data.categories import CATEGORY_NUMBERS
+from bench.data.decisions import read_decisions
 from bench.errors import DataError
 from bench.records import Condition, Outcomes
 from bench.reports import write_report
+from bench.reports.missing import missing_cells
 from bench.reports.protocols import with_protocols
-from bench.reports.shape_bias import consistency_sentences, decision_makers, decision_tables
+from bench.reports.shape_bias import consistency_sentences, decision_makers, decision_tables, imported_specs
 from bench.reports.shape_plots import category_plot, consistency_plot, observed_plot
 from bench.reports.subjects import read_subjects
+from bench.reports.tables import leaderboard
 from bench.results import Store
+from bench.tasks import import_decisions
+from bench.tasks.import_decisions import imported_spec
 
 HOSTILE = "</script><img src=x>"
 SHOWN = [("cat", "dog"), ("cat", "oven"), ("dog", "cat"), ("dog", "oven"), ("oven", "cat"), ("oven", "oven")]
@@ -63,7 +68,8 @@ def clean(store, make_spec, make_outcomes, provenance):
 
 
 def tables_of(store):
-    return decision_tables(decision_makers(store, with_protocols(read_subjects(store))))
+    subjects = with_protocols(read_subjects(store, allow_none=True))
+    return decision_tables(decision_makers(store, subjects, imported_specs(store)))
 
 
 def test_shape_bias_stands_in_the_row_of_the_classifiers_own_dataset(store, decide, clean, tmp_path):
@@ -106,6 +112,82 @@ def test_a_store_of_imports_alone_asks_for_a_sweep(store, decide):
     decide("subject-01", SHAPES, kind="human")
     with pytest.raises(DataError, match="run a sweep first"):
         read_subjects(store)
+
+
+def test_people_and_networks_alone_have_a_report(store, decide, tmp_path):
+    decide("subject-01", SHAPES, kind="human")
+    decide("alexnet", TEXTURES, kind="network")
+    written = write_report(store, tmp_path / "report", ["parquet", "json", "badge", "latex"])
+    table = pd.read_csv(tmp_path / "report" / "shape_bias.csv")
+    assert table["decision_maker"].tolist() == ["subject-01", "alexnet"]
+    assert pd.read_csv(tmp_path / "report" / "leaderboard.csv").empty
+    assert "Shape bias by category" in (tmp_path / "report" / "leaderboard.html").read_text()
+    for path in written:
+        if path.suffix == ".csv":
+            pd.read_csv(path)  # raises where a file has no header
+
+
+def test_all_people_have_a_pooled_row_before_the_single_ones(store, decide):
+    decide("subject-02", ["cat", "cat", "dog", "cat", "oven", "oven"], kind="human")  # 4 shape, 0 texture
+    decide("subject-01", ["dog", "cat", "dog", "oven", "na", "oven"], kind="human")  # 2 shape, 2 texture
+    tables = tables_of(store)
+    table = tables.shape_bias.set_index("decision_maker")
+    assert table.index.tolist() == ["all people", "subject-01", "subject-02"]
+    pooled = table.loc["all people"]
+    assert pooled[["kind", "n", "n_conflict", "shape", "texture", "other"]].tolist() == ["people", 12, 10, 6, 2, 2]
+    assert (pooled["shape_bias"], pooled["cue_accuracy"]) == (6 / 8, 8 / 10)
+    assert pooled["shape_bias_low"] == pooled["shape_bias_bootstrap_low"] < 6 / 8, "images are drawn, not decisions"
+    assert pooled["shape_bias_cat"] == 3 / 4
+    assert np.isnan(pooled["shape_bias_cat_low"])
+    assert len(tables.error_consistency) == 1, "the pool is nobody to agree with"
+
+
+@pytest.mark.shared_data
+def test_the_published_people_are_pooled_over_their_trials(store, shared_data, provenance):
+    for decisions in read_decisions(shared_data / "decisions"):
+        store.write_part(imported_spec(decisions), import_decisions._outcomes(decisions), 0, provenance)
+    table = tables_of(store).shape_bias.set_index("decision_maker")
+    people, pooled = table[table["kind"] == "human"], table.loc["all people"]
+    for count in ("n", "n_conflict", "shape", "texture", "other"):
+        assert pooled[count] == people[count].sum()
+    assert pooled["shape_bias"] == pytest.approx(people["shape"].sum() / (people["shape"] + people["texture"]).sum())
+    assert round(100 * pooled["shape_bias"], 2) == 95.23  # of these two; the paper's ten have 95.9 %
+
+
+def test_imported_accuracies_stand_beside_the_classifiers(store, make_spec, make_outcomes, provenance, clean, tmp_path):
+    clean("net")
+    edges = {"benchmark": "sixteen_way", "entry": "edge", "condition": Condition("sixteen_way"), "dataset": "edge"}
+    ours = make_spec(classifier="net", parameters={"categories": "imagenet"}, **edges)
+    theirs = make_spec(classifier="subject-01", parameters={"decision_maker": "human"}, **edges)
+    store.write_part(ours, make_outcomes(0, 10), 0, provenance)
+    store.write_part(theirs, make_outcomes(0, 10, seed=1), 0, provenance)
+    write_report(store, tmp_path / "report")
+    table = pd.read_csv(tmp_path / "report" / "sister_sets.csv")
+    found = table[["label", "kind", "benchmark", "dataset", "accuracy"]].to_numpy().tolist()
+    assert found == [["subject-01", "human", "edge", "edge", 0], ["net", "classifier", "edge", "edge", 1]]
+    assert pd.read_csv(tmp_path / "report" / "leaderboard.csv")["classifier"].tolist() == ["net"]
+
+
+def test_another_set_of_images_makes_no_row_of_dashes_and_no_line_of_what_nobody_asked(
+    store, make_spec, make_outcomes, provenance, clean
+):
+    clean("net")
+    for benchmark, dataset in (("sixteen_way", "edge"), ("parametric", "photographs")):
+        spec = make_spec(
+            classifier="other",
+            benchmark=benchmark,
+            dataset=dataset,
+            condition=Condition(benchmark, 1),
+            parameters={"categories": "imagenet"} if dataset == "edge" else {},
+        )
+        store.write_part(spec, make_outcomes(0, 10), 0, provenance)
+    clean("net", dataset="more", dataset_digest="more")
+    subjects = with_protocols(read_subjects(store))
+    board = leaderboard(subjects)
+    assert sorted(board.table["dataset"]) == ["more", "toy"], "rows without any figure of the board are left out"
+    assert board.gaps == []
+    assert set(board.table["notes"]) == {""}
+    assert missing_cells(subjects).empty
 
 
 def test_the_table_counts_by_hand_humans_first(store, decide):

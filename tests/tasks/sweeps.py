@@ -1,6 +1,8 @@
 """A small sweep as users start it, and the rows of its store to compare with another's."""
 
 import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -36,6 +38,36 @@ def command(place: Path, *overrides: str) -> list[str]:
     """What runs the job into ``place``, to be started in ``REPOSITORY`` with ``ENVIRONMENT``."""
     own = [f"store={place}/store", f"reports={place}", f"hydra.run.dir={place}/out", f"hydra.sweep.dir={place}/sweep"]
     return [sys.executable, str(REPOSITORY / "run.py"), *JOB, *own, *overrides]
+
+
+DIES = """
+import multiprocessing, os, signal, sys
+from bench.results import Store
+from bench.tasks.cli import main
+from run import job
+
+write, left = Store.write_part, int(sys.argv.pop(1))
+
+def write_and_die(*args):
+    global left
+    write(*args)
+    left -= 1
+    if not left:
+        print("workers:", *[worker.pid for worker in multiprocessing.active_children()], flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Store.write_part = write_and_die
+sys.exit(main(job))
+"""
+
+
+def killed_after(n_parts: int, words: list[str]) -> list[int]:
+    """Run a command of ``command`` until it has stored ``n_parts`` parts and is killed; its workers' process ids."""
+    python, _, *overrides = words
+    dying = [python, "-c", DIES, str(n_parts), *overrides]
+    done = subprocess.run(dying, env=ENVIRONMENT, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    return [int(pid) for pid in done.stdout.splitlines()[-1].removeprefix("workers:").split()]
 
 
 def frames(place: Path) -> dict[str, pd.DataFrame]:

@@ -68,6 +68,31 @@ def test_mistakes_are_refused_in_one_line_with_the_nearest_names(overrides, mess
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("classes", "overrides", "message"),
+    [
+        (["airplane"], ["model=lite0"], r"class 'airplane' of .* is not among the classifier's classes: .*imagenet"),
+        (["n01440764"], ["model=cifar10_resnet18"], r"'n01440764' of .* is not among the classifier's .*cifar10"),
+        (["airplane"], ["model=cifar10_resnet18", "benchmark=transfer"], r"surrogate lite0 has imagenet .*cifar10"),
+        (
+            [str(number) for number in range(5)],
+            ["model.name=resnet18", "model.weights=random", "model.num_classes=100"],
+            r"numbers its 5 classes from 0 to 4, and the classifier has 100 classes .*data\.label_space=columns",
+        ),
+    ],
+)
+def test_classes_that_do_not_fit_are_refused_before_any_work(tmp_path, classes, overrides, message):
+    for name in classes:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "one.jpg").touch()
+    data = ["data=folder", f"data.root={tmp_path}", f"store={tmp_path}/store"]
+    benchmark = [] if "benchmark=transfer" in overrides else ["benchmark=clean"]
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        preflight([*overrides, *benchmark, *data])
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "store").exists()
+
+
 def test_a_sweep_without_m_is_refused_in_one_line(tmp_path):
     done = subprocess.run(
         [sys.executable, str(ROOT / "run.py"), "model=lite0,lite1", f"hydra.run.dir={tmp_path}"],

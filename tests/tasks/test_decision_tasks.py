@@ -9,11 +9,13 @@ import sys
 import hydra
 import pytest
 
+from bench.data.decisions import read_decisions
 from bench.errors import ConfigurationError
 from bench.results import Store
-from bench.tasks import score_decisions
+from bench.tasks import import_decisions, score_decisions
 from bench.tasks.cli import CONF, preflight
 from bench.tasks.config import register_schemas
+from bench.tasks.import_decisions import imported_spec
 
 register_schemas()
 HEADER = "subj,session,trial,rt,object_response,category,condition,imagename\n"
@@ -26,7 +28,7 @@ def scores(capsys):
     def run(path):
         with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
             score_decisions.run(hydra.compose("config", overrides=["task=score_decisions", f"path={path}"]))
-        return json.loads(capsys.readouterr().out)
+        return json.loads(capsys.readouterr().out)["cue_conflict"]
 
     return run
 
@@ -87,12 +89,29 @@ def test_an_import_is_stored_once(tmp_path):
     store = Store(str(tmp_path / "store"))
     [cell] = store.cells()
     assert cell.complete
+    assert cell.provenance.started, "an undated cell would be a day of its own"
     assert (cell.spec.classifier, cell.spec.benchmark) == ("subject-01", "cue_conflict")
     assert cell.spec.parameters["decision_maker"] == "human"
     rows = store.outcomes(cell.spec)
     assert rows["image_id"].tolist() == ["cat/cat3-dog2.png", "dog/dog3-cat2.png"]
     assert rows["decision"].tolist() == ["na", "cat"]
     assert rows["correct"].tolist() == [False, False]
+
+
+def test_trials_on_edges_are_scored_and_imported_as_accuracy(tmp_path, capsys):
+    file = tmp_path / "edge-experiment_subject-01_session_1.csv"
+    trials = ["subject-01,1,1,0.8,knife,oven,0,0001_edg_s01_0_oven_00_oven10.png"]
+    trials += ["subject-01,1,2,0.9,oven,oven,0,0002_edg_s01_0_oven_00_oven3.png"]
+    file.write_text(HEADER + "\n".join(trials) + "\n")
+    [decisions] = read_decisions(file)
+    spec, outcomes = imported_spec(decisions), import_decisions._outcomes(decisions)
+    assert (spec.benchmark, spec.entry, spec.dataset) == ("sixteen_way", "edge", "edge")
+    assert outcomes.image_id.tolist() == ["oven/oven10.png", "oven/oven3.png"]
+    assert outcomes.correct.tolist() == [False, True]
+    assert set(outcomes.extra) == {"decision"}
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        score_decisions.run(hydra.compose("config", overrides=["task=score_decisions", f"path={file}"]))
+    assert json.loads(capsys.readouterr().out) == {"edge": {"subject-01": {"n": 2, "accuracy": 0.5}}}
 
 
 @pytest.mark.parametrize("task", ["score_decisions", "import_decisions"])

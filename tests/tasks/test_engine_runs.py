@@ -1,13 +1,11 @@
 """The main job on real engines: the rows of one process, whoever is killed."""
 
-import os
-import signal
 import subprocess
 import time
 
 import hydra
 import pytest
-from sweeps import ENVIRONMENT, REPOSITORY, assert_equal_stores, command, frames
+from sweeps import ENVIRONMENT, REPOSITORY, assert_equal_stores, command, frames, killed_after
 
 from bench.tasks.cli import CONF
 from bench.tasks.config import register_schemas
@@ -24,11 +22,6 @@ def one_process(tmp_path_factory):
     return frames(place)
 
 
-def children(pid):
-    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True).stdout
-    return [int(line) for line in listed.split()]
-
-
 def alive(pid):
     state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
     return bool(state) and not state.startswith("Z")
@@ -36,21 +29,9 @@ def alive(pid):
 
 @pytest.mark.slow
 def test_processes_killed_with_their_sweep_and_resumed_end_in_the_rows_of_one_process(tmp_path, one_process):
-    sweep = subprocess.Popen(
-        command(tmp_path, "engine=processes", *TWO),
-        env=ENVIRONMENT,
-        cwd=REPOSITORY,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    while not list((tmp_path / "store").rglob("0*.parquet")):
-        assert sweep.poll() is None
-        time.sleep(0.01)
-    workers = children(sweep.pid)
-    assert len(workers) >= 2
-    os.kill(sweep.pid, signal.SIGKILL)
-    sweep.wait()
-    until = time.monotonic() + 30
+    workers = killed_after(1, command(tmp_path, "engine=processes", *TWO))
+    assert len(workers) == 2
+    until = time.monotonic() + 600  # so that a fault ends the test; workers need a moment
     while any(alive(worker) for worker in workers):
         assert time.monotonic() < until, "workers end when their sweep is gone"
         time.sleep(0.1)

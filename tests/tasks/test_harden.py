@@ -141,7 +141,7 @@ def test_a_new_head_keeps_the_weights_below_it(folder):
         (["model.name=harden_tst_net"], "unknown model 'harden_tst_net': did you mean 'harden_test_net'"),
         (["model.weights=pretrained"], "no published weights for 'harden_test_net'"),
         (["model.precision=float16"], "float32 or bfloat16"),
-        (["data.labels=imagenet_a"], "training decides among all"),
+        (["data.label_space=imagenet_a"], "training decides among all"),
         (["recipe=fast_fgms"], "unknown recipe 'fast_fgms': did you mean 'fast_fgsm'"),
         (["recipe.epoch=3"], r"unknown key 'recipe\.epoch'"),
         (["recipe.epochs=many"], r"recipe\.epochs"),
@@ -165,11 +165,13 @@ def test_mistakes_are_refused_before_any_work(folder, more, message):
     assert not (folder / "toy").exists()
 
 
-def test_too_few_logits_are_refused_before_the_images_are_decoded(folder):
+def test_too_few_logits_are_refused_before_any_work(folder):
     (folder / "images" / "1").rename(folder / "images" / "7")
-    with pytest.raises(ConfigurationError, match=r"label 7, but .* has 2 logits: add model\.num_classes=8"):
-        harden.run(compose(*overrides(folder)))
-    assert not (folder / "cache").exists()
+    register_schemas()
+    with pytest.raises(ConfigurationError, match=r"from 0 to 7, and the classifier has 2 .*model\.num_classes=8"):
+        preflight(["task=harden", *overrides(folder)])
+    with pytest.raises(ConfigurationError, match=r"the number 7, but the numbers of 2 classes .* go from 0 to 1"):
+        preflight(["task=harden", *overrides(folder, "data.label_space=columns")])
 
 
 def test_images_that_do_not_decode_are_refused(folder):

@@ -21,7 +21,7 @@ def lite0():
 
 
 def crops_of(classifier, tmp_path, **config):
-    dataset = load_dataset(DataConfig(**config))
+    dataset = load_dataset(DataConfig(**config), classifier.label_space)
     return open_crops(dataset, classifier.crop, cache_dir=tmp_path, cache_gb=1, workers=0, on_error="refuse")
 
 

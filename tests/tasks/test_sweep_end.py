@@ -1,4 +1,4 @@
-"""The end of a sweep: what failed is told and makes the exit code, whatever becomes of the report."""
+"""The end of a sweep: what is missing makes the exit code and the last line, whatever becomes of the report."""
 
 import json
 
@@ -6,37 +6,72 @@ import pytest
 from omegaconf import OmegaConf
 
 import bench.tasks.report
-from bench.tasks.evaluate import SUMMARY
-from bench.tasks.sweep_end import finish
+from bench.tasks.evaluate import summary_file
+from bench.tasks.sweep_end import SweepEnd, end
+
+WHOLE = {"classifier": "lite0", "n_cells": 45, "n_missing": 0, "failed": {}, "error": "", "tracker": ""}
 
 
 @pytest.fixture
-def swept(tmp_path):
-    """A configuration whose store is not empty, and the folder of one job that failed in one cell."""
-    (tmp_path / "store" / "cell").mkdir(parents=True)
-    job = tmp_path / "0"
-    job.mkdir()
-    (job / SUMMARY).write_text(json.dumps({"classifier": "lite0", "failed": {"fgsm 0.01": "ValueError: no"}}))
-    return OmegaConf.create({"store": str(tmp_path / "store")}), job
-
-
-def test_failures_are_told_where_the_report_breaks(swept, monkeypatch, capsys):
-    def broken(config):
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr(bench.tasks.report, "run", broken)
-    with pytest.raises(SystemExit) as left:
-        finish(swept[0], [swept[1]])
-    assert left.value.code == 1
-    told = capsys.readouterr().err
-    assert "lite0 fgsm 0.01: ValueError: no" in told
-    assert "report: OSError: No space left on device" in told
-
-
-@pytest.mark.parametrize("content", ["", '{"classifier": "li'])
-def test_a_job_without_a_whole_summary_failed(swept, monkeypatch, capsys, content):
-    (swept[1] / SUMMARY).write_text(content)
+def swept(tmp_path, monkeypatch):
+    """The config of a sweep over ``jobs``, whose summaries are ``summaries``; the report does nothing."""
     monkeypatch.setattr(bench.tasks.report, "run", lambda config: None)
+
+    def make(*summaries, jobs="model=lite0"):
+        hydra = {"runtime": {"cwd": str(tmp_path)}, "sweep": {"dir": "out"}, "overrides": {"task": [jobs]}}
+        config = OmegaConf.create({"task": "evaluate", "store": str(tmp_path / "store"), "hydra": hydra})
+        (tmp_path / "out" / "summaries").mkdir(parents=True)
+        for job, summary in enumerate(summaries):
+            summary_file(config.hydra, job).write_text(json.dumps(WHOLE | summary))
+        return config
+
+    return make
+
+
+def last_line(config, capsys):
+    with pytest.raises(SystemExit) as left:
+        end(config, several=True)
+    assert left.value.code == 1
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+def test_it_counts_what_is_missing(swept, capsys):
+    config = swept({"n_missing": 8, "failed": {"fgsm 0.01": "ValueError: no"}, "error": "cannot write"})
+    assert last_line(config, capsys).startswith("snowwolf: missing: 8 of 45 cells of lite0 (cannot write). All else")
+
+
+def test_every_reason_has_a_line(swept, capsys):
     with pytest.raises(SystemExit):
-        finish(swept[0], [swept[1]])
-    assert "job 0: ended without a summary" in capsys.readouterr().err
+        end(
+            swept({"n_missing": 2, "failed": {"fgsm 0.01": "ValueError: no", "pgd 1": "ValueError: nor"}}), several=True
+        )
+    assert capsys.readouterr().err.splitlines()[:2] == [
+        "  2 of 45 cells of lite0: fgsm 0.01: ValueError: no",
+        "  2 of 45 cells of lite0: pgd 1: ValueError: nor",
+    ]
+
+
+def test_a_job_that_failed_after_its_last_cell_failed(swept, capsys):
+    assert "missing: the end of lite0's job (OSError: gone)" in last_line(swept({"error": "OSError: gone"}), capsys)
+
+
+def test_a_suite_of_nothing_is_a_failure(swept, capsys):
+    assert "missing: every cell of lite0 (the suite has none)" in last_line(swept({"n_cells": 0}), capsys)
+
+
+def test_a_job_of_which_nothing_is_heard_failed(swept, capsys):
+    """However many folders there are, and whatever they are called: the command line says how many jobs there were."""
+    assert "missing: job 1 (it ended without a summary" in last_line(swept({}, jobs="model=lite0,lite1"), capsys)
+
+
+def test_hydra_gets_no_exception_that_it_would_make_a_warning_of(capsys):
+    """A full disk, a store that is gone, a mistake in the code: the callback ends in an exit code all the same."""
+    with pytest.raises(SystemExit) as left:
+        SweepEnd().on_multirun_end(OmegaConf.create({"task": "evaluate"}))
+    assert left.value.code == 1
+    assert capsys.readouterr().err.splitlines()[-1].startswith("snowwolf: missing: the end of the sweep (")
+
+
+def test_where_nothing_is_missing_nothing_is_said(swept, capsys):
+    end(swept({}), several=True)
+    assert capsys.readouterr().err == ""

@@ -71,6 +71,7 @@ def test_the_first_failure_is_a_warning_and_the_last_call(caplog):
         tracker.log({"accuracy": 1.0})
         assert not tracker.active
     assert broken.calls == 1
+    assert tracker.lost == "tracker=broken stopped: ConnectionError: gone"
     assert "tracker=broken stopped: ConnectionError: gone; the sweep goes on" in caplog.text
 
 
@@ -79,6 +80,7 @@ def test_a_tracker_that_does_not_open_is_a_warning(tmp_path, caplog):
     with open_tracker(TrackerConfig(name="jsonl", folder=str(tmp_path / "file")), RUN) as tracker:
         assert not tracker.active
     assert "tracker=jsonl is not used" in caplog.text
+    assert tracker.lost.startswith("tracker=jsonl is not used: ")
 
 
 def test_secrets_and_the_users_of_urls_are_hidden():
