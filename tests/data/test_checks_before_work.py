@@ -76,7 +76,7 @@ def test_categories_that_are_none_of_the_16(tmp_path):
 
 @pytest.mark.parametrize("source", ["folder", "cifar10", "categories"])
 def test_empty_class_folders(tmp_path, source):
-    with pytest.raises(DataError, match="class folder .*/dog has no images"):
+    with pytest.raises(DataError, match=r"class folder .*/dog has no images"):
         check(source=source, root=folder(tmp_path / "images", "cat", empty=("dog",)), split="test")
 
 
