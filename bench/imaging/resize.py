@@ -26,7 +26,8 @@ def resize_like_pillow(images: Tensor, size: tuple[int, int]) -> Tensor:
         size: height and width.
 
     Returns:
-        ``(B,3,*size)`` uint8 on the same device: the bytes of ``Image.resize((width, height), BICUBIC)``.
+        ``(B,3,*size)`` uint8 on the same device: the bytes of ``Image.resize((width, height), BICUBIC)``
+        (as of Pillow before 13 where the height shrinks much more than the width).
     """
     if tuple(images.shape[2:]) == tuple(size):
         return images
@@ -37,7 +38,7 @@ def resize_like_pillow(images: Tensor, size: tuple[int, int]) -> Tensor:
 
 def in_whole_numbers(images: Tensor, size: tuple[int, int]) -> Tensor:
     """`resize_like_pillow` in batched int32 arithmetic, on any device; arguments and result are the same."""
-    # Pillow goes along the rows first; lines are gathered fastest from the leading dimension
+    # along the rows first; lines are gathered fastest from the leading dimension
     narrow = resample_lines(images.permute(3, 0, 1, 2).contiguous(), size[1], "bicubic")
     small = resample_lines(narrow.permute(3, 1, 2, 0).contiguous(), size[0], "bicubic")
     return small.permute(1, 2, 0, 3).contiguous()
@@ -45,7 +46,10 @@ def in_whole_numbers(images: Tensor, size: tuple[int, int]) -> Tensor:
 
 def _resize_by_pillow(image: Tensor, size: tuple[int, int]) -> Tensor:
     pixels = Image.fromarray(torch.stack(image.unbind(), -1).numpy())
-    resized = pixels.resize((size[1], size[0]), Image.Resampling.BICUBIC)
+    # along the rows first, as Pillow did for every size before 13, which begins with the columns where they shrink much
+    # more than the rows
+    resized = pixels.resize((size[1], pixels.height), Image.Resampling.BICUBIC)
+    resized = resized.resize((size[1], size[0]), Image.Resampling.BICUBIC)
     return torch.from_numpy(np.array(resized)).permute(2, 0, 1)
 
 

@@ -11,9 +11,12 @@ from bench.imaging.resize import in_whole_numbers, resample_lines, resize_like_p
 
 
 def by_pillow(images, size, kernel=Image.Resampling.BICUBIC):
-    resized = [
-        np.array(Image.fromarray(image).resize(size[::-1], kernel)) for image in images.permute(0, 2, 3, 1).numpy()
-    ]
+    pictures = [Image.fromarray(image) for image in images.permute(0, 2, 3, 1).numpy()]
+    if images.shape[2] == images.shape[3] and size[0] == size[1]:
+        resized = [np.array(picture.resize(size[::-1], kernel)) for picture in pictures]
+    else:  # rows before columns, for every Pillow
+        rows = [picture.resize((size[1], picture.height), kernel) for picture in pictures]
+        resized = [np.array(picture.resize(size[::-1], kernel)) for picture in rows]
     return torch.from_numpy(np.stack(resized)).permute(0, 3, 1, 2)
 
 
@@ -35,7 +38,16 @@ def test_bicubic_bytes_are_those_of_pillow(resize, size):
 @given(*[st.integers(1, 60)] * 4)
 def test_any_size(height, width, to_height, to_width):
     images = noise(height, width, saturated=True)
-    assert torch.equal(in_whole_numbers(images, (to_height, to_width)), by_pillow(images, (to_height, to_width)))
+    for resize in (resize_like_pillow, in_whole_numbers):
+        assert torch.equal(resize(images, (to_height, to_width)), by_pillow(images, (to_height, to_width)))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 60), st.integers(1, 60))
+def test_any_square(side, to_side):
+    images = noise(side, side, saturated=True)
+    for resize in (resize_like_pillow, in_whole_numbers):
+        assert torch.equal(resize(images, (to_side, to_side)), by_pillow(images, (to_side, to_side)))
 
 
 @pytest.mark.parametrize("count", [134, 112, 89, 67, 56])
