@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted({path.resolve() for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md")]})
 TO_WRITE = {"conf/model/mine.yaml", "conf/data/mine.yaml", "conf/benchmark/gamma.yaml", "bench.benchmarks.gamma.Gamma"}
 """What CONTRIBUTING.md asks the reader to write."""
-MADE = ("reports/", "runs/")
+MADE = ("outputs/", "reports/", "runs/")
 """Folders that runs write to."""
 TOPS = "|".join(re.escape(path.name) for path in ROOT.iterdir() if path.is_dir())
 PATH = re.compile(rf"(?<![\w./$~-])((?:{TOPS})/[\w./-]*|run\.py|test_\w+\.py|[A-Z]+\.md)")

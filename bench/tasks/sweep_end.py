@@ -72,17 +72,16 @@ def end(config: DictConfig, *, several: bool) -> None:
     except Exception as error:
         logger.exception("the sweep did not end well")
         gaps.append(Gap("the end of the sweep", {"": _line(error)}))
-    doubtful = [f"warning: {'; '.join(warnings)}"] if warnings else []
+    if warnings:
+        print(f"snowwolf: warning: {'; '.join(warnings)}", file=sys.stderr)
     if gaps:
         for gap in gaps:
             for part, reason in gap.reasons.items():
                 print(f"  {gap.what}: {part + ': ' if part else ''}{reason}", file=sys.stderr)
         named = "; ".join(f"{gap.what} ({gap.reason[:LONGEST_REASON]})" for gap in gaps)
         missing = f"missing: {named}. All else is stored, and the same command tries these again"
-        print(f"snowwolf: {'; '.join([missing, *doubtful])}", file=sys.stderr)
+        print(f"snowwolf: {missing}", file=sys.stderr)
         sys.exit(1)
-    for line in doubtful:
-        print(f"snowwolf: {line}", file=sys.stderr)
 
 
 def _read_summaries(config: DictConfig, *, several: bool) -> tuple[list[Gap], list[str]]:

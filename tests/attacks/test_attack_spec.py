@@ -25,6 +25,8 @@ def spec(name, options=None, **changes):
     return AttackSpec(name, {**needed, **(options or {})}, **changes)
 
 
+# foolbox says so where numba has not compiled it before
+@pytest.mark.filterwarnings("ignore:At the first initialisation the optimizer needs to be compiled:UserWarning")
 @pytest.mark.parametrize("name", FOOLBOX)
 def test_the_table_says_what_foolbox_says(name):
     declared, attack = ATTACKS[name], build_foolbox(spec(name))

@@ -89,6 +89,8 @@ def test_a_class_may_be_asked_of_an_image_that_shows_another(make_classifier, im
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the memory in use where Linux tells it")
+# looking at every object alive touches a deprecated one of torch
+@pytest.mark.filterwarnings("ignore:`torch.distributed.reduce_op` is deprecated:FutureWarning")
 def test_ten_thousand_images_leave_no_memory_behind(make_classifier, images):
     classifiers = [build(make_classifier, architecture) for architecture in ("test_resnet", "test_vit")]
     batch, targets = images(250), torch.arange(250)

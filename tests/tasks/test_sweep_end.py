@@ -9,7 +9,7 @@ import bench.tasks.report
 from bench.tasks.evaluate import summary_file
 from bench.tasks.sweep_end import SweepEnd, end
 
-WHOLE = {"classifier": "lite0", "n_cells": 45, "n_missing": 0, "failed": {}, "error": "", "tracker": ""}
+WHOLE = {"classifier": "lite0", "n_cells": 45, "n_missing": 0, "failed": {}, "error": "", "tracker": "", "warnings": []}
 
 
 @pytest.fixture
