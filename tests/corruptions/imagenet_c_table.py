@@ -80,7 +80,7 @@ def errors(model: str, benchmark: Corruption, data: DataConfig, store: Store, ca
     classifier = load_classifier(ModelConfig(name=model))
     benchmark = benchmark.prepared(classifier.crop, cache)
     crops = open_crops(
-        load_dataset(data),
+        load_dataset(data, classifier.label_space),
         benchmark.recipe(classifier.crop),
         cache_dir=cache,
         cache_gb=4,
