@@ -60,7 +60,7 @@ class Attack(Benchmark):
         """
         spec = self.spec
         conditions = tuple(Condition(spec.name, radius) for radius in parse_epsilons(spec, self.epsilons))
-        return conditions if not spec.minimal_norm else conditions and (max(conditions),)
+        return (max(conditions),) if spec.minimal_norm and conditions else conditions
 
     def unit(self, condition: Condition) -> str:
         """``epsilon``, or what the norm counts: changed ``pixels`` or ``values``."""

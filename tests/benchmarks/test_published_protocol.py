@@ -20,19 +20,10 @@ from bench.data import CropRecipe, DataConfig, load_dataset, open_crops
 from bench.errors import ConfigurationError, DataError
 from bench.records import Condition
 from bench.seeding import derive_seed
+from tests.corruptions.deterministic import DETERMINISTIC
 
 OWN_224 = CropRecipe(224, 224, 0.875, "center", "bicubic")
 OWN_260 = CropRecipe(260, 260, 0.89, "center", "bicubic")
-DETERMINISTIC = (
-    "defocus_blur",
-    "zoom_blur",
-    "brightness",
-    "contrast",
-    "pixelate",
-    "jpeg_compression",
-    "gaussian_blur",
-    "saturate",
-)
 
 
 @pytest.fixture(scope="module")

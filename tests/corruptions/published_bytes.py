@@ -16,19 +16,8 @@ from bench.benchmarks import Batch
 from bench.benchmarks.corruption import Corruption
 from bench.corruptions import SEVERITIES
 from bench.data import CropRecipe, Crops, DataConfig, load_dataset, open_crops
+from tests.corruptions.deterministic import DETERMINISTIC
 from tests.corruptions.imagenet_c_table import DATA
-
-DETERMINISTIC = (
-    "defocus_blur",
-    "zoom_blur",
-    "brightness",
-    "contrast",
-    "pixelate",
-    "jpeg_compression",
-    "gaussian_blur",
-    "saturate",
-)
-"""Of the 15 and the 4 extra corruptions, those that draw no random numbers."""
 
 
 def shown(benchmark: Corruption, crops: Crops, size: int, condition) -> torch.Tensor:

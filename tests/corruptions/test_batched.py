@@ -12,18 +12,9 @@ from bench.corruptions import batched as module
 from bench.corruptions.batched import BATCHED, corrupt
 from bench.errors import ConfigurationError, DataError
 from bench.records import Condition
+from tests.corruptions.deterministic import DETERMINISTIC
 
 ALL = CORRUPTIONS + EXTRA_CORRUPTIONS
-DETERMINISTIC = (
-    "defocus_blur",
-    "zoom_blur",
-    "brightness",
-    "contrast",
-    "pixelate",
-    "jpeg_compression",
-    "gaussian_blur",
-    "saturate",
-)
 
 
 def random_images(count, height, width, seed=0):
