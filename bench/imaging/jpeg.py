@@ -1,15 +1,15 @@
 """JPEG compression and back in one step, with the bytes that Pillow gives, on any device.
 
-On the CPU by libjpeg-turbo. On other devices the steps of libjpeg that lose something (colors, subsampling, cosine
-transform, quantisation, and back) are done in whole numbers for a batch at once; the coding into bits loses nothing and
-is left out. Both give the same bytes: libjpeg's default, "islow", transform is exact integer arithmetic.
+The steps of libjpeg that lose something (colors, subsampling, cosine transform, quantisation, and back) are done in
+whole numbers; the coding into bits loses nothing and is left out. On the CPU they are compiled and work image by image
+(`bench.imaging.compiled_jpeg`), on other devices they are tensor operations on a batch. Both give the bytes of
+libjpeg's default transform, "islow", which is exact integer arithmetic.
 """
 
 from functools import lru_cache
 
 import torch
 from torch import Tensor
-from torchvision.io import decode_jpeg, encode_jpeg
 
 from bench.imaging.dct import forward_dct, inverse_dct
 from bench.imaging.threads import map_images
@@ -40,15 +40,19 @@ def round_trip(images: Tensor, quality: int) -> Tensor:
         (``optimize`` does not change them).
     """
     if images.device.type == "cpu":
-        return map_images(lambda image: _by_libjpeg(image, quality), images)
+        return _compiled(images, quality)
     return in_whole_numbers(images, quality)
 
 
-def _by_libjpeg(image: Tensor, quality: int) -> Tensor:
-    # torch is fast at interleaving by stack; encode_jpeg takes a view of interleaved memory without a copy
-    interleaved = torch.stack(image.unbind(), -1).permute(2, 0, 1)
-    decoded: Tensor = decode_jpeg(encode_jpeg(interleaved, quality=quality))
-    return decoded
+def _compiled(images: Tensor, quality: int) -> Tensor:
+    from bench.imaging.compiled_jpeg import round_trip_image  # imports numba, which takes half a second
+
+    luminance, chroma = (
+        _quantisation(quality, component, images.device).flatten().numpy() for component in ("luminance", "chrominance")
+    )
+    return map_images(
+        lambda image: torch.from_numpy(round_trip_image(image.contiguous().numpy(), luminance, chroma)), images
+    )
 
 
 def in_whole_numbers(images: Tensor, quality: int) -> Tensor:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.fft import dctn
 
+from bench.imaging.compiled_jpeg import LANES, quantise
 from bench.imaging.dct import forward_dct, inverse_dct
 from bench.imaging.jpeg import in_whole_numbers, round_trip
 
@@ -85,3 +86,14 @@ def test_the_transform_is_the_discrete_cosine_transform():
     assert np.abs(coefficients.numpy() - exact).max() < 1.5
     rounded = torch.div(coefficients, 8, rounding_mode="floor")
     assert (inverse_dct(rounded, row=2, column=1) - blocks).abs().max() <= 4
+
+
+def test_quantising_in_float32_is_division_of_whole_numbers():
+    steps = np.arange(1, 256, dtype=np.int32)
+    steps = np.append(steps, 255).reshape(4, 64)
+    for values in np.arange(-(1 << 14), 1 << 14, dtype=np.int32).reshape(-1, LANES)[::7]:
+        for row in steps:
+            work = np.repeat(values[None], 64, 0).ravel()
+            quantise(work, row, (1 / (8 * row)).astype(np.float32))
+            sizes = (np.abs(values) + 4 * row[:, None]) // (8 * row[:, None]) * row[:, None]
+            assert np.array_equal(work, (np.sign(values) * sizes).ravel())
