@@ -21,7 +21,8 @@ quickstart: $(STAMP)  ## the main job on the embedded models and images, then it
 	@echo "Open reports/default/leaderboard.html in a browser."
 
 test: $(STAMP)  ## the whole test suite
-	$(BIN)/python -m pytest
+	@# one core a process; tests of one file share their fixtures
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: lint test  ## lint, types, layers and tests
 
