@@ -25,10 +25,10 @@ from bench.models.fast import prepare_fast
 from bench.records import Outcomes, Provenance
 from bench.results import Store
 from bench.sweep import RuntimeConfig, plan_cells, plan_units, run_local
+from bench.sweep.job import open_suite
 from bench.sweep.plan import Cell
 from bench.sweep.simulate import simulate
 from bench.tasks.config import read_settings
-from bench.tasks.job import open_suite
 from perf.scaling import DEVICES, compose, units_of_the_full_suite
 
 BATCH = 20
@@ -68,7 +68,7 @@ def measure(model: str, suite: str) -> tuple[float, dict[str, Cost]]:
     settings = read_settings(compose(f"suite={suite}", f"model={model}"))
     classifier = load_classifier(settings.model)
     network = prepare_fast(classifier)
-    opened = open_suite(settings, classifier)
+    opened = open_suite(settings.benchmarks, classifier, settings.runtime)
     runtime = RuntimeConfig(device="cpu", batch_size=BATCH, workers=0)
     costs = {}
     crops = next(iter(opened.values()))[1]

@@ -16,11 +16,11 @@ from rich.table import Table
 
 from bench.results import Store
 from bench.sweep import EngineConfig, open_pool, plan_cells, plan_units, run_pool
+from bench.sweep.job import open_job, open_suite
 from bench.sweep.queue import UnitKey
 from bench.sweep.simulate import simulate
 from bench.tasks.cli import CONF
 from bench.tasks.config import build_benchmark, chosen_benchmarks, read_settings, register_schemas
-from bench.tasks.job import open_job, open_suite
 
 MODELS, DEVICES, IMAGES = 1000, 64, 50_000
 
@@ -74,7 +74,7 @@ def images_a_second(workers: int, chunk: int, limit: int) -> float:
     from bench.models import load_classifier
 
     classifier = load_classifier(settings.model)
-    suite = open_suite(settings, classifier)
+    suite = open_suite(settings.benchmarks, classifier, settings.runtime)
     with tempfile.TemporaryDirectory() as folder:
         units = plan_units(plan_cells(classifier, suite, seed=0), Store(folder), chunk=chunk)
         engine = EngineConfig(name="processes", workers=workers, threads=1)

@@ -1,7 +1,7 @@
 """Any attack as a benchmark: FGSM, PGD, one-pixel, AutoAttack, ... differ only in their yaml."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import nn
@@ -30,10 +30,10 @@ class Attack(Benchmark):
 
     attack: str
     epsilons: tuple[Any, ...]
-    options: dict[str, Any]
-    norm: str | None
-    restarts: int
-    target: str
+    options: dict[str, Any] = field(default_factory=dict)
+    norm: str | None = None
+    restarts: int = 1
+    target: str = ""
 
     name = "attack"
     version = "1"
@@ -51,6 +51,11 @@ class Attack(Benchmark):
             ConfigurationError: an unknown attack, option, norm or target, with the nearest valid names.
         """
         return AttackSpec(self.attack, self.options, norm=self.norm, restarts=self.restarts, target=self.target)
+
+    @property
+    def default_entry(self) -> str:
+        """The attack's own name: ``pgd_linf``."""
+        return self.spec.name
 
     def conditions(self) -> tuple[Condition, ...]:
         """One condition an epsilon; of a minimal-norm attack the largest alone.

@@ -79,6 +79,11 @@ class Benchmark(ABC):
     def conditions(self) -> tuple[Condition, ...]:
         """Every condition, each one cell."""
 
+    @property
+    def default_entry(self) -> str:
+        """What it is called where a suite gives it no name."""
+        return self.name
+
     def unit(self, condition: Condition) -> str:
         """What the strength of ``condition`` counts; empty where it has none."""
         del condition

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.benchmarks.base import Batch, Benchmark, check_was_read, judge
-from bench.benchmarks.protocol import as_shown, check_protocol, encoding_of, published_crop
+from bench.benchmarks.protocol import as_shown, check_protocol, crop_to_corrupt, encoding_of
 from bench.corruptions import CORRUPTIONS, EXTRA_CORRUPTIONS, SEVERITIES
 from bench.corruptions.batched import corrupt
 from bench.corruptions.catalogue import Definition, check_definition
@@ -143,7 +143,7 @@ class Corruption(Benchmark):
 
     def recipe(self, crop: CropRecipe) -> CropRecipe:
         """The published base image, whatever the classifier's own ``crop``, or that."""
-        return published_crop(self.resolved_definition) if self.protocol == "published" else crop
+        return crop_to_corrupt(self.protocol, self.resolved_definition, crop)
 
     def read(self, crops: Crops, positions: Sequence[int], condition: Condition, *, seed: int) -> Tensor:
         """The corrupted images, ``(B,3,H,W)`` uint8; of ``batched``, those to corrupt later, on the device."""

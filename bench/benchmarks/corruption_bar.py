@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.benchmarks.base import Batch, Benchmark, check_was_read, judge
-from bench.benchmarks.protocol import as_shown, check_protocol, encoding_of, published_crop
+from bench.benchmarks.protocol import as_shown, check_protocol, crop_to_corrupt, encoding_of
 from bench.corruptions import SEVERITIES
 from bench.corruptions.bar import BAR_CORRUPTIONS, corrupt_bar
 from bench.data import CropRecipe, Crops
@@ -62,7 +62,7 @@ class CorruptionBar(Benchmark):
 
     def recipe(self, crop: CropRecipe) -> CropRecipe:
         """The published base image, whatever the classifier's own ``crop``, or that."""
-        return published_crop("imagenet_c") if self.protocol == "published" else crop
+        return crop_to_corrupt(self.protocol, "imagenet_c", crop)
 
     def conditions(self) -> tuple[Condition, ...]:
         """Every corruption at every severity."""

@@ -41,6 +41,16 @@ def published_crop(definition: str) -> CropRecipe:
     return CIFAR_10_C_CROP if definition == "cifar10_c" else IMAGENET_C_CROP
 
 
+def crop_to_corrupt(protocol: str, definition: str, own: CropRecipe) -> CropRecipe:
+    """The recipe of the images that are corrupted: of the published base image, or the classifier's ``own``.
+
+    Images that are crops already, and have the base image's size, are taken as they are.
+    """
+    base = published_crop(definition)
+    is_base = own.crop_mode == "exact" and (own.height, own.width) == (base.height, base.width)
+    return base if protocol == "published" and not is_base else own
+
+
 def encoding_of(protocol: str, encode: str | None, definition: str) -> Encoding:
     """What corrupted images go through before they are shown: ``jpeg85`` or ``none``."""
     if protocol == "published":

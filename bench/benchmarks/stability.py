@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.benchmarks.base import Batch, Benchmark, judge
-from bench.benchmarks.protocol import as_shown, check_protocol, published_crop
+from bench.benchmarks.protocol import as_shown, check_protocol, crop_to_corrupt
 from bench.corruptions.sequences import NOISE_SEQUENCES, PERTURBATIONS, SEQUENCES, Frames
 from bench.data import CropRecipe
 from bench.errors import ConfigurationError, nearest_names
@@ -54,7 +54,7 @@ class Stability(Benchmark):
 
     def recipe(self, crop: CropRecipe) -> CropRecipe:
         """The published base image, whatever the classifier's own ``crop``, or that."""
-        return published_crop("imagenet_c") if self.protocol == "published" else crop
+        return crop_to_corrupt(self.protocol, "imagenet_c", crop)
 
     def conditions(self) -> tuple[Condition, ...]:
         """Every perturbation at the paper's difficulty 1."""

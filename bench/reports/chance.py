@@ -9,6 +9,7 @@ from bench.metrics.estimates import proportion
 from bench.records import RunSpec
 from bench.reports.subjects import Subject
 from bench.reports.words import CLEAN
+from bench.results import Store, missing_ranges
 
 
 def chance_warning(correct: NDArray[np.bool_], spec: RunSpec) -> str:
@@ -28,6 +29,13 @@ def chance_warning(correct: NDArray[np.bool_], spec: RunSpec) -> str:
         f" cannot be told from guessing among {spec.n_classes:,} classes ({chance:.1%}): check that the labels are the"
         " classifier's (docs/labels.md)"
     )
+
+
+def cell_warnings(specs: Sequence[RunSpec], store: Store) -> list[str]:
+    """The warnings of those cells among ``specs`` that are of clean images and whole in the store."""
+    clean = [spec for spec in specs if spec.condition == CLEAN]
+    whole = [spec for spec in clean if not missing_ranges(store.covered(spec), spec.n_images)]
+    return [warning for spec in whole if (warning := chance_warning(store.correct(spec), spec))]
 
 
 def chance_warnings(subjects: Sequence[Subject]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from bench.sweep.dispatch import run_pool
 from bench.sweep.engine import RuntimeConfig, UnitResult, run_local
 from bench.sweep.engines import EngineConfig, open_pool
 from bench.sweep.plan import Cell, WorkUnit, plan_cells, plan_units
+from bench.sweep.settings import Settings
 from bench.sweep.worker import Job, Placement
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Job",
     "Placement",
     "RuntimeConfig",
+    "Settings",
     "UnitResult",
     "WorkUnit",
     "open_pool",

@@ -21,11 +21,12 @@ from bench.models import load_classifier
 from bench.records import describe_entry
 from bench.reports.gallery import gallery_path
 from bench.reports.words import describe_condition
-from bench.tasks.config import Settings, read_settings, report_folder
+from bench.sweep.images import open_images
+from bench.sweep.job import describe_defense, prepare
+from bench.sweep.progress import SweepProgress
+from bench.sweep.settings import Settings
+from bench.tasks.config import read_settings, report_folder
 from bench.tasks.evaluate import check as check_evaluation
-from bench.tasks.images import open_images
-from bench.tasks.job import prepare
-from bench.tasks.progress import SweepProgress
 
 logger = logging.getLogger(__name__)
 SIDE, GAP, TOP, LINES = 150, 8, 30, 34
@@ -60,7 +61,7 @@ def run(config: DictConfig) -> None:
     device = settings.runtime.torch_device()
     classifier = load_classifier(settings.model)
     crops = open_images(settings.data, classifier.crop, settings.runtime, classifier.label_space)
-    network = prepare(classifier, settings)
+    network = prepare(classifier, settings.runtime, settings.defense)
     logits = _logits(network, crops.read(range(min(len(crops), FIRST))).to(device))
     rows = _first_correct(logits, crops.labels, int(config.images))
     names = column_names(crops.label_space, settings.data.class_map)
@@ -76,7 +77,7 @@ def run(config: DictConfig) -> None:
             attacked.append(Attacked(f"{describe_entry(name, attack.departure)}, {words}", result))
             progress.advance(len(rows), name, attack.passes)
     report = report_folder(config)
-    out = gallery_path(report, classifier.weights_digest, crops.digest, defense=settings.defense_identity)
+    out = gallery_path(report, classifier.weights_digest, crops.digest, defense=describe_defense(settings.defense))
     out.parent.mkdir(parents=True, exist_ok=True)
     draw_gallery(batch, logits[rows].softmax(dim=1).amax(dim=1).tolist(), attacked, names).save(out, optimize=True)
     logger.info("wrote %s", out)

@@ -22,12 +22,12 @@ from bench.explain.clusters import FEWEST_IMAGES, Clusters, attributed_features,
 from bench.models import load_classifier
 from bench.records import Outcomes
 from bench.reports.gallery import CLUSTERS, gallery_path
+from bench.sweep.images import open_images
+from bench.sweep.job import describe_defense, prepare
+from bench.sweep.progress import SweepProgress
 from bench.tasks import audit_gallery
 from bench.tasks.audit_gallery import draw_strip
 from bench.tasks.config import read_settings, report_folder
-from bench.tasks.images import open_images
-from bench.tasks.job import prepare
-from bench.tasks.progress import SweepProgress
 
 logger = logging.getLogger(__name__)
 BATCH, TITLE = 16, 26
@@ -109,14 +109,14 @@ def run(config: DictConfig) -> None:
     device = settings.runtime.torch_device()
     classifier = load_classifier(settings.model)
     crops = open_images(settings.data, classifier.crop, settings.runtime, classifier.label_space)
-    network = prepare(classifier, settings)
+    network = prepare(classifier, settings.runtime, settings.defense)
     explainer = Explainer(network, crops, str(config.method), device, settings.seed)
     rows, points = _collect(explainer, config)
     clusters = spectral_clusters(points, clusters=config.clusters, seed=settings.seed)
     names = column_names(crops.label_space, settings.data.class_map)
     sheet = draw_sheet(explainer, clusters, rows, names, settings.data.regions, shown=int(config.images))
     report = report_folder(config)
-    identity = settings.defense_identity
+    identity = describe_defense(settings.defense)
     out = gallery_path(report, classifier.weights_digest, crops.digest, defense=identity, kind=CLUSTERS)
     out.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(out, optimize=True)

@@ -20,9 +20,9 @@ from bench.models import check_model, load_classifier
 from bench.records import Outcomes
 from bench.reports.gallery import AUDIT, gallery_path
 from bench.reports.overlay import overlay
+from bench.sweep.images import open_images
+from bench.sweep.job import describe_defense, prepare
 from bench.tasks.config import read_settings, report_folder
-from bench.tasks.images import open_images
-from bench.tasks.job import prepare
 
 logger = logging.getLogger(__name__)
 SIDE, GAP, LINES = 168, 8, 70
@@ -48,7 +48,7 @@ def run(config: DictConfig) -> None:
     device = settings.runtime.torch_device()
     classifier = load_classifier(settings.model)
     crops = open_images(settings.data, classifier.crop, settings.runtime, classifier.label_space)
-    network = prepare(classifier, settings)
+    network = prepare(classifier, settings.runtime, settings.defense)
     rows = evenly_spaced(len(crops), int(config.images))
     batch = Batch(crops.read(rows).to(device), torch.as_tensor(crops.labels[rows]).to(device), crops.image_ids[rows])
     with torch.no_grad():
@@ -60,7 +60,9 @@ def run(config: DictConfig) -> None:
     regions = None if source is None else read_regions(crops, rows, source, missing="absent")[:, 0] > 0
     outcomes = judge(logits, batch)
     report = report_folder(config)
-    out = gallery_path(report, classifier.weights_digest, crops.digest, defense=settings.defense_identity, kind=AUDIT)
+    out = gallery_path(
+        report, classifier.weights_digest, crops.digest, defense=describe_defense(settings.defense), kind=AUDIT
+    )
     out.parent.mkdir(parents=True, exist_ok=True)
     names = column_names(crops.label_space, settings.data.class_map)
     draw_strip(batch.images.cpu(), maps, outcomes, names, regions).save(out, optimize=True)

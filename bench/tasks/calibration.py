@@ -10,8 +10,8 @@ from bench.reports.calibration import calibration_conditions, calibration_rows
 from bench.reports.protocols import with_protocols
 from bench.reports.subjects import read_subjects
 from bench.results import Store
+from bench.sweep.progress import SweepProgress
 from bench.tasks.config import report_folder
-from bench.tasks.progress import SweepProgress
 
 logger = logging.getLogger(__name__)
 

@@ -1,60 +1,21 @@
 """From the composed Hydra config to typed settings, every mistake refused in one clear line."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue
 
-from bench.benchmarks import Benchmark
 from bench.data import DataConfig
 from bench.errors import ConfigurationError, nearest_names
+from bench.library.presets import build_benchmark, filled
 from bench.models import DEFENSES, Defense, ModelConfig
 from bench.records import SEED_LIMIT
 from bench.results.files import why_no_folder
-from bench.sweep import EngineConfig, RuntimeConfig
+from bench.sweep import EngineConfig, RuntimeConfig, Settings
 from bench.tracking import TrackerConfig
 from bench.training import Recipe
-
-_Filled = TypeVar("_Filled")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """One job: a classifier taken through a suite."""
-
-    model: ModelConfig
-    """The classifier."""
-    defense: Defense | None
-    """What stands in front of it."""
-    data: DataConfig
-    """The images, unless a benchmark brings its own."""
-    benchmarks: Mapping[str, tuple[Benchmark, DataConfig]]
-    """The suite, by name, each benchmark with its images."""
-    runtime: RuntimeConfig
-    """How to run."""
-    engine: EngineConfig
-    """Who runs it."""
-    tracker: TrackerConfig
-    """Where live figures go."""
-    store: str
-    """Where results go."""
-    seed: int
-    """The sweep's seed."""
-
-    @property
-    def name(self) -> str:
-        """What messages call the classifier, before it is loaded."""
-        return self.model.alias or self.model.name
-
-    @property
-    def defense_identity(self) -> str:
-        """Name and parameters of the defense, as cells are identified by them; empty for none."""
-        return "" if self.defense is None else self.defense.describe()
 
 
 def register_schemas() -> None:
@@ -86,7 +47,6 @@ def read_settings(config: DictConfig) -> Settings:
         benchmarks=suite,
         runtime=_typed(config.runtime, "runtime"),
         engine=_typed(config.engine, "engine"),
-        tracker=read_tracker(config),
         store=str(config.store),
         seed=read_seed(config),
     )
@@ -147,44 +107,6 @@ def chosen_benchmarks(config: DictConfig) -> dict[str, DictConfig]:
     return {str(name): node for name, node in config.benchmarks.items()}
 
 
-def filled(cls: type[_Filled], values: Mapping[str, Any] | DictConfig, what: str) -> _Filled:
-    """A dataclass from a yaml's values, every key and type checked.
-
-    Args:
-        cls: the dataclass; what ``values`` leaves out has its default.
-        values: by field.
-        what: what is filled, for messages.
-
-    Raises:
-        ConfigurationError: an unknown key, or a value of the wrong type.
-    """
-    schema = OmegaConf.structured(cls)
-    OmegaConf.set_readonly(schema, value=False)
-    for key in map(str, values.keys() - schema.keys()):
-        raise ConfigurationError(f"{what} has no parameter {key!r}: {nearest_names(key, schema.keys())}")
-    try:
-        merged = OmegaConf.merge(schema, values)
-        typed = {key: _plain(merged[key]) for key in schema}
-    except OmegaConfBaseException as error:
-        raise ConfigurationError(f"{what}: {str(error).splitlines()[0]}") from error
-    return cls(**typed)
-
-
-def build_benchmark(name: str, node: DictConfig) -> Benchmark:
-    """The benchmark a yaml describes.
-
-    Args:
-        name: what the suite calls it, for messages.
-        node: ``_target_`` and the benchmark's fields.
-    """
-    values: dict[str, Any] = {str(key): value for key, value in node.items() if key not in ("name", "data")}
-    target = values.pop("_target_")
-    cls = get_class(target)
-    if not issubclass(cls, Benchmark):
-        raise ConfigurationError(f"benchmark {name!r}: {target} is not a bench.benchmarks.Benchmark")
-    return filled(cls, values, f"benchmark {name!r}")
-
-
 def build_defense(node: DictConfig) -> Defense | None:
     """The defense a yaml describes (``name`` and the fields of its class); none for the name ``none``."""
     values: dict[str, Any] = {str(key): value for key, value in node.items() if key != "name"}
@@ -193,12 +115,6 @@ def build_defense(node: DictConfig) -> Defense | None:
     if node.name not in DEFENSES:
         raise ConfigurationError(f"unknown defense {node.name!r}: {nearest_names(node.name, ['none', *DEFENSES])}")
     return filled(DEFENSES[node.name], values, f"defense {node.name!r}")
-
-
-def _plain(value: Any) -> Any:
-    if OmegaConf.is_list(value):
-        return tuple(OmegaConf.to_object(value))  # type: ignore[arg-type]
-    return OmegaConf.to_container(value) if OmegaConf.is_dict(value) else value
 
 
 def _typed(node: DictConfig, where: str) -> Any:

@@ -10,10 +10,11 @@ from bench.data import check_data, check_labels, load_dataset
 from bench.data.label_spaces import KNOWN_SPACES, unnamed_classes
 from bench.errors import ConfigurationError
 from bench.models import Classifier, ModelConfig, check_model, load_classifier
+from bench.sweep.images import open_images
 from bench.sweep.memory import keep_freed_memory
-from bench.tasks.config import Settings, read_recipe, read_settings
-from bench.tasks.images import open_images
-from bench.tasks.progress import SweepProgress
+from bench.sweep.progress import SweepProgress
+from bench.sweep.settings import Settings
+from bench.tasks.config import read_recipe, read_settings
 from bench.training import EpochRecord, Recipe, Training, check_classes, check_recipe, with_new_head
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 import numpy as np
 import torch
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from bench.benchmarks.cue_conflict import CueConflict
@@ -15,7 +14,8 @@ from bench.data.categories import CATEGORY_NUMBERS, CATEGORY_SPACE
 from bench.data.decisions import CUE_CONFLICT, Decisions, decision_files, read_decisions
 from bench.records import Outcomes, RunSpec
 from bench.results import Store
-from bench.tasks.provenance import describe_run
+from bench.sweep.provenance import describe_run
+from bench.tasks.command import command_line
 from bench.tasks.score_decisions import decisions_path
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def check(config: DictConfig) -> None:
 def run(config: DictConfig) -> None:
     """Store one cell a decision maker and experiment; what is there already is left alone."""
     store = Store(str(config.store))
-    described = describe_run(torch.device("cpu"), list(HydraConfig.get().overrides.task), settings={}, cost={})
+    described = describe_run(torch.device("cpu"), command_line(), settings={}, cost={})
     now = datetime.now(UTC).isoformat(timespec="seconds")
     provenance = replace(described, device="not computed here: imported", started=now)
     for decisions in read_decisions(decisions_path(config)):

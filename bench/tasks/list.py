@@ -11,10 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.data import DataConfig, dataset_name
+from bench.library.presets import build_benchmark
 from bench.models.packaged import PACKAGED
 from bench.records import Condition
 from bench.results import Store, StoredCell
-from bench.tasks.config import build_benchmark, chosen_benchmarks
+from bench.tasks.config import chosen_benchmarks
 
 
 def run(config: DictConfig) -> None:

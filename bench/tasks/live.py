@@ -17,6 +17,7 @@ from bench.reports.subjects import newest, read_subjects
 from bench.reports.tables import leaderboard
 from bench.results import Store
 from bench.sweep import UnitResult, WorkUnit
+from bench.sweep.evaluate import Follower
 from bench.tasks.config import read_tracker
 from bench.tracking import Run, Tracker, open_tracker, redact
 
@@ -33,13 +34,22 @@ def tracked_run(config: DictConfig, name: str, kind: str) -> Run:
     return Run(name, str(config.tracker.group or "-".join(Path(folder).parts[-2:])), kind, redact(settings))
 
 
-class CellFollower:
-    """Tells the tracker a cell's accuracy as soon as its last unit is stored."""
+class CellFollower(Follower):
+    """Gives the tracker a cell's accuracy as soon as its last unit is stored."""
 
-    def __init__(self, tracker: Tracker, store: Store, units: Sequence[WorkUnit]) -> None:
+    def __init__(self, tracker: Tracker, store: Store) -> None:
         self._tracker, self._store = tracker, store
+        self._left: Counter[str] = Counter()
+        self._cells = 0
+
+    def planned(self, units: Sequence[WorkUnit]) -> None:
+        """These units are about to run."""
         self._left = Counter(unit.cell.spec.cell_id for unit in units)
         self._cells = len(self._left)
+
+    def line(self, figures: Mapping[str, float]) -> None:
+        """Progress, every ten seconds."""
+        self._tracker.log(figures)
 
     def stored(self, result: UnitResult) -> None:
         """One unit is in the store, outcomes or failure."""

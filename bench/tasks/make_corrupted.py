@@ -15,9 +15,10 @@ from bench.corruptions.files import corrupted_path
 from bench.data import Crops, check_data
 from bench.errors import ConfigurationError
 from bench.records import Condition
-from bench.tasks.config import Settings, read_settings
-from bench.tasks.images import open_images
-from bench.tasks.progress import SweepProgress
+from bench.sweep.images import open_images
+from bench.sweep.progress import SweepProgress
+from bench.sweep.settings import Settings
+from bench.tasks.config import read_settings
 
 logger = logging.getLogger(__name__)
 BATCH = 16

@@ -24,7 +24,7 @@ from bench.results.housekeeping import (
     verify,
 )
 from bench.results.store import FAILED
-from bench.tasks.progress import SweepProgress
+from bench.sweep.progress import SweepProgress
 
 PRUNABLE = ("leftovers", "damaged", "failures", "cells")
 

@@ -26,11 +26,12 @@ from bench.explain.style_transfer import (
     resolve_layers,
     transfer_style,
 )
+from bench.library.presets import filled
 from bench.models import Classifier, ModelConfig, check_model, in_hub_cache, load_classifier
 from bench.results.files import FileTree
-from bench.tasks.config import filled, read_seed, read_settings, report_folder
-from bench.tasks.progress import SweepProgress
-from bench.tasks.provenance import describe_run
+from bench.sweep.progress import SweepProgress
+from bench.sweep.provenance import describe_run
+from bench.tasks.config import read_seed, read_settings, report_folder
 
 logger = logging.getLogger(__name__)
 RECIPE_KEY = "snowwolf"
@@ -176,7 +177,7 @@ def make_recipe(settings: StylizeSettings, classifier: Classifier, images: Mappi
 
 def describe_recipe(settings: StylizeSettings, classifier: Classifier, device: torch.device) -> dict[str, Any]:
     """How this run came to be: versions, device and pair seeds; it decides nothing."""
-    provenance = describe_run(device, [], settings={"pairs": settings.batch}, cost={})
+    provenance = describe_run(device, "python run.py", settings={"pairs": settings.batch}, cost={})
     return {
         "packages": dict(provenance.packages),
         "commit": provenance.commit,

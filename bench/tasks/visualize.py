@@ -12,15 +12,17 @@ from bench.errors import ConfigurationError, nearest_names
 from bench.explain.activation_maximisation import MaximisationConfig, check_maximisation
 from bench.explain.stimuli import Source, load_sources
 from bench.explain.units import read_unit
+from bench.library.presets import filled
 from bench.models import Classifier, check_model, load_classifier
 from bench.paths import path_name
 from bench.reports.atlas import png, render_atlas
+from bench.sweep.images import open_images
+from bench.sweep.progress import SweepProgress
+from bench.sweep.settings import Settings
 from bench.tasks.atlas_chapters import CHAPTERS, count_steps, draw_chapter
 from bench.tasks.atlas_subject import Subject
 from bench.tasks.audit_gallery import evenly_spaced
-from bench.tasks.config import Settings, filled, read_settings, report_folder
-from bench.tasks.images import open_images
-from bench.tasks.progress import SweepProgress
+from bench.tasks.config import read_settings, report_folder
 
 logger = logging.getLogger(__name__)
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")

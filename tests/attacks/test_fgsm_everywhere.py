@@ -12,7 +12,7 @@ from bench.data import DataConfig
 from bench.models import ModelConfig, load_classifier
 from bench.models.fast import prepare_fast
 from bench.sweep import RuntimeConfig
-from bench.tasks.images import open_images
+from bench.sweep.images import open_images
 
 EPSILON = 4 / 255
 N = int(os.environ.get("FGSM_IMAGES", "20"))

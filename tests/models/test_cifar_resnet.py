@@ -12,7 +12,7 @@ from bench.data import DataConfig, load_dataset
 from bench.models import ModelConfig, check_model, load_classifier
 from bench.models.fast import prepare_fast
 from bench.sweep import RuntimeConfig
-from bench.tasks.images import open_images
+from bench.sweep.images import open_images
 
 EXAMPLES = Path(pyautoattack.__file__).parent / "examples"
 

@@ -3,20 +3,21 @@
 import logging
 from pathlib import Path
 
-from bench.data import CropRecipe, Crops, DataConfig, LabelSpace, load_dataset, open_crops
-from bench.sweep import RuntimeConfig
-from bench.sweep.engine import automatic_workers
-from bench.tasks.progress import SweepProgress
+from bench.data import CropRecipe, Crops, DataConfig, Dataset, LabelSpace, load_dataset, open_crops
+from bench.sweep.engine import RuntimeConfig, automatic_workers
+from bench.sweep.progress import SweepProgress
 
 logger = logging.getLogger(__name__)
 IMAGES_A_WORKER = 64
 
 
-def open_images(data: DataConfig, recipe: CropRecipe, runtime: RuntimeConfig, classifier: LabelSpace | None) -> Crops:
+def open_images(
+    data: DataConfig | Dataset, recipe: CropRecipe, runtime: RuntimeConfig, classifier: LabelSpace | None
+) -> Crops:
     """The crops of ``data``, decoded now unless they were before.
 
     Args:
-        data: which images.
+        data: which images; a ``Dataset`` is labelled for the classifier already.
         recipe: resize and crop.
         runtime: workers and crop cache.
         classifier: the label space of the classifier that will see them; None where none will.
@@ -25,7 +26,7 @@ def open_images(data: DataConfig, recipe: CropRecipe, runtime: RuntimeConfig, cl
         ConfigurationError: the dataset does not exist, or its classes do not fit the classifier's.
         DataError: images that do not decode, unless ``data.on_error=skip``.
     """
-    dataset = load_dataset(data, classifier)
+    dataset = data if isinstance(data, Dataset) else load_dataset(data, classifier)
     workers = automatic_workers(len(dataset) // IMAGES_A_WORKER) if runtime.workers is None else runtime.workers
     progress = SweepProgress(f"decoding {dataset.name} at {recipe.key}", len(dataset))
     with progress:
@@ -35,7 +36,7 @@ def open_images(data: DataConfig, recipe: CropRecipe, runtime: RuntimeConfig, cl
             cache_dir=Path(runtime.cache_dir).expanduser(),
             cache_gb=runtime.cache_gb,
             workers=workers,
-            on_error=data.on_error,
+            on_error="refuse" if isinstance(data, Dataset) else data.on_error,
             progress=lambda done, _: progress.advance(done - progress.done),
         )
     if crops.skipped:

@@ -3,7 +3,7 @@
 import platform
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -11,15 +11,21 @@ import torch
 
 from bench import __version__
 from bench.records import Parameter, Provenance
-from bench.tracking import redact_override
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "pillow", "imagecorruptions-imaug", "foolbox")
 
 
 def describe_run(
-    device: torch.device, overrides: Sequence[str], *, settings: Mapping[str, Parameter], cost: Mapping[str, float]
+    device: torch.device, command: str, *, settings: Mapping[str, Parameter], cost: Mapping[str, float]
 ) -> Provenance:
-    """The provenance of a job; ``started`` and ``seconds`` are filled in by each part."""
+    """The provenance of a job; ``started`` and ``seconds`` are filled in by each part.
+
+    Args:
+        device: where it runs.
+        command: what was called, without secrets.
+        settings: what may not change an outcome beyond rounding.
+        cost: of the classifier.
+    """
     commit, dirty = _code_version()
     return Provenance(
         commit=commit,
@@ -29,7 +35,7 @@ def describe_run(
         host=platform.node(),
         settings=settings,
         cost=cost,
-        command=" ".join(["python run.py", *map(redact_override, overrides)]),
+        command=command,
         started="",
         seconds=0.0,
     )

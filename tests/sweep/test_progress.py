@@ -1,7 +1,7 @@
 """The time left follows the work, not the images."""
 
-from bench.tasks import progress as progress_module
-from bench.tasks.progress import SweepProgress
+from bench.sweep import progress as progress_module
+from bench.sweep.progress import SweepProgress
 
 
 def test_the_time_left_counts_costly_images_as_such(monkeypatch):

@@ -38,7 +38,7 @@ class SweepProgress:
         console = Console(stderr=True)
         self._bar: Progress | None = None
         self._task = TaskID(0)
-        if console.is_terminal and sys.stderr.isatty() and total:
+        if ((console.is_terminal and sys.stderr.isatty()) or console.is_jupyter) and total:
             self._bar = Progress(
                 TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=12),

@@ -1,0 +1,1 @@
+"""What ``import bench`` offers: evaluate, look at results, corrupt, attack and attribute, without a configuration."""

@@ -1,0 +1,91 @@
+"""A classifier and its suite, opened: once in the sweep, to plan, and once in each worker, to run."""
+
+import json
+from collections.abc import Mapping, Set
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from bench.benchmarks import Benchmark
+from bench.data import Crops, DataConfig, Dataset
+from bench.models import Classifier, Defense, defend, load_classifier
+from bench.models.fast import prepare_fast
+from bench.sweep.engine import RuntimeConfig
+from bench.sweep.images import open_images
+from bench.sweep.plan import plan_cells
+from bench.sweep.provenance import describe_device
+from bench.sweep.settings import Settings
+from bench.sweep.worker import Job, Placement, cell_is_not_here
+
+Suite = Mapping[str, tuple[Benchmark, Crops]]
+"""Entry -> benchmark and its images."""
+
+
+def open_suite(
+    benchmarks: Mapping[str, tuple[Benchmark, DataConfig | Dataset]], classifier: Classifier, runtime: RuntimeConfig
+) -> Suite:
+    """The benchmarks with their images decoded at the crop that each shows the classifier.
+
+    Args:
+        benchmarks: by the name of the suite's entry, each with its images.
+        classifier: what will see them.
+        runtime: workers and crop cache.
+
+    Raises:
+        ConfigurationError: images whose classes do not fit the classifier's.
+        DataError: images that do not decode, unless ``data.on_error=skip``.
+    """
+    opened: dict[str, Crops] = {}
+    suite = {}
+    for name, (given, images) in benchmarks.items():
+        benchmark = given.prepared(classifier.crop, Path(runtime.cache_dir).expanduser())
+        benchmark.check_classifier(classifier.label_space)
+        recipe = benchmark.recipe(classifier.crop)
+        source = images.fingerprint if isinstance(images, Dataset) else asdict(images)
+        key = json.dumps([source, recipe.key], sort_keys=True)
+        if key not in opened:
+            opened[key] = open_images(images, recipe, runtime, classifier.label_space)
+        suite[name] = (benchmark, opened[key])
+    return suite
+
+
+def prepare(classifier: Classifier, runtime: RuntimeConfig, defense: Defense | None = None) -> nn.Module:
+    """What is run: the classifier on its device, on its fast path, behind its defense."""
+    on_device = classifier.to(runtime.torch_device())
+    return defend(prepare_fast(on_device) if runtime.fast else on_device, defense)
+
+
+def open_job(settings: Settings, wanted: Set[str], placement: Placement) -> Job:
+    """The job as a worker builds it, from settings alone.
+
+    Args:
+        settings: the sweep's.
+        wanted: ids of the cells that the sweep will ask for.
+        placement: this worker's device and threads.
+
+    Raises:
+        DataError: this worker has other cells: its weights or images are not those of the sweep.
+    """
+    runtime = replace(settings.runtime, device=placement.device, threads=placement.threads)
+    if placement.threads is not None:
+        torch.set_num_threads(placement.threads)
+    classifier = load_classifier(settings.model)
+    suite = open_suite(settings.benchmarks, classifier, runtime)
+    cells = plan_cells(classifier, suite, seed=settings.seed, defense=describe_defense(settings.defense))
+    lacking = wanted - {cell.spec.cell_id for cell in cells}
+    if lacking:
+        raise cell_is_not_here(min(lacking))
+    return Job(
+        network=prepare(classifier, runtime, settings.defense),
+        cells={cell.spec.cell_id: cell for cell in cells},
+        runtime=runtime,
+        seed=settings.seed,
+        device=describe_device(runtime.torch_device()),
+    )
+
+
+def describe_defense(defense: Defense | None) -> str:
+    """Name and parameters of the defense, as cells are identified by them; empty for none."""
+    return "" if defense is None else defense.describe()

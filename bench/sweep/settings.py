@@ -1,0 +1,37 @@
+"""Typed settings of one job: which classifier, which benchmarks on which images, and how to run them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bench.benchmarks import Benchmark
+from bench.data import DataConfig
+from bench.models import Defense, ModelConfig
+from bench.sweep.engine import RuntimeConfig
+from bench.sweep.engines import EngineConfig
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One job: a classifier taken through a suite."""
+
+    model: ModelConfig
+    """The classifier."""
+    defense: Defense | None
+    """What stands in front of it."""
+    data: DataConfig
+    """The images, unless a benchmark brings its own."""
+    benchmarks: Mapping[str, tuple[Benchmark, DataConfig]]
+    """The suite, by name, each benchmark with its images."""
+    runtime: RuntimeConfig
+    """How to run."""
+    engine: EngineConfig
+    """Who runs it."""
+    store: str
+    """Where results go."""
+    seed: int
+    """The sweep's seed."""
+
+    @property
+    def name(self) -> str:
+        """What messages call the classifier, before it is loaded."""
+        return self.model.alias or self.model.name

@@ -1,0 +1,10 @@
+"""The command that was given, as provenance states it."""
+
+from hydra.core.hydra_config import HydraConfig
+
+from bench.tracking import redact_override
+
+
+def command_line() -> str:
+    """The command with its overrides, without secrets."""
+    return " ".join(["python run.py", *map(redact_override, HydraConfig.get().overrides.task)])
