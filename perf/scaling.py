@@ -14,12 +14,13 @@ import hydra
 from rich.console import Console
 from rich.table import Table
 
+from bench.cli.schemas import register_schemas
+from bench.conf_files import CONF
 from bench.results import Store
 from bench.sweep import EngineConfig, open_pool, plan_cells, plan_units, run_pool
 from bench.sweep.queue import UnitKey
 from bench.sweep.simulate import simulate
-from bench.tasks.cli import CONF
-from bench.tasks.config import build_benchmark, chosen_benchmarks, read_settings, register_schemas
+from bench.tasks.config import build_benchmark, chosen_benchmarks, read_settings
 from bench.tasks.job import open_job, open_suite
 
 MODELS, DEVICES, IMAGES = 1000, 64, 50_000

@@ -3,22 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from hydra.core.config_store import ConfigStore
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from bench.benchmarks import Benchmark
-from bench.data import DataConfig
+from bench.configs import DataConfig, EngineConfig, ModelConfig, Recipe, RuntimeConfig, TrackerConfig
 from bench.errors import ConfigurationError, nearest_names
-from bench.models import DEFENSES, Defense, ModelConfig
 from bench.records import SEED_LIMIT
-from bench.results.files import why_no_folder
-from bench.sweep import EngineConfig, RuntimeConfig
-from bench.tracking import TrackerConfig
-from bench.training import Recipe
+
+if TYPE_CHECKING:  # the command line imports this module before it knows whether torch is needed
+    from bench.benchmarks import Benchmark
+    from bench.models import Defense
 
 _Filled = TypeVar("_Filled")
 
@@ -29,11 +26,11 @@ class Settings:
 
     model: ModelConfig
     """The classifier."""
-    defense: Defense | None
+    defense: "Defense | None"
     """What stands in front of it."""
     data: DataConfig
     """The images, unless a benchmark brings its own."""
-    benchmarks: Mapping[str, tuple[Benchmark, DataConfig]]
+    benchmarks: Mapping[str, tuple["Benchmark", DataConfig]]
     """The suite, by name, each benchmark with its images."""
     runtime: RuntimeConfig
     """How to run."""
@@ -55,17 +52,6 @@ class Settings:
     def defense_identity(self) -> str:
         """Name and parameters of the defense, as cells are identified by them; empty for none."""
         return "" if self.defense is None else self.defense.describe()
-
-
-def register_schemas() -> None:
-    """Make the structured configs known to Hydra, so that it checks keys and types while composing."""
-    store = ConfigStore.instance()
-    store.store(group="model", name="schema", node=ModelConfig)
-    store.store(group="data", name="schema", node=DataConfig)
-    store.store(group="runtime", name="schema", node=RuntimeConfig)
-    store.store(group="engine", name="schema", node=EngineConfig)
-    store.store(group="recipe", name="schema", node=Recipe)
-    store.store(group="tracker", name="schema", node=TrackerConfig)
 
 
 def read_settings(config: DictConfig) -> Settings:
@@ -122,6 +108,8 @@ def check_report_folder(config: DictConfig) -> None:
     Raises:
         ConfigurationError: naming the folder that cannot be made or written to.
     """
+    from bench.results.files import why_no_folder
+
     folder = report_folder(config)
     reason = why_no_folder(folder)
     if reason:
@@ -170,13 +158,15 @@ def filled(cls: type[_Filled], values: Mapping[str, Any] | DictConfig, what: str
     return cls(**typed)
 
 
-def build_benchmark(name: str, node: DictConfig) -> Benchmark:
+def build_benchmark(name: str, node: DictConfig) -> "Benchmark":
     """The benchmark a yaml describes.
 
     Args:
         name: what the suite calls it, for messages.
         node: ``_target_`` and the benchmark's fields.
     """
+    from bench.benchmarks import Benchmark
+
     values: dict[str, Any] = {str(key): value for key, value in node.items() if key not in ("name", "data")}
     target = values.pop("_target_")
     cls = get_class(target)
@@ -185,8 +175,10 @@ def build_benchmark(name: str, node: DictConfig) -> Benchmark:
     return filled(cls, values, f"benchmark {name!r}")
 
 
-def build_defense(node: DictConfig) -> Defense | None:
+def build_defense(node: DictConfig) -> "Defense | None":
     """The defense a yaml describes (``name`` and the fields of its class); none for the name ``none``."""
+    from bench.models import DEFENSES
+
     values: dict[str, Any] = {str(key): value for key, value in node.items() if key != "name"}
     if node.name == "none":
         return None
