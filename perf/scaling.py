@@ -14,13 +14,15 @@ import hydra
 from rich.console import Console
 from rich.table import Table
 
+from bench.cli.schemas import register_schemas
+from bench.conf_files import CONF
+from bench.library.presets import build_benchmark
 from bench.results import Store
 from bench.sweep import EngineConfig, open_pool, plan_cells, plan_units, run_pool
 from bench.sweep.job import open_job, open_suite
 from bench.sweep.queue import UnitKey
 from bench.sweep.simulate import simulate
-from bench.tasks.cli import CONF
-from bench.tasks.config import build_benchmark, chosen_benchmarks, read_settings, register_schemas
+from bench.tasks.config import chosen_benchmarks, read_settings
 
 MODELS, DEVICES, IMAGES = 1000, 64, 50_000
 

@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted({path.resolve() for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md")]})
+OPTIONS_TO_WRITE = {"benchmark=gamma", "model=mine", "suite=mine"}
 TO_WRITE = {"conf/model/mine.yaml", "conf/data/mine.yaml", "conf/benchmark/gamma.yaml", "bench.benchmarks.gamma.Gamma"}
 """What CONTRIBUTING.md asks the reader to write."""
 MADE = ("outputs/", "reports/", "runs/")
@@ -82,7 +83,7 @@ def test_options_that_a_page_names_exist(page):
     missing = [
         f"{group}={name}" for group, name in sorted(named) if not (ROOT / "conf" / group / f"{name}.yaml").exists()
     ]
-    assert [option for option in missing if option != "benchmark=gamma"] == []
+    assert [option for option in missing if option not in OPTIONS_TO_WRITE] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

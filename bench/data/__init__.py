@@ -1,6 +1,7 @@
 """Images and labels: sources, label spaces, and the cache of decoded crops."""
 
-from bench.data.config import DataConfig, check_data, check_labels, dataset_name, label_kind_of, load_dataset
+from bench.configs import DataConfig
+from bench.data.config import check_data, check_labels, dataset_name, label_kind_of, load_dataset
 from bench.data.crop import CropRecipe
 from bench.data.crops import Crops, open_crops
 from bench.data.dataset import Dataset

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.configs import DataConfig
 from bench.data.categories import CATEGORY_SPACE
 from bench.data.cifar10 import check_cifar10, cifar10_classes, load_cifar10
 from bench.data.dataset import Dataset, balanced_subset
@@ -13,37 +14,6 @@ from bench.data.matching import Declared, in_label_space, match_classes
 from bench.data.readers import ReaderSource, check_reader, load_reader, reader_classes
 from bench.data.samples import load_samples, sample_classes
 from bench.errors import ConfigurationError, nearest_names
-
-
-@dataclass
-class DataConfig:
-    """Which images to use (``conf/data``)."""
-
-    name: str | None = None
-    """What reports call the dataset; the last part of ``root`` when left out."""
-    source: str = "folder"
-    """``folder``, ``categories`` (16 folders named after the categories of Geirhos et al.), ``samples``,
-    ``cue_conflict_samples``, ``cifar10``, or a timm reader: ``tar``, ``hfds``, ``wds``, ``tfds``."""
-    root: str | None = None
-    """Folder of class folders, tar file, or the reader's data folder."""
-    dataset: str | None = None
-    """Name of the dataset for ``hfds`` and ``tfds``."""
-    split: str = "validation"
-    """Split for ``hfds``, ``tfds`` and ``cifar10``; split or shard pattern (``val-{0000..0049}.tar``) for ``wds``."""
-    class_map: str | None = None
-    """CSV or JSON file: class name -> logit column, for names that the classifier's classes do not have."""
-    label_space: str | None = None
-    """What the classes are, where their names do not say it: ``imagenet``, ``cifar10``; ``imagenet_a`` or
-    ``imagenet_r`` to restrict decisions to those 200 classes; ``columns`` where class numbers are logit columns."""
-    limit: int | None = None
-    """Images of a seeded, class-balanced subset; at most as many as there are."""
-    limit_seed: int = 0
-    """Which subset."""
-    regions: str | None = None
-    """Where the labelled objects are, for audits: ``samples``, a folder of bounding-box XML or of mask PNGs, or a
-    COCO-style JSON file."""
-    on_error: str = "refuse"
-    """``refuse`` to start, or ``skip``, when a file does not decode."""
 
 
 @dataclass(frozen=True)

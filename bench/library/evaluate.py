@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from bench.benchmarks import Benchmark
+from bench.configs import RuntimeConfig
 from bench.data import CropRecipe, DataConfig, Dataset, check_data, check_labels, label_kind_of
 from bench.errors import ConfigurationError, DataError, nearest_names
 from bench.library.classifiers import as_classifiers
@@ -17,7 +18,6 @@ from bench.models import DEFENSES, Classifier, Defense
 from bench.records import SEED_LIMIT
 from bench.reports.chance import cell_warnings
 from bench.results import Store
-from bench.sweep.engine import RuntimeConfig
 from bench.sweep.evaluate import SuiteRun, run_suite, set_threads
 from bench.sweep.job import open_suite
 

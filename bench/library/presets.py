@@ -5,17 +5,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-import bench
-from bench.benchmarks import Benchmark
-from bench.data import DataConfig
+from bench.conf_files import CONF
+from bench.configs import DataConfig
 from bench.errors import ConfigurationError, nearest_names
 
-CONF = Path(bench.__file__).resolve().parents[1] / "conf"
+if TYPE_CHECKING:  # the command line imports this module before it knows whether torch is needed
+    from bench.benchmarks import Benchmark
+
 Filled = TypeVar("Filled")
 
 
@@ -23,7 +24,7 @@ Filled = TypeVar("Filled")
 class Entry:
     """One benchmark of a suite."""
 
-    benchmark: Benchmark
+    benchmark: "Benchmark"
     """What is run."""
     data: DataConfig | None = None
     """Images of its own; None where it takes those that are being evaluated."""
@@ -34,7 +35,7 @@ def names_of(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml") if path.stem != "schema")
 
 
-def benchmark(name: str, **parameters: Any) -> Benchmark:
+def benchmark(name: str, **parameters: Any) -> "Benchmark":
     """A benchmark by name, with some of its parameters changed: ``benchmark("pgd", epsilons=["4/255"])``.
 
     Args:
@@ -77,7 +78,7 @@ def preset_suite(name: str, data: DataConfig | None = None) -> dict[str, Entry]:
     return _entries(_compose("suite", name), data)
 
 
-def build_benchmark(name: str, node: DictConfig) -> Benchmark:
+def build_benchmark(name: str, node: DictConfig) -> "Benchmark":
     """The benchmark a yaml describes.
 
     Args:
@@ -87,6 +88,8 @@ def build_benchmark(name: str, node: DictConfig) -> Benchmark:
     Raises:
         ConfigurationError: a ``_target_`` that is no benchmark, an unknown key, or a value of the wrong type.
     """
+    from bench.benchmarks import Benchmark
+
     values: dict[str, Any] = {str(key): value for key, value in node.items() if key not in ("name", "data")}
     target = str(values.pop("_target_", ""))
     module, _, cls_name = target.rpartition(".")

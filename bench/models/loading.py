@@ -16,6 +16,7 @@ from timm.models import get_arch_name, split_model_name_tag
 from torch import nn
 
 import bench.models.cifar_resnet  # noqa: F401  # registers its architectures with timm
+from bench.configs import ModelConfig
 from bench.data.crop import CropRecipe
 from bench.data.label_spaces import LabelSpace, imagenet_with, known_as, read_label_space, unnamed_classes
 from bench.errors import ConfigurationError, nearest_names
@@ -26,27 +27,6 @@ from bench.models.packaged import PACKAGED
 CHECKPOINT_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 LONGEST_REASON = 300
 FOLDER_PREFIX = "local-dir:"
-
-
-@dataclass
-class ModelConfig:
-    """Which classifier to load (``conf/model``)."""
-
-    name: str = "lite0"
-    """A packaged model, a timm architecture with or without tag (``resnet50.a1_in1k``), or ``hf-hub:owner/model``."""
-    alias: str | None = None
-    """Display name; the name, or the checkpoint's stem after it, when left out."""
-    checkpoint: str | None = None
-    """A local ``.safetensors`` or ``.pth`` state dict instead of the published weights."""
-    weights: str = "pretrained"
-    """``pretrained``, or ``random`` for an untrained network (seeded)."""
-    num_classes: int | None = None
-    """Logits of a checkpoint whose head is not the architecture's usual one."""
-    label_space: str | None = None
-    """What its logit columns mean, where nothing says it: ``imagenet``, ``cifar10``, or a file of one class name per
-    line, in the order of the columns."""
-    precision: str = "float32"
-    """``float32``, ``bfloat16`` or ``float16``."""
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,9 @@ import re
 import uuid
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -18,6 +17,9 @@ from bench.errors import DataError
 from bench.records import Outcomes, Provenance, RunSpec
 from bench.results.files import FileTree
 from bench.results.parts import DamagedError, part_bytes, read_part
+
+if TYPE_CHECKING:  # listing a store needs no pandas, and is to be quick
+    import pandas as pd
 
 PART = re.compile(r"(\d{9})-(\d{9})\.parquet")
 FAILED = re.compile(r"(\d{9})-(\d{9})\.failed-[0-9a-f]{8}\.parquet")
@@ -182,7 +184,7 @@ class Store:
         right: NDArray[np.bool_] = table["correct"].to_numpy()
         return right
 
-    def outcomes(self, spec: RunSpec) -> pd.DataFrame:
+    def outcomes(self, spec: RunSpec) -> "pd.DataFrame":
         """Rows of a complete cell in dataset order.
 
         Returns:

@@ -1,8 +1,9 @@
 """Planning and running: which cells are missing, in which units, on which devices."""
 
+from bench.configs import EngineConfig, RuntimeConfig
 from bench.sweep.dispatch import run_pool
-from bench.sweep.engine import RuntimeConfig, UnitResult, run_local
-from bench.sweep.engines import EngineConfig, open_pool
+from bench.sweep.engine import UnitResult, run_local
+from bench.sweep.engines import open_pool
 from bench.sweep.plan import Cell, WorkUnit, plan_cells, plan_units
 from bench.sweep.settings import Settings
 from bench.sweep.worker import Job, Placement

@@ -12,64 +12,13 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from bench.benchmarks import Batch
-from bench.errors import ConfigurationError
+from bench.configs import RuntimeConfig
 from bench.models import restrict
 from bench.records import Outcomes
 from bench.sweep.memory import keep_freed_memory
 from bench.sweep.plan import WorkUnit
 
 CPU_BATCH, GPU_BATCH = 32, 256
-
-
-@dataclass
-class RuntimeConfig:
-    """How to run (``conf/runtime``); nothing here may change an outcome beyond rounding."""
-
-    device: str = "auto"
-    """``auto`` (CUDA, else MPS, else CPU), or a torch device."""
-    batch_size: int | None = None
-    """Images a step; found automatically when left out, halved when it does not fit in memory."""
-    workers: int | None = None
-    """DataLoader processes; automatic when left out."""
-    threads: int | None = None
-    """Torch threads of this process; torch's default when left out."""
-    chunk: int = 1024
-    """Images a work unit: the most a crash can lose of a cell."""
-    cache_dir: str = "~/.cache/snowwolf/crops"
-    """Where decoded crops are kept."""
-    cache_gb: float = 50.0
-    """Bound on that folder."""
-    fast: bool = True
-    """Batch norms folded into convolutions, channels-last: equal in prediction, faster."""
-    keep_memory: bool = True
-    """On the CPU, keep freed memory for the next activation instead of returning it to the kernel."""
-
-    def check(self) -> None:
-        """Refuse what cannot be run.
-
-        Raises:
-            ConfigurationError: a device that does not exist on this machine, or a number out of range.
-        """
-        self.torch_device()
-        for name, least in (("batch_size", 1), ("workers", 0), ("threads", 1), ("chunk", 1), ("cache_gb", 0)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise ConfigurationError(f"runtime.{name} is at least {least}, not {value:g}")
-
-    def torch_device(self) -> torch.device:
-        """The device to run on.
-
-        Raises:
-            ConfigurationError: it does not exist on this machine.
-        """
-        if self.device == "auto":
-            mps = torch.backends.mps.is_available()
-            return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
-        try:
-            return torch.empty(0, device=self.device).device
-        except (RuntimeError, AssertionError) as error:
-            reason = str(error).splitlines()[0]
-            raise ConfigurationError(f"runtime.device={self.device} is not usable here: {reason}") from error
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,14 @@ from functools import partial
 
 import torch
 
+from bench.configs import EngineConfig, RuntimeConfig
 from bench.errors import ConfigurationError, DataError
 from bench.models import Classifier, Defense
 from bench.records import Parameter, Provenance
 from bench.results import Store
 from bench.sweep.dispatch import run_pool
-from bench.sweep.engine import RuntimeConfig, UnitResult, run_local
-from bench.sweep.engines import EngineConfig, open_pool
+from bench.sweep.engine import UnitResult, run_local
+from bench.sweep.engines import open_pool
 from bench.sweep.job import Suite, describe_defense, open_job, prepare
 from bench.sweep.plan import Cell, WorkUnit, plan_cells, plan_units
 from bench.sweep.progress import SweepProgress

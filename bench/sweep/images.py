@@ -3,8 +3,9 @@
 import logging
 from pathlib import Path
 
+from bench.configs import RuntimeConfig
 from bench.data import CropRecipe, Crops, DataConfig, Dataset, LabelSpace, load_dataset, open_crops
-from bench.sweep.engine import RuntimeConfig, automatic_workers
+from bench.sweep.engine import automatic_workers
 from bench.sweep.progress import SweepProgress
 
 logger = logging.getLogger(__name__)

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from bench.benchmarks import Benchmark
-from bench.data import Crops, DataConfig, Dataset
+from bench.configs import DataConfig, RuntimeConfig
+from bench.data import Crops, Dataset
 from bench.models import Classifier, Defense, defend, load_classifier
 from bench.models.fast import prepare_fast
-from bench.sweep.engine import RuntimeConfig
 from bench.sweep.images import open_images
 from bench.sweep.plan import plan_cells
 from bench.sweep.provenance import describe_device

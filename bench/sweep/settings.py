@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.benchmarks import Benchmark
-from bench.data import DataConfig
-from bench.models import Defense, ModelConfig
-from bench.sweep.engine import RuntimeConfig
-from bench.sweep.engines import EngineConfig
+from bench.configs import DataConfig, EngineConfig, ModelConfig, RuntimeConfig
+from bench.models import Defense
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from bench.configs import RuntimeConfig
 from bench.errors import DataError
 from bench.records import Outcomes
-from bench.sweep.engine import BatchDone, RuntimeConfig, run_events
+from bench.sweep.engine import BatchDone, run_events
 from bench.sweep.plan import Cell, WorkUnit
 from bench.sweep.queue import UnitKey, key_of
 

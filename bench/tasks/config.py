@@ -1,40 +1,29 @@
 """From the composed Hydra config to typed settings, every mistake refused in one clear line."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue
 
-from bench.data import DataConfig
+from bench.configs import DataConfig, Recipe, TrackerConfig
 from bench.errors import ConfigurationError, nearest_names
 from bench.library.presets import build_benchmark, filled
-from bench.models import DEFENSES, Defense, ModelConfig
 from bench.records import SEED_LIMIT
-from bench.results.files import why_no_folder
-from bench.sweep import EngineConfig, RuntimeConfig, Settings
-from bench.tracking import TrackerConfig
-from bench.training import Recipe
+
+if TYPE_CHECKING:  # the command line imports this module before it knows whether torch is needed
+    from bench.models import Defense
+    from bench.sweep import Settings
 
 
-def register_schemas() -> None:
-    """Make the structured configs known to Hydra, so that it checks keys and types while composing."""
-    store = ConfigStore.instance()
-    store.store(group="model", name="schema", node=ModelConfig)
-    store.store(group="data", name="schema", node=DataConfig)
-    store.store(group="runtime", name="schema", node=RuntimeConfig)
-    store.store(group="engine", name="schema", node=EngineConfig)
-    store.store(group="recipe", name="schema", node=Recipe)
-    store.store(group="tracker", name="schema", node=TrackerConfig)
-
-
-def read_settings(config: DictConfig) -> Settings:
+def read_settings(config: DictConfig) -> "Settings":
     """Typed settings of a composed config.
 
     Raises:
         ConfigurationError: a value is missing, or a benchmark's parameter is unknown or of the wrong type.
     """
+    from bench.sweep import Settings
+
     data: DataConfig = _typed(config.data, "data")
     suite = {}
     for name, node in chosen_benchmarks(config).items():
@@ -82,6 +71,8 @@ def check_report_folder(config: DictConfig) -> None:
     Raises:
         ConfigurationError: naming the folder that cannot be made or written to.
     """
+    from bench.results.files import why_no_folder
+
     folder = report_folder(config)
     reason = why_no_folder(folder)
     if reason:
@@ -107,8 +98,10 @@ def chosen_benchmarks(config: DictConfig) -> dict[str, DictConfig]:
     return {str(name): node for name, node in config.benchmarks.items()}
 
 
-def build_defense(node: DictConfig) -> Defense | None:
+def build_defense(node: DictConfig) -> "Defense | None":
     """The defense a yaml describes (``name`` and the fields of its class); none for the name ``none``."""
+    from bench.models import DEFENSES
+
     values: dict[str, Any] = {str(key): value for key, value in node.items() if key != "name"}
     if node.name == "none":
         return None

@@ -3,38 +3,48 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import timm
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.data import DataConfig, dataset_name
+from bench.conf_files import CONF, choices
+from bench.configs import DataConfig
 from bench.library.presets import build_benchmark
-from bench.models.packaged import PACKAGED
 from bench.records import Condition
-from bench.results import Store, StoredCell
 from bench.tasks.config import chosen_benchmarks
+
+if TYPE_CHECKING:  # the names alone are listed without the second that pandas takes
+    from bench.results import StoredCell
 
 
 def run(config: DictConfig) -> None:
     """Print it."""
     console = Console()
-    conf = Path(__file__).resolve().parents[2] / "conf"
     for group in ("model", "defense", "data", "benchmark", "suite", "task"):
-        names = sorted(path.stem for path in (conf / group).glob("*.yaml"))
-        console.print(f"{group:10} {', '.join(names)}", highlight=False)
+        console.print(f"{group:10} {', '.join(choices(group, _folders()))}", highlight=False)
     console.print(
-        f"model.name also takes any of timm's {len(timm.list_models())} architectures"
-        f" ({len(timm.list_pretrained())} weights), or hf-hub:OWNER/MODEL; without a hub: {', '.join(PACKAGED)}",
+        "model.name also takes any of timm's architectures, or hf-hub:OWNER/MODEL: snowwolf models 'resnet*'",
         highlight=False,
     )
+    from bench.results import Store
+
     cells = Store(str(config.store)).cells()
     if not cells:
         console.print(f"store {config.store}: empty", highlight=False)
         return
     console.print(_holdings(str(config.store), cells, _asked(config)))
+
+
+def _folders() -> list[Path]:
+    """Where Hydra looks for yaml files: the project's folder, and those that the user has added."""
+    if not HydraConfig.initialized():
+        return [CONF]
+    sources = HydraConfig.get().runtime.config_sources
+    return [Path(source.path) for source in sources if source.schema == "file"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,8 @@ class _Asked:
 
 def _asked(config: DictConfig) -> dict[str, _Asked]:
     """The suite, by entry."""
+    from bench.data import dataset_name
+
     asked = {}
     for entry, node in chosen_benchmarks(config).items():
         own = node.get("data")
@@ -61,7 +73,7 @@ def _asked(config: DictConfig) -> dict[str, _Asked]:
     return asked
 
 
-def _holdings(root: str, cells: list[StoredCell], asked: Mapping[str, _Asked]) -> Table:
+def _holdings(root: str, cells: list["StoredCell"], asked: Mapping[str, _Asked]) -> Table:
     """One row a classifier and dataset: complete cells by entry, of those that the suite asks of that dataset."""
     table = Table(title=Text(f"store {root}"))
     for head in ("classifier", "weights", "dataset", "complete cells / those of the suite", "failed"):
@@ -90,7 +102,7 @@ def _wanted(dataset: str, entries: Collection[str], asked: Mapping[str, _Asked])
     }
 
 
-def _count(entry: str, cells: list[StoredCell], asked: frozenset[Condition] | None) -> str:
+def _count(entry: str, cells: list["StoredCell"], asked: frozenset[Condition] | None) -> str:
     """``fgsm 1/3``: conditions with a complete cell, of those asked for; ``fgsm 2`` where none is asked for."""
     complete = {cell.spec.condition for cell in cells if cell.spec.entry == entry and cell.complete}
     return f"{entry} {len(complete)}" if asked is None else f"{entry} {len(complete & asked)}/{len(asked)}"

@@ -3,35 +3,15 @@
 import importlib.util
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from bench.configs import TrackerConfig
 from bench.errors import ConfigurationError, nearest_names
 from bench.tracking.jsonl import JsonLines
 from bench.tracking.tracker import Backend, Run, Tracker, error_line
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass
-class TrackerConfig:
-    """Where live figures go (``conf/tracker``)."""
-
-    name: str = "none"
-    """``none``, ``jsonl`` or ``wandb``."""
-    folder: str = "outputs/tracking"
-    """For the tracker's files."""
-    project: str = "snowwolf"
-    """W&B project."""
-    entity: str | None = None
-    """W&B user or team."""
-    mode: str | None = None
-    """W&B: ``online`` or ``offline`` (sent later by ``wandb sync``); ``WANDB_MODE``, else online, when left out."""
-    group: str | None = None
-    """Of the runs; the sweep's output folder when left out."""
-    store: bool = True
-    """Keep the results store as an artifact at the sweep's end, where it is a local folder."""
 
 
 def _jsonl(config: TrackerConfig, run: Run) -> Backend:

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from bench.attacks import AttackSpec, run_attack
 from bench.benchmarks import Batch
+from bench.configs import Recipe
 from bench.data import Crops
 from bench.data.dataset import balanced_subset
 from bench.models import Classifier
 from bench.models.fast import prepare_fast
 from bench.seeding import derive_seed
-from bench.training.recipe import Recipe
+from bench.training.recipe import attack_radius
 from bench.training.step import perturb
 
 PGD_10 = AttackSpec("pgd_linf", {"steps": 10, "rel_stepsize": 0.25})
@@ -65,7 +66,7 @@ def judge_holdout(
 ) -> HoldoutAccuracy:
     """The accuracies of ``classifier``, which is left in eval mode, on the images at ``positions``."""
     network = prepare_fast(classifier.eval())
-    epsilon, correct = recipe.radius, np.zeros(3)
+    epsilon, correct = attack_radius(recipe), np.zeros(3)
     for start in range(0, len(positions), recipe.batch_size):
         chosen = positions[start : start + recipe.batch_size]
         labels = torch.from_numpy(crops.labels[chosen]).to(device)

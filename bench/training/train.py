@@ -11,13 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from bench.configs import Recipe
 from bench.data import Crops
 from bench.errors import ConfigurationError
 from bench.models import Classifier
 from bench.seeding import derive_seed
 from bench.training.checkpoint import EpochRecord, TrainingState, load_state, save_state, save_weights
 from bench.training.holdout import collapse, judge_holdout, split_holdout
-from bench.training.recipe import Recipe
+from bench.training.recipe import attack_radius
 from bench.training.step import augment, learning_rate, perturb
 
 
@@ -135,7 +136,7 @@ class Training:
             self.classifier,
             pixels,
             labels,
-            epsilon=recipe.radius,
+            epsilon=attack_radius(recipe),
             steps=recipe.steps,
             step_size=recipe.step_size,
             generator=noise,

@@ -8,7 +8,7 @@ from bench.benchmarks.attack import Attack
 from bench.benchmarks.transfer import Transfer
 from bench.errors import ConfigurationError
 from bench.sweep import plan_cells
-from bench.training.recipe import Recipe, check_recipe
+from bench.training import Recipe, check_recipe
 
 
 def attack(name, epsilons=("4/255",), **changes):

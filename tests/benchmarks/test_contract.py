@@ -10,8 +10,8 @@ import torch
 from omegaconf import OmegaConf
 
 from bench.benchmarks import Batch
+from bench.conf_files import CONF
 from bench.errors import ConfigurationError
-from bench.tasks.cli import CONF
 from bench.tasks.config import build_benchmark
 
 QUICK = {

@@ -14,13 +14,13 @@ from bench.benchmarks import Batch, NonFiniteLogitsError
 from bench.benchmarks.cue_conflict import CueConflict
 from bench.benchmarks.parametric import Parametric
 from bench.benchmarks.sixteen_way import SixteenWay, category_scores, judge_categories
+from bench.cli.checks import preflight
+from bench.cli.schemas import register_schemas
 from bench.data import CropRecipe
 from bench.data.categories import CATEGORIES, CategoryMap, imagenet_categories
 from bench.data.label_spaces import CIFAR10, LabelSpace, imagenet, unnamed_classes
 from bench.errors import ConfigurationError, DataError
 from bench.models import ModelConfig, load_classifier
-from bench.tasks.cli import preflight
-from bench.tasks.config import register_schemas
 
 
 def batch(*image_ids, labels):

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 from torch import nn
 
+from bench.conf_files import CONF
 from bench.data.crop import CropRecipe
 from bench.data.label_spaces import unnamed_classes
 from bench.errors import ConfigurationError
@@ -21,7 +22,6 @@ from bench.models.defended import image_digests
 from bench.models.defenses import JPEG, BitDepth, GaussianSmoothing, MedianSmoothing, NoiseVote, ResizeAndPad
 from bench.models.fast import prepare_fast
 from bench.seeding import derive_seed
-from bench.tasks.cli import CONF
 from bench.tasks.config import build_defense
 
 ALL = [

@@ -5,12 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.cli.schemas import register_schemas
+from bench.conf_files import CONF
 from bench.errors import DataError
 from bench.records import Condition, Outcomes
 from bench.results import Store
 from bench.tasks import calibration
-from bench.tasks.cli import CONF
-from bench.tasks.config import register_schemas
 
 N = 45
 CONFIDENCE = np.linspace(0.12, 0.98, N).astype(np.float32)[::-1]

@@ -7,11 +7,11 @@ import pytest
 from omegaconf import OmegaConf
 
 import bench.tasks.report
+from bench.cli.sweep_end import end
 from bench.records import Outcomes
 from bench.reports import write_report
 from bench.reports.chance import chance_warning
 from bench.results import Store
-from bench.tasks.sweep_end import end
 
 
 @pytest.mark.parametrize(
@@ -59,11 +59,15 @@ def test_the_page_warns_and_marks_the_figure(store, tmp_path):
 
 @pytest.mark.parametrize("error", ["", "OSError: No space left on device"])
 def test_the_last_line_of_the_sweep_warns(tmp_path, monkeypatch, capsys, error):
+    (tmp_path / "default").mkdir()
+    (tmp_path / "default" / "leaderboard.md").write_text("| Classifier |\n|---|\n| lite0 |\n")
     monkeypatch.setattr(bench.tasks.report, "run", lambda config: None)
     summary = {"classifier": "lite0", "n_cells": 1, "n_missing": 0, "failed": {}, "tracker": "", "error": error}
     (tmp_path / "summary.json").write_text(json.dumps({**summary, "warnings": ["clean accuracy 2.4% ..."]}))
     hydra = {"runtime": {"cwd": str(tmp_path)}, "run": {"dir": "."}, "overrides": {"task": []}}
-    config = OmegaConf.create({"store": str(tmp_path / "store"), "hydra": hydra})
+    config = OmegaConf.create(
+        {"store": str(tmp_path / "store"), "reports": str(tmp_path), "name": "default", "hydra": hydra}
+    )
     if error:
         (tmp_path / "store" / "cell").mkdir(parents=True)
         with pytest.raises(SystemExit):

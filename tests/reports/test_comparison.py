@@ -6,6 +6,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from scipy.stats import binomtest
 
+from bench.cli.schemas import register_schemas
+from bench.conf_files import CONF
 from bench.errors import ConfigurationError, DataError
 from bench.reports.choose import choose_subject
 from bench.reports.comparison import compare
@@ -14,8 +16,6 @@ from bench.reports.protocols import with_protocols
 from bench.reports.subjects import read_subjects
 from bench.results import Store
 from bench.tasks import compare as compare_task
-from bench.tasks.cli import CONF
-from bench.tasks.config import register_schemas
 
 N = 5000
 

@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
 
+from bench.cli.schemas import register_schemas
+from bench.conf_files import CONF
 from bench.errors import ConfigurationError, DataError
 from bench.reports import write_report
 from bench.results import Store
 from bench.tasks import gate
-from bench.tasks.cli import CONF
-from bench.tasks.config import register_schemas
 
 N = 5000
 PLAN = {"clean": {0.0: 4000}, "fgsm": {1 / 255: 2500, 4 / 255: 1000}}

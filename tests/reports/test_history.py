@@ -8,13 +8,13 @@ import hydra
 import pandas as pd
 import pytest
 
+from bench.cli.schemas import register_schemas
+from bench.conf_files import CONF
 from bench.errors import DataError
 from bench.reports.history import history_plots, history_table
 from bench.reports.page import render_history
 from bench.results import Store
 from bench.tasks import history as history_task
-from bench.tasks.cli import CONF
-from bench.tasks.config import register_schemas
 
 HOSTILE = "</script><img src=x>"
 

@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.tasks.cli import CONF
+from bench.conf_files import CONF
 from tests.tasks.sweeps import assert_equal_stores, frames
 
 RUN = str(CONF.parent / "run.py")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.conf_files import CONF
 from bench.results import Store
 from bench.results.housekeeping import verify
-from bench.tasks.cli import CONF
 
 REPOSITORY = CONF.parent
 JOB = [
@@ -43,8 +43,7 @@ def command(place: Path, *overrides: str) -> list[str]:
 DIES = """
 import multiprocessing, os, signal, sys
 from bench.results import Store
-from bench.tasks.cli import main
-from run import job
+from bench.cli.main import main
 
 write, left = Store.write_part, int(sys.argv.pop(1))
 
@@ -57,7 +56,7 @@ def write_and_die(*args):
         os.kill(os.getpid(), signal.SIGKILL)
 
 Store.write_part = write_and_die
-sys.exit(main(job))
+sys.exit(main())
 """
 
 

@@ -8,6 +8,8 @@ from PIL import Image
 
 from bench.attacks import AttackResult
 from bench.benchmarks import Batch
+from bench.cli.schemas import register_schemas
+from bench.conf_files import CONF
 from bench.data import DataConfig
 from bench.errors import ConfigurationError, DataError
 from bench.models import ModelConfig, load_classifier
@@ -16,8 +18,6 @@ from bench.sweep import RuntimeConfig
 from bench.sweep.images import open_images
 from bench.tasks import attack_gallery
 from bench.tasks.attack_gallery import GAP, LINES, SIDE, TOP, Attacked, draw_gallery
-from bench.tasks.cli import CONF
-from bench.tasks.config import register_schemas
 
 RED, GREEN = (0xB0, 0x30, 0x00), (0x00, 0x60, 0x40)
 

@@ -3,9 +3,11 @@
 import hydra
 import pytest
 
+from bench.cli.checks import preflight
+from bench.cli.schemas import register_schemas
+from bench.conf_files import CONF
 from bench.errors import ConfigurationError
-from bench.tasks.cli import CONF, preflight
-from bench.tasks.config import chosen_benchmarks, register_schemas
+from bench.tasks.config import chosen_benchmarks
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +21,7 @@ def _schemas():
         (["benchmark=corruption", "benchmark.severities=[]"], "benchmark 'corruption' runs nothing: .* severities"),
         (["benchmarks.pgd.epsilons=[]"], "benchmark 'pgd' runs nothing: give at least one of epsilons"),
         (["data.limit=500"], r"data\.limit=500 is more than the 20 images of samples"),
-        (["benchmark=null"], "benchmark=null: a name is wanted"),
+        (["benchmark=null"], "benchmark=null: give the name of one choice"),
         (["~suite"], "the configuration lacks 'benchmarks'"),
         (
             ["suite=cifar10_linf", "benchmark=fgsm"],

@@ -4,12 +4,12 @@ import hydra
 import pytest
 from PIL import Image
 
+from bench.cli.schemas import register_schemas
+from bench.conf_files import CONF
 from bench.errors import ConfigurationError, DataError
 from bench.tasks import audit_clusters
 from bench.tasks.audit_clusters import TITLE
 from bench.tasks.audit_gallery import GAP, LINES, SIDE
-from bench.tasks.cli import CONF
-from bench.tasks.config import register_schemas
 
 
 def compose(*overrides):

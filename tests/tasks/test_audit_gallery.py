@@ -6,12 +6,12 @@ import pytest
 import torch
 from PIL import Image
 
+from bench.cli.schemas import register_schemas
+from bench.conf_files import CONF
 from bench.errors import ConfigurationError
 from bench.reports.overlay import HEAT, overlay
 from bench.tasks import audit_gallery
 from bench.tasks.audit_gallery import GAP, LINES, SIDE, evenly_spaced
-from bench.tasks.cli import CONF
-from bench.tasks.config import register_schemas
 
 
 def compose(*overrides):

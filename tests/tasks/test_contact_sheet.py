@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 
 from bench.benchmarks.corruption import Corruption
+from bench.cli.schemas import register_schemas
+from bench.conf_files import CONF
 from bench.corruptions import CORRUPTIONS, EXTRA_CORRUPTIONS
 from bench.errors import ConfigurationError
 from bench.tasks import contact_sheet
-from bench.tasks.cli import CONF
-from bench.tasks.config import register_schemas
 from bench.tasks.contact_sheet import GAP, LABEL, TOP, draw_sheet
 
 NAMES = [*CORRUPTIONS, *EXTRA_CORRUPTIONS]

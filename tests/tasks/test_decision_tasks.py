@@ -9,12 +9,13 @@ import sys
 import hydra
 import pytest
 
+from bench.cli.checks import preflight
+from bench.cli.schemas import register_schemas
+from bench.conf_files import CONF
 from bench.data.decisions import read_decisions
 from bench.errors import ConfigurationError
 from bench.results import Store
 from bench.tasks import import_decisions, score_decisions
-from bench.tasks.cli import CONF, preflight
-from bench.tasks.config import register_schemas
 from bench.tasks.import_decisions import imported_spec
 
 register_schemas()

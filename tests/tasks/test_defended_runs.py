@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
+from bench.conf_files import CONF
 from bench.results import Store
-from bench.tasks.cli import CONF
 
 
 @pytest.mark.slow

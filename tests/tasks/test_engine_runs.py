@@ -7,8 +7,8 @@ import hydra
 import pytest
 from sweeps import ENVIRONMENT, REPOSITORY, assert_equal_stores, command, frames, killed_after
 
-from bench.tasks.cli import CONF
-from bench.tasks.config import register_schemas
+from bench.cli.schemas import register_schemas
+from bench.conf_files import CONF
 
 TWO = ["engine.workers=2", "engine.threads=1"]
 

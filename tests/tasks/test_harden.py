@@ -11,11 +11,14 @@ from PIL import Image
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from torch import nn
 
+from bench.cli.checks import preflight
+from bench.cli.schemas import register_schemas
+from bench.conf_files import CONF
 from bench.errors import ConfigurationError, DataError
 from bench.models import load_classifier
 from bench.tasks import evaluate, harden
-from bench.tasks.cli import CONF, preflight
-from bench.tasks.config import read_recipe, read_settings, register_schemas
+from bench.tasks.config import read_recipe, read_settings
+from bench.training import attack_radius
 
 CONFIG = {"num_classes": 1000, "input_size": (3, 8, 8), "crop_pct": 1.0, "mean": (0.5,) * 3, "std": (0.5,) * 3}
 default_cfgs = generate_default_cfgs(
@@ -184,6 +187,6 @@ def test_images_that_do_not_decode_are_refused(folder):
 
 def test_the_recipes_are_those_of_the_papers():
     fast, pgd, plain = (read_recipe(compose(f"recipe={name}")) for name in ("fast_fgsm", "pgd", "plain"))
-    assert (fast.steps, fast.step_size, fast.radius) == (1, 1.25, 8 / 255)  # Wong et al. 2020: alpha = 10/255
-    assert (pgd.steps, pgd.step_size * pgd.radius) == (7, pytest.approx(2 / 255))  # Madry et al. 2018, CIFAR-10
+    assert (fast.steps, fast.step_size, attack_radius(fast)) == (1, 1.25, 8 / 255)  # Wong et al. 2020: alpha = 10/255
+    assert (pgd.steps, pgd.step_size * attack_radius(pgd)) == (7, pytest.approx(2 / 255))  # Madry et al. 2018, CIFAR-10
     assert plain.steps == 0

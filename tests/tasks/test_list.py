@@ -7,12 +7,12 @@ import hydra
 import numpy as np
 import pytest
 
+from bench.cli.schemas import register_schemas
+from bench.conf_files import CONF
 from bench.data import DataConfig, dataset_name
 from bench.records import Condition, Outcomes
 from bench.results import Store
 from bench.tasks import list as listing
-from bench.tasks.cli import CONF
-from bench.tasks.config import register_schemas
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from torchvision import transforms
 from bench.benchmarks import Batch
 from bench.benchmarks.corruption import Corruption
 from bench.benchmarks.protocol import IMAGENET_C_CROP
+from bench.cli.schemas import register_schemas
+from bench.conf_files import CONF
 from bench.data import DataConfig, load_dataset, open_crops
 from bench.errors import ConfigurationError
 from bench.models import ModelConfig, load_classifier
 from bench.records import Condition
 from bench.tasks import make_corrupted
-from bench.tasks.cli import CONF
-from bench.tasks.config import register_schemas
 
 
 def compose(*overrides):

@@ -9,8 +9,8 @@ import timm
 import torch
 from sweeps import assert_equal_stores, frames, killed_after
 
+from bench.conf_files import CONF
 from bench.results import Store
-from bench.tasks.cli import CONF
 
 RUN = [sys.executable, str(CONF.parent / "run.py")]
 JOB = [

@@ -7,9 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.cli.checks import preflight
+from bench.cli.compose import compose
+from bench.cli.schemas import register_schemas
+from bench.cli.tasks import run_task
 from bench.errors import ConfigurationError
 from bench.results import Store
-from bench.tasks.cli import _compose, preflight, register_schemas, run_task
 
 
 @pytest.fixture(autouse=True)
@@ -29,10 +32,10 @@ def store(tmp_path, make_spec, make_outcomes, provenance):
 def act(store, *overrides):
     import hydra
 
-    from bench.tasks.cli import CONF
+    from bench.conf_files import CONF
 
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        config = _compose(["task=store", f"store={store.root}", *overrides])
+        config = compose(["task=store", f"store={store.root}", *overrides])
     run_task(config)
 
 

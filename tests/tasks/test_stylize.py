@@ -9,12 +9,12 @@ import pytest
 import torch
 from PIL import Image
 
+from bench.cli.schemas import register_schemas
+from bench.conf_files import CONF
 from bench.errors import ConfigurationError, DataError
 from bench.explain import style_transfer
 from bench.models import ModelConfig, hub, load_classifier
 from bench.tasks import stylize
-from bench.tasks.cli import CONF
-from bench.tasks.config import register_schemas
 
 SOURCES = CONF.parent / "bench" / "data" / "cue_conflict_sources"
 CONTENT, STYLE = SOURCES / "content", SOURCES / "style"

@@ -9,7 +9,7 @@ import sys
 import pandas as pd
 import pytest
 
-from bench.tasks.cli import CONF
+from bench.conf_files import CONF
 
 pb = pytest.importorskip("wandb.proto.wandb_internal_pb2")
 BLOCK, HEADER = 32768, 7

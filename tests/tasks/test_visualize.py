@@ -6,6 +6,8 @@ import torch
 from hydra import compose, initialize_config_dir
 from PIL import Image
 
+from bench.cli.schemas import register_schemas
+from bench.conf_files import CONF
 from bench.data import DataConfig, load_dataset, open_crops
 from bench.data.regions import read_regions
 from bench.errors import ConfigurationError
@@ -16,8 +18,6 @@ from bench.models import ModelConfig, load_classifier
 from bench.reports.atlas import Chapter, Panel, render_atlas
 from bench.tasks import visualize
 from bench.tasks.atlas_chapters import CHAPTERS
-from bench.tasks.cli import CONF
-from bench.tasks.config import register_schemas
 
 HOSTILE = "../<script>alert(1)</script>"
 

@@ -2,15 +2,14 @@
 
 import logging
 import re
-import sys
 
-import hydra
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from ways_to_fail import WAYS, table
 
-from bench.tasks.cli import CONF, main, run_task
+from bench.cli.main import main
+from bench.conf_files import CONF
 
 SMALL = ["model.name=test_resnet", "model.weights=random", "benchmark=clean", "data.limit=2", "runtime.workers=0"]
 
@@ -34,10 +33,8 @@ def sweep(tmp_path, monkeypatch, capsys):
         given = {override.partition("=")[0] for override in overrides}
         own = [f"{key}={tmp_path}/{place}" for key, place in places.items() if key not in given]
         own += [override for override in SMALL if override.partition("=")[0] not in given]
-        monkeypatch.setattr(sys, "argv", ["run.py", *["-m"] * several, *own, *overrides])
-        job = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(run_task)
         try:
-            code = main(job)
+            code = main([*["-m"] * several, *own, *overrides])
         except SystemExit as left:
             code = left.code
         return code, capsys.readouterr().err.strip().splitlines()[-1:]

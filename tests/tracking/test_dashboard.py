@@ -5,11 +5,11 @@ import json
 import pytest
 from hydra import compose, initialize_config_dir
 
+from bench.cli.schemas import register_schemas
+from bench.conf_files import CONF
 from bench.errors import ConfigurationError, DataError
 from bench.reports.columns import COLUMNS
 from bench.tasks import dashboard as task
-from bench.tasks.cli import CONF
-from bench.tasks.config import register_schemas
 
 pytest.importorskip("wandb_workspaces")
 from bench.tracking.dashboard import dashboard

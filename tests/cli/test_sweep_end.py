@@ -6,20 +6,27 @@ import pytest
 from omegaconf import OmegaConf
 
 import bench.tasks.report
+from bench.cli.sweep_end import SweepEnd, end
 from bench.tasks.evaluate import summary_file
-from bench.tasks.sweep_end import SweepEnd, end
 
 WHOLE = {"classifier": "lite0", "n_cells": 45, "n_missing": 0, "failed": {}, "error": "", "tracker": "", "warnings": []}
 
 
 @pytest.fixture
 def swept(tmp_path, monkeypatch):
-    """The config of a sweep over ``jobs``, whose summaries are ``summaries``; the report does nothing."""
-    monkeypatch.setattr(bench.tasks.report, "run", lambda config: None)
+    """The config of a sweep over ``jobs``, whose summaries are ``summaries``; the report is a table of one figure."""
+
+    def report(config):
+        folder = tmp_path / config.reports / config.name
+        folder.mkdir(parents=True)
+        (folder / "leaderboard.md").write_text("| Classifier | mCE |\n|---|---|\n| lite0 | 62.8 |\n")
+
+    monkeypatch.setattr(bench.tasks.report, "run", report)
 
     def make(*summaries, jobs="model=lite0"):
         hydra = {"runtime": {"cwd": str(tmp_path)}, "sweep": {"dir": "out"}, "overrides": {"task": [jobs]}}
-        config = OmegaConf.create({"task": "evaluate", "store": str(tmp_path / "store"), "hydra": hydra})
+        places = {"store": str(tmp_path / "store"), "reports": str(tmp_path / "reports"), "name": "default"}
+        config = OmegaConf.create({"task": "evaluate", **places, "hydra": hydra})
         (tmp_path / "out" / "summaries").mkdir(parents=True)
         for job, summary in enumerate(summaries):
             summary_file(config.hydra, job).write_text(json.dumps(WHOLE | summary))
@@ -72,6 +79,9 @@ def test_hydra_gets_no_exception_that_it_would_make_a_warning_of(capsys):
     assert capsys.readouterr().err.splitlines()[-1].startswith("snowwolf: missing: the end of the sweep (")
 
 
-def test_where_nothing_is_missing_nothing_is_said(swept, capsys):
+def test_where_nothing_is_missing_the_leaderboard_is_all_that_is_printed(swept, capsys, tmp_path):
     end(swept({}), several=True)
-    assert capsys.readouterr().err == ""
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    page = tmp_path / "reports" / "default" / "leaderboard.html"
+    assert printed.out.splitlines() == ["Classifier  mCE", "lite0       62.8", f"page: {page}"]

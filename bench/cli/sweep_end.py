@@ -10,10 +10,10 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from bench.cli.compose import expand_jobs
+from bench.cli.leaderboard import leaderboard_text
 from bench.errors import ConfigurationError, DataError, TrackingError
-from bench.results import Store
-from bench.tasks.cli import expand_jobs
-from bench.tasks.evaluate import summary_file
+from bench.tasks.config import report_folder
 
 logger = logging.getLogger(__name__)
 LONGEST_REASON = 300
@@ -86,6 +86,8 @@ def end(config: DictConfig, *, several: bool) -> None:
 
 def _read_summaries(config: DictConfig, *, several: bool) -> tuple[list[Gap], list[str]]:
     """What the jobs did not do, and what is doubtful in what they did."""
+    from bench.tasks.evaluate import summary_file
+
     jobs = range(len(list(expand_jobs(config.hydra.overrides.task)))) if several else [None]
     gaps, warnings = [], []
     for job in jobs:
@@ -117,11 +119,14 @@ def _gaps_of(summary: Mapping[str, Any]) -> list[Gap]:
 
 def _report(config: DictConfig, *, worth: bool) -> list[Gap]:
     """Make the report; where jobs failed (not ``worth``) and nothing at all is stored, their reasons are enough."""
+    from bench.results import Store
+
     try:
         if worth or Store(str(config.store)).files.tree():
             from bench.tasks.report import run as report
 
             report(config)
+            print(leaderboard_text(report_folder(config)))
     except (ConfigurationError, DataError) as error:
         return [Gap("the report", {"": str(error)})]
     except TrackingError as error:

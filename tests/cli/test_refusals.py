@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.cli.checks import preflight
+from bench.cli.compose import expand_jobs
+from bench.cli.schemas import register_schemas
+from bench.conf_files import CONF
 from bench.errors import ConfigurationError
-from bench.tasks.cli import CONF, expand_jobs, preflight
-from bench.tasks.config import register_schemas
 
 ROOT = CONF.parent
 
@@ -45,15 +47,15 @@ def _schemas():
         (["runtime.batch_size=0"], "runtime.batch_size is at least 1, not 0"),
         (["runtime.workers=-1"], "runtime.workers is at least 0, not -1"),
         (["+data.rot=/x"], "unknown key 'data.rot': did you mean 'data.root'"),
-        (["seed=x"], "seed=x: a whole number is wanted"),
+        (["seed=x"], "seed=x: give a whole number"),
         (["seed=9223372036854775808"], "seed=9223372036854775808: give a whole number from 0 and below 2"),
         (["seed=-1"], "seed=-1: give a whole number from 0"),
-        (["task=visualize", "images=many"], "images=many: a whole number is wanted"),
-        (["task=gate", "tolerance=[1]"], r"tolerance=\[1\]: a number is wanted"),
-        (["exports=pdf"], r"exports=pdf: a list, \[ONE,ANOTHER\], is wanted"),
+        (["task=visualize", "images=many"], "images=many: give a whole number"),
+        (["task=gate", "tolerance=[1]"], r"tolerance=\[1\]: give a number"),
+        (["exports=pdf"], r"exports=pdf: give a list, \[ONE,ANOTHER\]"),
         (["exports=[pdf]"], "unknown export 'pdf'"),
-        (["model=[1]"], r"model=\[1\]: a name is wanted; valid names: .*lite0"),
-        (["runtime=3"], "runtime=3: a name is wanted"),
+        (["model=[1]"], r"model=\[1\]: give the name of one choice; valid names: .*lite0"),
+        (["runtime=3"], "runtime=3: give the name of one choice"),
         (["store=nowhere://results"], "store nowhere://results cannot be opened"),
         (["name=../elsewhere"], "name='../elsewhere': the name of one folder is wanted"),
         (["runtime.device=cuda:77"], "runtime.device=cuda:77 is not usable here"),

@@ -1,0 +1,217 @@
+"""The typed sections of the configuration: what a user may set, without a library that takes seconds to import.
+
+The command line reads them before it knows what will be run, so this module imports neither torch nor pandas.
+"""
+
+import importlib.util
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.errors import ConfigurationError, nearest_names
+
+if TYPE_CHECKING:
+    import torch
+
+ENGINES = ("local", "processes", "ray")
+
+
+@dataclass
+class ModelConfig:
+    """Which classifier to load (``conf/model``)."""
+
+    name: str = "lite0"
+    """A packaged model, a timm architecture with or without tag (``resnet50.a1_in1k``), or ``hf-hub:owner/model``."""
+    alias: str | None = None
+    """Display name; the name, or the checkpoint's stem after it, when left out."""
+    checkpoint: str | None = None
+    """A local ``.safetensors`` or ``.pth`` state dict instead of the published weights."""
+    weights: str = "pretrained"
+    """``pretrained``, or ``random`` for an untrained network (seeded)."""
+    num_classes: int | None = None
+    """Logits of a checkpoint whose head is not the architecture's usual one."""
+    label_space: str | None = None
+    """What its logit columns mean, where nothing says it: ``imagenet``, ``cifar10``, or a file of one class name per
+    line, in the order of the columns."""
+    precision: str = "float32"
+    """``float32``, ``bfloat16`` or ``float16``."""
+
+
+@dataclass
+class DataConfig:
+    """Which images to use (``conf/data``)."""
+
+    name: str | None = None
+    """What reports call the dataset; the last part of ``root`` when left out."""
+    source: str = "folder"
+    """``folder``, ``categories`` (16 folders named after the categories of Geirhos et al.), ``samples``,
+    ``cue_conflict_samples``, ``cifar10``, or a timm reader: ``tar``, ``hfds``, ``wds``, ``tfds``."""
+    root: str | None = None
+    """Folder of class folders, tar file, or the reader's data folder."""
+    dataset: str | None = None
+    """Name of the dataset for ``hfds`` and ``tfds``."""
+    split: str = "validation"
+    """Split for ``hfds``, ``tfds`` and ``cifar10``; split or shard pattern (``val-{0000..0049}.tar``) for ``wds``."""
+    class_map: str | None = None
+    """CSV or JSON file: class name -> logit column, for names that the classifier's classes do not have."""
+    label_space: str | None = None
+    """What the classes are, where their names do not say it: ``imagenet``, ``cifar10``; ``imagenet_a`` or
+    ``imagenet_r`` to restrict decisions to those 200 classes; ``columns`` where class numbers are logit columns."""
+    limit: int | None = None
+    """Images of a seeded, class-balanced subset; at most as many as there are."""
+    limit_seed: int = 0
+    """Which subset."""
+    regions: str | None = None
+    """Where the labelled objects are, for audits: ``samples``, a folder of bounding-box XML or of mask PNGs, or a
+    COCO-style JSON file."""
+    on_error: str = "refuse"
+    """``refuse`` to start, or ``skip``, when a file does not decode."""
+
+
+@dataclass
+class RuntimeConfig:
+    """How to run (``conf/runtime``); nothing here may change an outcome beyond rounding."""
+
+    device: str = "auto"
+    """``auto`` (CUDA, else MPS, else CPU), or a torch device."""
+    batch_size: int | None = None
+    """Images a step; found automatically when left out, halved when it does not fit in memory."""
+    workers: int | None = None
+    """DataLoader processes; automatic when left out."""
+    threads: int | None = None
+    """Torch threads of this process; torch's default when left out."""
+    chunk: int = 1024
+    """Images a work unit: the most a crash can lose of a cell."""
+    cache_dir: str = "~/.cache/snowwolf/crops"
+    """Where decoded crops are kept."""
+    cache_gb: float = 50.0
+    """Bound on that folder."""
+    fast: bool = True
+    """Batch norms folded into convolutions, channels-last: equal in prediction, faster."""
+    keep_memory: bool = True
+    """On the CPU, keep freed memory for the next activation instead of returning it to the kernel."""
+
+    def check(self) -> None:
+        """Refuse what cannot be run.
+
+        Raises:
+            ConfigurationError: a device that does not exist on this machine, or a number out of range.
+        """
+        self.torch_device()
+        for name, least in (("batch_size", 1), ("workers", 0), ("threads", 1), ("chunk", 1), ("cache_gb", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ConfigurationError(f"runtime.{name} is at least {least}, not {value:g}")
+
+    def torch_device(self) -> "torch.device":
+        """The device to run on.
+
+        Raises:
+            ConfigurationError: it does not exist on this machine.
+        """
+        import torch
+
+        if self.device == "auto":
+            mps = torch.backends.mps.is_available()
+            return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
+        try:
+            return torch.empty(0, device=self.device).device
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).splitlines()[0]
+            raise ConfigurationError(f"runtime.device={self.device} is not usable here: {reason}") from error
+
+
+@dataclass
+class EngineConfig:
+    """Who runs the work units (``conf/engine``); outcomes are the same on one type of device."""
+
+    name: str = "local"
+    """``local``, ``processes`` or ``ray``."""
+    workers: int | None = None
+    """Processes or actors; one a GPU when left out, or as many as ``threads`` lets the CPU cores hold."""
+    threads: int | None = None
+    """Torch threads of each; when left out, the machine's cores over its workers, or 1 for an actor."""
+    timeout: float = 3600.0
+    """Seconds without a finished batch, after which a worker counts as hanging and is replaced."""
+    start_timeout: float = 3600.0
+    """Seconds that a worker has to become ready, which do not count towards ``timeout``."""
+    retries: int = 2
+    """How often a unit is tried again whose worker died or hung; then it is a failure of its cell."""
+    address: str | None = None
+    """``ray``: the cluster to join (``auto``, ``ray://host:port``); one on this machine when left out."""
+    gpus: float = 1.0
+    """``ray``: GPUs an actor holds; 0.25 lets four small classifiers share one."""
+
+    def check(self) -> None:
+        """Refuse what cannot be run.
+
+        Raises:
+            ConfigurationError: an unknown engine, a value out of range, or Ray asked for and not installed.
+        """
+        if self.name not in ENGINES:
+            raise ConfigurationError(f"unknown engine {self.name!r}: {nearest_names(self.name, ENGINES)}")
+        counts = [count for count in (self.workers, self.threads) if count is not None]
+        if min(counts, default=1) < 1 or min(self.timeout, self.start_timeout) <= 0 or self.retries < 0:
+            raise ConfigurationError(
+                "engine.workers and engine.threads are at least 1, engine.timeout and engine.start_timeout above 0,"
+                " engine.retries at least 0"
+            )
+        if self.gpus <= 0 or (self.gpus > 1 and self.gpus != int(self.gpus)):
+            raise ConfigurationError(f"engine.gpus={self.gpus:g}: a fraction of a GPU, or a whole number of them")
+        if self.name == "local" and self.workers is not None and self.workers > 1:
+            raise ConfigurationError(f"engine=local is one process: engine=processes runs {self.workers}")
+        if self.name != "ray" and self.address is not None:
+            raise ConfigurationError(f"engine.address is for engine=ray, not engine={self.name}")
+        if self.name == "ray" and importlib.util.find_spec("ray") is None:
+            raise ConfigurationError("engine=ray needs Ray: pip install 'snowwolf[ray]'")
+
+
+@dataclass
+class TrackerConfig:
+    """Where live figures go (``conf/tracker``)."""
+
+    name: str = "none"
+    """``none``, ``jsonl`` or ``wandb``."""
+    folder: str = "outputs/tracking"
+    """For the tracker's files."""
+    project: str = "snowwolf"
+    """W&B project."""
+    entity: str | None = None
+    """W&B user or team."""
+    mode: str | None = None
+    """W&B: ``online`` or ``offline`` (sent later by ``wandb sync``); ``WANDB_MODE``, else online, when left out."""
+    group: str | None = None
+    """Of the runs; the sweep's output folder when left out."""
+    store: bool = True
+    """Keep the results store as an artifact at the sweep's end, where it is a local folder."""
+
+
+@dataclass
+class Recipe:
+    """How to train (``conf/recipe``). Without attack steps it is plain training; with them, adversarial training."""
+
+    name: str = "fast_fgsm"
+    """What the recipe is called."""
+    steps: int = 1
+    """Attack steps on every batch; 0 trains on the images as they are, 1 is fast FGSM, more is PGD."""
+    epsilon: str = "8/255"
+    """Radius of the Linf ball, in [0,1] pixel units or as a fraction."""
+    step_size: float = 1.25
+    """Size of an attack step as a share of epsilon."""
+    epochs: int = 15
+    """Passes over the images."""
+    batch_size: int = 128
+    """Images a step."""
+    learning_rate: float = 0.2
+    """Peak of the one-cycle schedule."""
+    momentum: float = 0.9
+    """Of stochastic gradient descent."""
+    weight_decay: float = 5e-4
+    """L2 penalty on every parameter."""
+    crop_shift: float = 0.125
+    """Zero padding of the random crop as a share of the side: 4 pixels of 32, 28 of 224."""
+    flip: bool = True
+    """Mirror every second image."""
+    holdout: int = 250
+    """Images kept out of training, class-balanced, on which every epoch is judged."""
+    new_head: int | None = None
+    """Logits of a fresh classification layer in place of the network's own."""
