@@ -5,10 +5,12 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 
 import bench
+from bench.cli.schemas import register_schemas
+from bench.conf_files import CONF
 from bench.data import DataConfig
 from bench.errors import ConfigurationError
-from bench.library.presets import CONF, build_benchmark, names_of, preset_benchmark, preset_suite
-from bench.tasks.config import chosen_benchmarks, register_schemas
+from bench.library.presets import build_benchmark, names_of, preset_benchmark, preset_suite
+from bench.tasks.config import chosen_benchmarks
 
 SAMPLES = DataConfig(source="samples", regions="samples")
 
