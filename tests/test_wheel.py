@@ -77,19 +77,28 @@ def test_the_wheel_has_the_configuration_and_nothing_beside_the_package(wheel):
     assert {name.partition("/")[0] for name in names} == {"bench", f"snowwolf-{__version__}.dist-info"}
 
 
-def test_bash_completes_the_command(installed, tmp_path):
+@pytest.mark.parametrize(
+    ("line", "suggested"),
+    [
+        ("snowwolf suite=ima", ["suite=imagenet", "suite=imagenet_linf"]),
+        ("snowwolf engine=", ["engine=local", "engine=processes", "engine=ray"]),
+        ("snowwolf att", ["attacks"]),
+        ("snowwolf models conv", []),
+    ],
+)
+def test_bash_completes_the_command(installed, tmp_path, line, suggested):
     bash = shutil.which("bash")
     if bash is None:
         pytest.skip("no bash here")
     script = f"""
         PATH={installed}:$PATH
         eval "$(snowwolf -sc install=bash)"
-        COMP_LINE="snowwolf suite=ima"; COMP_WORDS=($COMP_LINE); COMP_CWORD=1
+        COMP_LINE="{line}"; COMP_WORDS=($COMP_LINE); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
         hydra_bash_completion
         echo "${{COMPREPLY[@]}}"
     """
     done = run(bash, "-c", script, cwd=tmp_path)
-    assert done.stdout.split() == ["suite=imagenet", "suite=imagenet_linf"], done.stderr
+    assert (done.stdout.split(), done.stderr) == (suggested, "")
 
 
 @pytest.mark.slow

@@ -41,9 +41,10 @@ def preflight(overrides: Sequence[str], *, config_dir: str | None = None, config
                 _check_hydra(config.hydra)
             _refuse_suite_beside_benchmark(job, config)
             chosen = (*group_choices(job), *(item for item in hydras if item.startswith("hydra.searchpath=")))
-            if chosen not in defaults:
-                defaults[chosen] = compose(chosen, config_name)
-            _check_types(config, defaults[chosen])
+            if chosen != (*job, *hydras):  # else the configuration is its own default
+                if chosen not in defaults:
+                    defaults[chosen] = compose(chosen, config_name)
+                _check_types(config, defaults[chosen])
             report_folder(config)
             task = load_task(str(config.task))
             if hasattr(task, "check"):

@@ -28,8 +28,8 @@ VERSION_BASE = "1.3"
 
 
 @contextmanager
-def opened_hydra(config_dir: str | None = None) -> Iterator[None]:
-    """Hydra with the same search path as in the run that follows.
+def opened_hydra(config_dir: str | None = None) -> Iterator[Hydra]:
+    """Hydra with one search path for checks and runs: the project's ``conf/``, then the user's folder.
 
     Args:
         config_dir: a folder of yaml files beside the project's own, as ``--config-dir`` gives it.
@@ -45,9 +45,8 @@ def opened_hydra(config_dir: str | None = None) -> Iterator[None]:
             raise ConfigurationError(f"--config-dir {config_dir}: no folder there")
         path.prepend(provider="command-line", path=f"file://{folder}", anchor=SearchPathQuery(provider="schema"))
     GlobalHydra.instance().clear()
-    Hydra.create_main_hydra2("snowwolf", path)
     try:
-        yield
+        yield Hydra.create_main_hydra2("snowwolf", path)
     finally:
         GlobalHydra.instance().clear()
 

@@ -13,7 +13,8 @@ from hydra._internal.utils import _run_hydra, get_args_parser
 
 from bench import __version__
 from bench.cli.checks import preflight, refuse_sweep
-from bench.cli.compose import VERSION_BASE
+from bench.cli.completion import print_suggestions
+from bench.cli.compose import VERSION_BASE, compose, opened_hydra
 from bench.cli.defaults_file import FILE, read_defaults, with_defaults
 from bench.cli.discover import LISTS, print_list
 from bench.cli.help import help_text
@@ -21,7 +22,7 @@ from bench.cli.schemas import register_schemas
 from bench.cli.shortcuts import QUICKSTART, is_quickstart, with_inferred_data
 from bench.cli.tasks import report_failure, run_task
 from bench.conf_files import CONF
-from bench.errors import ConfigurationError, DataError
+from bench.errors import ConfigurationError, DataError, nearest_names
 
 
 @dataclass(frozen=True)
@@ -85,28 +86,45 @@ def _refuse(message: str) -> NoReturn:
 def _refuse_options(arguments: argparse.Namespace) -> None:
     if arguments.config_path is not None:
         raise ConfigurationError("--config-path would replace the project's configuration: add yours by --config-dir")
+    if any(word.startswith("hydra.mode=") for word in arguments.overrides):
+        raise ConfigurationError("hydra.mode is set by -m: with it the command is a sweep, without it one job")
     if arguments.experimental_rerun is not None:
         raise ConfigurationError("--experimental-rerun reads a pickle, which can run any code: repeat the command")
 
 
 def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
-    """Check the command, then give it to Hydra."""
-    completes = arguments.shell_completion
-    shows = arguments.cfg or arguments.info or arguments.hydra_help
-    if not completes:
-        given = Command(arguments.overrides, arguments.multirun)
-        runs = arguments.run or arguments.multirun or not shows
-        defaults = read_defaults(Path.cwd())
-        command = _understand(arguments, defaults, given) if runs else _described(arguments, defaults, given)
-        arguments.overrides, arguments.multirun = list(command.overrides), command.several
+    """Check the command, then run it; or let Hydra show or complete what was asked for."""
+    given = Command(arguments.overrides, arguments.multirun)
+    if arguments.shell_completion or arguments.cfg or arguments.info or arguments.hydra_help:
+        _show(arguments, parser, given)
+        return
+    for word in given.overrides:
+        if "=" not in word and not word.startswith("~"):
+            hint = nearest_names(word, LISTS)
+            raise ConfigurationError(f"{word!r} is not a list of names, nor a setting KEY=VALUE: {hint}")
+    command = _understand(arguments, read_defaults(Path.cwd()), given)
+    with opened_hydra(arguments.config_dir) as hydra:
+        run = hydra.multirun if command.several else hydra.run
+        mode = f"hydra.mode={'MULTIRUN' if command.several else 'RUN'}"
+        run(arguments.config_name or "config", run_task, [*command.overrides, mode])
+
+
+def _show(arguments: argparse.Namespace, parser: argparse.ArgumentParser, given: Command) -> None:
+    def run_hydra() -> None:
+        _run_hydra(
+            args=arguments, args_parser=parser, task_function=run_task, config_path=str(CONF), config_name="config"
+        )
+
     version.setbase(VERSION_BASE)
-    _run_hydra(args=arguments, args_parser=parser, task_function=run_task, config_path=str(CONF), config_name="config")
-
-
-def _described(arguments: argparse.Namespace, defaults: Sequence[str], given: Command) -> Command:
-    """The command whose configuration is shown instead of run."""
-    overrides = with_inferred_data(with_defaults(defaults, given.overrides), arguments.config_dir)
-    return replace(given, overrides=overrides)
+    if arguments.shell_completion and any(word.startswith("query=") for word in given.overrides):
+        print_suggestions(run_hydra)
+        return
+    if not arguments.shell_completion:
+        overrides = with_defaults(read_defaults(Path.cwd()), given.overrides)
+        arguments.overrides = with_inferred_data(overrides, arguments.config_dir)
+        with opened_hydra(arguments.config_dir):
+            compose(arguments.overrides, arguments.config_name or "config")  # a mistake is refused in one line
+    run_hydra()
 
 
 def _understand(arguments: argparse.Namespace, defaults: Sequence[str], given: Command) -> Command:
@@ -116,7 +134,7 @@ def _understand(arguments: argparse.Namespace, defaults: Sequence[str], given: C
         ConfigurationError: one line; it names the file of defaults where the mistake may be there.
         DataError: images that cannot be used.
     """
-    if not given.several and "hydra.mode=MULTIRUN" not in given.overrides:
+    if not given.several:
         refuse_sweep(given.overrides)
     try:
         return _checked(arguments, replace(given, overrides=with_defaults(defaults, given.overrides)))

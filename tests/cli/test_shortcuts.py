@@ -1,6 +1,7 @@
 """What short commands stand for, and how ``snowwolf.yaml`` and the user's own yaml files join the command line."""
 
 import pytest
+from hydra._internal.hydra import Hydra
 from omegaconf import OmegaConf
 
 from bench.cli import main as entry
@@ -24,7 +25,10 @@ def understood(tmp_path, monkeypatch):
 
     def run(*words):
         given = []
-        monkeypatch.setattr(entry, "_run_hydra", lambda args, **_: given.append((args.overrides, args.multirun)))
+        for mode in ("run", "multirun"):
+            monkeypatch.setattr(
+                Hydra, mode, lambda _, *call, mode=mode: given.append((call[2][:-1], mode == "multirun"))
+            )
         assert entry.main(words) == 0
         return given[0]
 
