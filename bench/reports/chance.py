@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.benchmarks.clean import Clean
 from bench.metrics.estimates import proportion
 from bench.records import RunSpec
 from bench.reports.subjects import Subject
-from bench.reports.words import CLEAN
 
 
 def chance_warning(correct: NDArray[np.bool_], spec: RunSpec) -> str:
@@ -33,8 +33,8 @@ def chance_warning(correct: NDArray[np.bool_], spec: RunSpec) -> str:
 def chance_warnings(subjects: Sequence[Subject]) -> dict[str, str]:
     """Label -> warning, of the rows whose clean accuracy is no better than guessing."""
     found = {
-        subject.label: chance_warning(subject.correct("clean", CLEAN), subject.benchmarks["clean"].cells[CLEAN].spec)
+        subject.label: chance_warning(subject.clean(), subject.measured(Clean.name).spec)
         for subject in subjects
-        if subject.complete("clean", CLEAN)
+        if subject.has_clean
     }
     return {label: warning for label, warning in found.items() if warning}

@@ -15,12 +15,12 @@ from bench.attacks import AttackResult
 from bench.benchmarks import Batch
 from bench.benchmarks.adversarial import attack_batch
 from bench.benchmarks.attack import Attack
+from bench.benchmarks.words import describe_condition
 from bench.data.label_spaces import column_names
 from bench.errors import ConfigurationError, DataError
 from bench.models import load_classifier
 from bench.records import describe_entry
 from bench.reports.gallery import gallery_path
-from bench.reports.words import describe_condition
 from bench.tasks.config import Settings, read_settings, report_folder
 from bench.tasks.evaluate import check as check_evaluation
 from bench.tasks.images import open_images

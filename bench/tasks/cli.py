@@ -23,7 +23,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 import bench.tasks
 from bench.errors import ConfigurationError, DataError, TrackingError, nearest_names
-from bench.tasks.config import register_schemas, report_folder
+from bench.plugins import load_plugins
+from bench.tasks.config import plugin_files, register_plugged_benchmarks, register_schemas, report_folder
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "hydra")
@@ -50,6 +51,7 @@ def main(job: Callable[[], None]) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra would end in a line of its own
     try:
         arguments = get_args_parser().parse_args()
+        _load_named_plugins(arguments.overrides)
         if arguments.run or arguments.multirun or not (arguments.cfg or arguments.hydra_help or arguments.info):
             if not arguments.multirun and "hydra.mode=MULTIRUN" not in arguments.overrides:
                 _refuse_sweep(arguments.overrides)
@@ -65,6 +67,13 @@ def main(job: Callable[[], None]) -> int:
         _say_what_failed(error)
         return 1
     return 0
+
+
+def _load_named_plugins(overrides: Sequence[str]) -> None:
+    """Load installed plug-ins and those of the command line, before Hydra looks for the benchmarks they bring."""
+    named = [item.value() for item in _parsed(overrides) if item.key_or_group == "plugins" and not item.is_delete()]
+    load_plugins([str(file) for files in named if isinstance(files, list) for file in files])
+    register_plugged_benchmarks()
 
 
 def preflight(overrides: Sequence[str]) -> None:
@@ -84,6 +93,7 @@ def preflight(overrides: Sequence[str]) -> None:
             _refuse_suite_beside_benchmark(job, config)
             _check_types(config, _usual(tuple(_choices(job))))
             report_folder(config)
+            load_plugins(plugin_files(config))
             task = load_task(str(config.task))
             if hasattr(task, "check"):
                 task.check(config)
@@ -125,6 +135,7 @@ def load_task(name: str) -> "bench.tasks.Task":
 def run_task(config: DictConfig) -> None:
     """Run the task a config names; what the user can mend ends in one line and an exit code."""
     try:
+        load_plugins(plugin_files(config))
         load_task(str(config.task)).run(config)
     except (ConfigurationError, DataError, TrackingError) as error:
         print(f"snowwolf: {error}", file=sys.stderr)

@@ -1,7 +1,7 @@
 """From the composed Hydra config to typed settings, every mistake refused in one clear line."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from bench.benchmarks import Benchmark
+from bench.benchmarks.registry import benchmark_class, is_known, plugged_benchmarks
 from bench.data import DataConfig
 from bench.errors import ConfigurationError, nearest_names
 from bench.models import DEFENSES, Defense, ModelConfig
@@ -45,11 +46,18 @@ class Settings:
     """Where results go."""
     seed: int
     """The sweep's seed."""
+    plugins: tuple[str, ...] = ()
+    """Files of plug-ins, which every worker loads."""
 
     @property
     def name(self) -> str:
         """What messages call the classifier, before it is loaded."""
         return self.model.alias or self.model.name
+
+    @property
+    def auxiliary(self) -> frozenset[str]:
+        """Entries of the suite whose images are not the main ones."""
+        return frozenset(name for name, (_, data) in self.benchmarks.items() if data != self.data)
 
     @property
     def defense_identity(self) -> str:
@@ -66,6 +74,22 @@ def register_schemas() -> None:
     store.store(group="engine", name="schema", node=EngineConfig)
     store.store(group="recipe", name="schema", node=Recipe)
     store.store(group="tracker", name="schema", node=TrackerConfig)
+
+
+def register_plugged_benchmarks() -> None:
+    """Make ``benchmark=NAME`` known to Hydra for the benchmarks of plug-ins, with the defaults of their fields."""
+    for cls in plugged_benchmarks():
+        node = {"name": cls.name, "_target_": f"{cls.__module__}.{cls.__qualname__}", **_defaults(cls)}
+        ConfigStore.instance().store(group="benchmark", name=cls.name, node=node)
+
+
+def _defaults(cls: type[Any]) -> dict[str, Any]:
+    """Field -> default of a dataclass, those without one marked as to be given."""
+    found: dict[str, Any] = {}
+    for item in fields(cls):
+        value = item.default_factory() if item.default_factory is not MISSING else item.default
+        found[item.name] = "???" if value is MISSING else list(value) if isinstance(value, tuple) else value
+    return found
 
 
 def read_settings(config: DictConfig) -> Settings:
@@ -89,7 +113,13 @@ def read_settings(config: DictConfig) -> Settings:
         tracker=read_tracker(config),
         store=str(config.store),
         seed=read_seed(config),
+        plugins=plugin_files(config),
     )
+
+
+def plugin_files(config: DictConfig) -> tuple[str, ...]:
+    """The plug-ins that are named by file, as absolute paths: workers may have another working folder."""
+    return tuple(str(Path(str(file)).resolve()) for file in config.get("plugins") or [])
 
 
 def read_seed(config: DictConfig) -> int:
@@ -175,13 +205,18 @@ def build_benchmark(name: str, node: DictConfig) -> Benchmark:
 
     Args:
         name: what the suite calls it, for messages.
-        node: ``_target_`` and the benchmark's fields.
+        node: ``_target_``, or the ``name`` of a registered benchmark; and the benchmark's fields.
     """
     values: dict[str, Any] = {str(key): value for key, value in node.items() if key not in ("name", "data")}
-    target = values.pop("_target_")
-    cls = get_class(target)
+    target = values.pop("_target_", None)
+    cls = benchmark_class(str(node.get("name", name))) if target is None else get_class(target)
     if not issubclass(cls, Benchmark):
         raise ConfigurationError(f"benchmark {name!r}: {target} is not a bench.benchmarks.Benchmark")
+    if not is_known(cls.name) or benchmark_class(cls.name) is not cls:
+        raise ConfigurationError(
+            f"benchmark {name!r}: {target} is not registered, so no report would know its figures: decorate it with"
+            " bench.benchmarks.register_benchmark and name its file with plugins=[FILE]"
+        )
     return filled(cls, values, f"benchmark {name!r}")
 
 

@@ -162,7 +162,7 @@ def _evaluate(settings: Settings, tracker: Tracker) -> JobSummary:
     classifier = load_classifier(settings.model)
     suite = open_suite(settings, classifier)
     store = Store(settings.store)
-    cells = plan_cells(classifier, suite, seed=settings.seed, defense=settings.defense_identity)
+    cells = plan_cells(classifier, suite, seed=settings.seed, defense=settings.defense, auxiliary=settings.auxiliary)
     units = plan_units(cells, store, chunk=settings.runtime.chunk)
     done = _Done(units)
     n_open = done.n_missing

@@ -12,6 +12,7 @@ from bench.benchmarks import Benchmark
 from bench.data import Crops
 from bench.models import Classifier, defend, load_classifier
 from bench.models.fast import prepare_fast
+from bench.plugins import load_plugins
 from bench.sweep import Job, Placement, plan_cells
 from bench.sweep.worker import cell_is_not_here
 from bench.tasks.config import Settings
@@ -56,13 +57,14 @@ def open_job(settings: Settings, wanted: Set[str], placement: Placement) -> Job:
     Raises:
         DataError: this worker has other cells: its weights or images are not those of the sweep.
     """
+    load_plugins(settings.plugins)
     runtime = replace(settings.runtime, device=placement.device, threads=placement.threads)
     settings = replace(settings, runtime=runtime)
     if placement.threads is not None:
         torch.set_num_threads(placement.threads)
     classifier = load_classifier(settings.model)
     suite: Mapping[str, tuple[Benchmark, Crops]] = open_suite(settings, classifier)
-    cells = plan_cells(classifier, suite, seed=settings.seed, defense=settings.defense_identity)
+    cells = plan_cells(classifier, suite, seed=settings.seed, defense=settings.defense, auxiliary=settings.auxiliary)
     lacking = wanted - {cell.spec.cell_id for cell in cells}
     if lacking:
         raise cell_is_not_here(min(lacking))

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from bench import __version__
+from bench.plugins import loaded_plugins
 from bench.records import Parameter, Provenance
 from bench.tracking import redact_override
 
@@ -32,6 +33,7 @@ def describe_run(
         command=" ".join(["python run.py", *map(redact_override, overrides)]),
         started="",
         seconds=0.0,
+        plugins=loaded_plugins(),
     )
 
 
