@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from sweeps import HERE, run_commands
+from plugin_commands import HERE, run_commands
 
 from bench.benchmarks.registry import BUILT_IN, register_benchmark
 from bench.errors import ConfigurationError
