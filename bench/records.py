@@ -97,6 +97,32 @@ def describe_entry(entry: str, departure: str) -> str:
 
 
 @dataclass(frozen=True)
+class ThreatModel:
+    """What an attack may do and what it sees: what reports compare attacks by."""
+
+    norm: str
+    """Norm of epsilon: ``linf``, ``l2``, ``l1``, ``l0`` or ``pixels``."""
+    access: str
+    """What it sees of the classifier, of ``bench.attacks.declaration``: ``gradient``, ``scores``, ``decisions``, ..."""
+    minimal_norm: bool
+    """Whether it seeks the smallest perturbation, so that one run answers every epsilon; else it has a budget."""
+    targeted: bool
+    """Whether an image counts as broken only where a chosen class is reached."""
+    control: bool
+    """Whether it is no attack but random noise, which every attack must beat."""
+    single_step: bool
+    """Whether it takes one step along the gradient, which may be too long."""
+    stops_at_success: bool
+    """Whether an image leaves at its first success, so that its query count says when it fell."""
+    cascade: bool
+    """Whether it is a cascade, whose outcomes name the stage that broke each image."""
+    steps: int
+    """Steps of a search; 0 where it has none."""
+    family: str
+    """Digest of all but the number and length of its steps: runs of one family differ in their steps alone."""
+
+
+@dataclass(frozen=True)
 class RunSpec:
     """The identity of a cell: everything that may change its outcomes, and nothing else."""
 
@@ -137,9 +163,25 @@ class RunSpec:
     """The sweep's seed, from 0 and below 2**63."""
     precision: str
     """Numeric precision of the forward pass: ``float32``, ``bfloat16``, ..."""
+    image_size: tuple[int, int]
+    """Height and width in pixels of the images that the benchmark reads: those that are corrupted or attacked."""
     departure: str = ""
     """How it departs from the published standard that the benchmark's name stands for, in words: ``reduced: queries 50
     of 5000``; empty where it does not, or where there is none."""
+    image_protocol: str = ""
+    """How changed images are made and shown, where a benchmark knows several ways: ``published`` or ``native``; empty
+    elsewhere."""
+    threat: ThreatModel | None = None
+    """Of an attack."""
+    auxiliary: bool = False
+    """Whether the images are the benchmark's own, beside the main images that the classifier's row is about."""
+    surrogate: str = ""
+    """Of a transfer attack: name of the classifier that the images were made against."""
+    adaptive_defense: str = ""
+    """Where attacks are given the defense's own gradient, which may be useless: ``defense`` as it reads for the same
+    defense with an adaptive gradient. Empty elsewhere."""
+    decision_maker: str = ""
+    """Of imported decisions, which nothing here computed: ``human`` or ``network``; empty elsewhere."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < SEED_LIMIT:
@@ -162,7 +204,13 @@ class RunSpec:
             raise DataError(
                 f"written by another version of Snowwolf (its identity differs in {', '.join(sorted(unlike))})"
             )
-        return RunSpec(**{**values, "condition": Condition(**values["condition"])})
+        threat = values["threat"]
+        typed = {
+            "condition": Condition(**values["condition"]),
+            "image_size": tuple(values["image_size"]),
+            "threat": None if threat is None else ThreatModel(**threat),
+        }
+        return RunSpec(**{**values, **typed})
 
     @property
     def title(self) -> str:
@@ -199,6 +247,8 @@ class Provenance:
     """UTC time, ISO 8601."""
     seconds: float
     """Wall time of the work unit."""
+    plugins: Mapping[str, str] = field(default_factory=dict)
+    """Plug-ins that were loaded, by name, with their versions; of a file, a digest of its text."""
 
 
 @dataclass(frozen=True)

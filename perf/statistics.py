@@ -15,6 +15,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from bench.attacks import AttackSpec
 from bench.corruptions import CORRUPTIONS, SEVERITIES
 from bench.records import Condition, Outcomes, Provenance, RunSpec
 from bench.reports.columns import columns_of
@@ -46,10 +47,11 @@ def write_classifier(root: str, place: int, cells: int, images: int) -> None:
         margin = 0.5 + place / 100 - condition.strength / 5 - hard
         correct = margin + 0.5 * generator.standard_normal(images, dtype=np.float32) > 0
         confidence = generator.integers(0, 256, images).astype(np.float32) / 256
-        benchmark, parameters, extra = entry, {}, {}
+        benchmark, parameters, extra, threat = entry, {}, {}, None
         if entry in ("fgsm", "pgd"):
             benchmark = "attack"
-            parameters = {"attack": entry, "norm": "linf", "minimal_norm": False, "target": "", "options": {}}
+            attack = AttackSpec({"pgd": "pgd_linf"}.get(entry, entry))
+            parameters, threat = {"attack": attack.name, "options": dict(attack.identity)}, attack.threat
             extra = {
                 "distance": np.full(images, condition.strength),
                 "success": ~correct,
@@ -59,7 +61,7 @@ def write_classifier(root: str, place: int, cells: int, images: int) -> None:
             }
         spec = RunSpec(
             f"classifier_{place:03d}", f"{place:032x}", CROP, "", "synthetic", "0", images, "imagenet", 1000, benchmark,
-            entry, "1", parameters, condition, UNITS.get(entry, ""), 0, "float32",
+            entry, "1", parameters, condition, UNITS.get(entry, ""), 0, "float32", (224, 224), threat=threat,
         )  # fmt: skip
         outcomes = Outcomes(names, label, np.where(correct, label, label + 1), confidence, extra)
         store.write_part(spec, outcomes, 0, PROVENANCE)

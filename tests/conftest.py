@@ -1,7 +1,7 @@
 """Shared fixtures: tiny analytic classifiers, records, and where the maintainers' images lie."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +14,9 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.functional import center_crop, pil_to_tensor, resize
 
+from bench.attacks import AttackSpec
 from bench.data import LabelSpace
+from bench.data.categories import CATEGORY_SPACE
 from bench.records import Condition, Outcomes, Provenance, RunSpec
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -56,6 +58,26 @@ UNITS = {"corruption": "severity", "fgsm": "epsilon", "pgd": "epsilon", "one_pix
 """What the strengths of some benchmarks count."""
 
 
+def _declared(values: dict) -> dict:
+    """What a benchmark would declare of itself for these parameters."""
+    parameters, declared = values["parameters"], {"image_size": (224, 224)}
+    if values["crop"][0].isdigit():
+        height, width = values["crop"].partition("-")[0].split("x")
+        declared["image_size"] = int(height), int(width)
+    if "attack" in parameters:
+        values["benchmark"] = "attack"  # the name is the suite's entry
+        norm = parameters.get("norm") if parameters["attack"] == "autoattack" else None
+        threat = AttackSpec(parameters["attack"], parameters["options"], norm=norm).threat
+        planted = {name: parameters[name] for name in ("norm", "minimal_norm") if name in parameters}
+        declared["threat"] = replace(threat, **planted, targeted=bool(parameters.get("target")))
+    if "categories" in parameters:
+        declared |= {"auxiliary": True}
+        values["label_space"] = CATEGORY_SPACE.name
+    declared["image_protocol"] = parameters.get("protocol", "")
+    declared["decision_maker"] = parameters.get("decision_maker", "")
+    return declared
+
+
 @pytest.fixture
 def make_spec():
     """A run spec with whatever a test wants to change."""
@@ -79,8 +101,8 @@ def make_spec():
             "seed": 0,
             "precision": "float32",
         }
-        values |= changes
-        return RunSpec(**{"entry": values["benchmark"], **values})
+        values |= {"entry": changes.get("benchmark", "clean")} | changes
+        return RunSpec(**{**_declared(values), **values})
 
     return make
 
@@ -158,7 +180,7 @@ class ChannelMeans(torch.nn.Module):
     name = "channel_means"
     weights_digest = "00ff"
     precision = "float32"
-    crop = SimpleNamespace(key="toy")
+    crop = SimpleNamespace(key="toy", height=8, width=8)
     input_size = (8, 8)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:

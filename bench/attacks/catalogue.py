@@ -3,17 +3,30 @@
 The check of options, the identity of cells and the self-checks of reports read this table; none keeps names of its own.
 """
 
-import inspect
+from collections import ChainMap
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 import foolbox.attacks as fa
 from foolbox.attacks.base import Attack
 
-from bench.attacks.autoattack import STAGES, AutoAttackSettings
+from bench.attacks.autoattack import STAGES, AutoAttackSettings, autoattack
+from bench.attacks.declaration import (
+    DECISIONS,
+    EITHER,
+    GRADIENT,
+    GRADIENT_AND_SCORES,
+    GRADIENT_PASSES,
+    NOTHING,
+    SCORES,
+    TARGETED,
+    UNTARGETED,
+    Declaration,
+    Options,
+)
 from bench.attacks.fmn import ProjectedL2FMNAttack
-from bench.attacks.one_pixel import OnePixelSettings
+from bench.attacks.job import Job
+from bench.attacks.one_pixel import OnePixelSettings, one_pixel_attack
 from bench.attacks.options import (
     COUNT,
     DECAY,
@@ -26,63 +39,43 @@ from bench.attacks.options import (
     SHARE,
     Option,
 )
-from bench.attacks.square import SquareSettings
-
-OwnSettings = OnePixelSettings | SquareSettings | AutoAttackSettings
-Options = Mapping[str, Option]
-
-GRADIENT, SCORES, DECISIONS, NOTHING = "gradient", "scores", "decisions", "nothing"
-GRADIENT_AND_SCORES = "gradient and scores"
-"""What an attack sees of the classifier. ``gradient`` is white-box; ``scores`` (logits) and ``decisions`` (the class)
-are black-box; ``nothing`` never asks it; a cascade may be of both kinds."""
-
-UNTARGETED, EITHER, TARGETED = "untargeted", "either", "targeted"
-"""Which goals an attack can have."""
+from bench.attacks.result import Candidates
+from bench.attacks.square import SquareSettings, square_attack
+from bench.errors import ConfigurationError
 
 
-@dataclass(frozen=True, kw_only=True)
-class Declaration:
-    """What is known of an attack before it runs."""
+def _search_pixels(job: Job, epsilon: float, norm: str, settings: OnePixelSettings) -> Candidates:
+    del norm
+    return one_pixel_attack(job, int(epsilon), settings)
 
-    build: type[Attack] | type[OwnSettings]
-    """Foolbox's class, or the settings of our own attack; its keyword arguments are the options."""
-    norms: tuple[str, ...]
-    """Norms that epsilon may be measured in, the attack's default first."""
-    access: str
-    """What it sees: ``GRADIENT``, ``SCORES``, ``DECISIONS``, ``NOTHING`` or ``GRADIENT_AND_SCORES``."""
-    options: Options
-    """Type and range of each option."""
-    minimal_norm: bool = False
-    """Whether it seeks the smallest perturbation, so that one run answers every epsilon; else it has a budget."""
-    goal: str = EITHER
-    """``UNTARGETED``, ``EITHER`` or ``TARGETED``."""
-    norm_must_be_chosen: bool = False
-    """Whether there is no default among ``norms``."""
-    norm_option: str = ""
-    """The option that chooses the norm, where an option does."""
-    single_step: bool = False
-    """Whether it takes one step along the gradient, which may be too long."""
-    control: bool = False
-    """Whether it is no attack but random noise, which every attack must beat."""
-    stops_at_success: bool = False
-    """Black-box searches: whether an image leaves at its first success, so that its query count says when it fell."""
-    has_standard: bool = False
-    """Whether its default options are a published standard, which other options must not be called."""
 
-    @property
-    def is_own(self) -> bool:
-        """Whether this package implements it."""
-        return not issubclass(self.build, Attack)
+def _search_squares(job: Job, epsilon: float, norm: str, settings: SquareSettings) -> Candidates:
+    del norm
+    return square_attack(job, epsilon, settings)
 
-    @property
-    def defaults(self) -> Mapping[str, Any]:
-        """Option -> the attack's own default; options that must be given are left out."""
-        if self.is_own:
-            found = {entry.name: entry.default for entry in fields(self.build)}  # type: ignore[arg-type]
-            return {name: value for name, value in found.items() if name in self.options and value is not MISSING}
-        parameters = inspect.signature(self.build.__init__).parameters
-        known = {name: parameters[name].default for name in self.options}
-        return {name: value for name, value in known.items() if value is not inspect.Parameter.empty}
+
+def _hop_skip_jump_passes(options: Mapping[str, Any]) -> int:
+    """The paper's schedule: initial evaluations grow with the square root of the step."""
+    most, first = int(options["max_gradient_eval_steps"]), int(options["initial_gradient_eval_steps"])
+    return sum(min(most, int(first * step**0.5)) + 25 for step in range(1, int(options["steps"]) + 1))
+
+
+def _cascade_passes(options: Mapping[str, Any]) -> int:
+    descent = GRADIENT_PASSES * int(options["steps"])
+    costs = {
+        "apgd-ce": descent,
+        "apgd-t": descent * int(options["target_classes"]),
+        "fab-t": descent * int(options["target_classes"]),
+        "square": int(options["queries"]),
+    }
+    return sum(costs[stage] for stage in options["stages"])
+
+
+def _cascade_access(options: Mapping[str, Any]) -> str:
+    stages = list(options["stages"])
+    if stages == ["square"]:
+        return SCORES
+    return GRADIENT_AND_SCORES if "square" in stages else GRADIENT
 
 
 _DESCENT: Options = {
@@ -130,9 +123,9 @@ def _fast(build: type[Attack], norm: str) -> Declaration:
 
 
 def _minimal(
-    build: type[Attack], norm: str, options: Options, *, access: str = GRADIENT, goal: str = EITHER
+    build: type[Attack], norm: str, options: Options, *, access: str = GRADIENT, goal: str = EITHER, **more: Any
 ) -> Declaration:
-    return Declaration(build=build, norms=(norm,), access=access, options=options, minimal_norm=True, goal=goal)
+    return Declaration(build=build, norms=(norm,), access=access, options=options, minimal_norm=True, goal=goal, **more)
 
 
 def _search(build: type[Attack], **options: Option) -> Declaration:
@@ -148,7 +141,7 @@ def _search(build: type[Attack], **options: Option) -> Declaration:
 
 
 def _noise(build: type[Attack], norm: str) -> Declaration:
-    return Declaration(build=build, norms=(norm,), access=NOTHING, options={}, control=True)
+    return Declaration(build=build, norms=(norm,), access=NOTHING, options={}, control=True, passes=lambda _: 1)
 
 
 def _repeated_noise(build: type[Attack]) -> Declaration:
@@ -156,7 +149,7 @@ def _repeated_noise(build: type[Attack]) -> Declaration:
     return Declaration(build=build, norms=("l2",), access=DECISIONS, options=_REPEATED)
 
 
-ATTACKS: Mapping[str, Declaration] = {
+_BUILT_IN: Mapping[str, Declaration] = {
     # one step along the gradient (Goodfellow et al. 2015)
     "fgsm": _fast(fa.LinfFastGradientAttack, "linf"),
     "fgm_l2": _fast(fa.L2FastGradientAttack, "l2"),
@@ -234,6 +227,7 @@ ATTACKS: Mapping[str, Declaration] = {
     # the smallest perturbation, by decisions
     "hop_skip_jump": Declaration(  # Chen et al. 2020
         build=fa.HopSkipJumpAttack,
+        passes=_hop_skip_jump_passes,
         norms=("l2", "linf"),
         norm_option="constraint",
         access=DECISIONS,
@@ -259,6 +253,7 @@ ATTACKS: Mapping[str, Declaration] = {
             "update_stats_every_k": COUNT,
         },
         access=DECISIONS,
+        passes=lambda options: 2 * int(options["steps"]),
     ),
     "SaltAndPepperNoiseAttack": _minimal(
         fa.SaltAndPepperNoiseAttack, "l2", {"steps": COUNT, "across_channels": FLAG}, access=DECISIONS
@@ -276,6 +271,8 @@ ATTACKS: Mapping[str, Declaration] = {
     # by scores
     "one_pixel": Declaration(  # Su et al. 2019
         build=OnePixelSettings,
+        search=_search_pixels,
+        passes=lambda options: int(options["population"]) * (int(options["generations"]) + 1),
         norms=("pixels",),
         access=SCORES,
         stops_at_success=True,
@@ -288,6 +285,8 @@ ATTACKS: Mapping[str, Declaration] = {
     ),
     "square": Declaration(  # Andriushchenko et al. 2020
         build=SquareSettings,
+        search=_search_squares,
+        passes=lambda options: int(options["queries"]),
         norms=("linf",),
         access=SCORES,
         stops_at_success=True,
@@ -309,6 +308,9 @@ ATTACKS: Mapping[str, Declaration] = {
     ),
     "autoattack": Declaration(  # Croce & Hein 2020
         build=AutoAttackSettings,
+        search=autoattack,
+        passes=_cascade_passes,
+        cascade=_cascade_access,
         norms=("linf", "l2"),
         access=GRADIENT_AND_SCORES,
         goal=UNTARGETED,
@@ -343,18 +345,22 @@ ATTACKS: Mapping[str, Declaration] = {
 }
 """By canonical name: the field's short name, or foolbox's class name where there is none."""
 
+_PLUGGED: dict[str, Declaration] = {}
+ATTACKS: Mapping[str, Declaration] = ChainMap(_PLUGGED, dict(_BUILT_IN))
+"""Every attack by its one name, plug-ins' too."""
 
-def access_of(name: str, options: Mapping[str, Any]) -> str:
-    """What an attack sees of the classifier; of a cascade, with the stages it has.
+
+def register_attack(name: str, declared: Declaration) -> None:
+    """Make a plug-in's attack known.
 
     Args:
-        name: canonical.
-        options: its options; those left out have their defaults.
+        name: by which configurations name it.
+        declared: what is known of it.
+
+    Raises:
+        ConfigurationError: another attack has the name.
     """
-    declared = ATTACKS[name]
-    if declared.access != GRADIENT_AND_SCORES:
-        return declared.access
-    stages = list(options.get("stages", declared.defaults["stages"]))
-    if stages == ["square"]:
-        return SCORES
-    return GRADIENT_AND_SCORES if "square" in stages else GRADIENT
+    known = ATTACKS.get(name)
+    if known is not None and known != declared:
+        raise ConfigurationError(f"two attacks are called {name!r}: rename one")
+    _PLUGGED[name] = declared

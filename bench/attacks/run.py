@@ -1,5 +1,6 @@
 """One call for every attack: clean check, search on what is correctly classified, restarts, verified result."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,16 +12,13 @@ from foolbox.attacks.gradient_descent_base import BaseGradientDescent
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bench.attacks.autoattack import autoattack
-from bench.attacks.catalogue import OwnSettings
+from bench.attacks.declaration import Search
 from bench.attacks.foolbox_loop import run_foolbox
 from bench.attacks.gradient import descend
 from bench.attacks.guard import GuardedClassifier, frozen
 from bench.attacks.job import Job, evaluate
-from bench.attacks.one_pixel import OnePixelSettings, one_pixel_attack
 from bench.attacks.result import AttackResult, Candidates, distances, verify
 from bench.attacks.spec import AttackSpec, build_foolbox, is_gradient_descent, own_settings
-from bench.attacks.square import SquareSettings, square_attack
 from bench.errors import ConfigurationError
 from bench.seeding import derive_seed
 
@@ -116,9 +114,9 @@ class _Method:
 
 def _method(spec: AttackSpec) -> _Method:
     norm = spec.epsilon_norm
-    if spec.declaration.is_own:
-        search_own = partial(_own_search, own_settings(spec), norm)
-        return _Method(name=spec.name, search=search_own, norm=norm, minimal_norm=False)
+    if spec.declaration.search is not None:
+        own = partial(_own_search, spec.declaration.search, norm, own_settings(spec))
+        return _Method(name=spec.name, search=own, norm=norm, minimal_norm=spec.minimal_norm)
     attack = build_foolbox(spec)
 
     def search(job: Job, epsilon: float | None) -> Candidates:
@@ -131,13 +129,9 @@ def _method(spec: AttackSpec) -> _Method:
     return _Method(name=spec.name, search=search, norm=norm, minimal_norm=spec.minimal_norm)
 
 
-def _own_search(settings: OwnSettings, norm: str, job: Job, epsilon: float | None) -> Candidates:
-    assert epsilon is not None
-    if isinstance(settings, OnePixelSettings):
-        return one_pixel_attack(job, int(epsilon), settings)
-    if isinstance(settings, SquareSettings):
-        return square_attack(job, epsilon, settings)
-    return autoattack(job, epsilon, norm, settings)
+def _own_search(run: Search, norm: str, settings: Any, job: Job, epsilon: float | None) -> Candidates:
+    """A search of the smallest perturbation is given no bound."""
+    return run(job, math.inf if epsilon is None else epsilon, norm, settings)
 
 
 def _with_restarts(method: _Method, job: Job, restarts: int, epsilon: float | None) -> Candidates:

@@ -1,5 +1,6 @@
 """Attacks by name: every foolbox attack and our own, with their options checked before any work."""
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -11,16 +12,10 @@ from foolbox.attacks.base import Attack, AttackWithDistance, FlexibleDistanceMin
 from foolbox.attacks.gradient_descent_base import BaseGradientDescent
 from foolbox.distances import LpDistance, l0, l1, l2, linf
 
-from bench.attacks.catalogue import (
-    ATTACKS,
-    TARGETED,
-    UNTARGETED,
-    Declaration,
-    OwnSettings,
-    access_of,
-)
+from bench.attacks.catalogue import ATTACKS
+from bench.attacks.declaration import TARGETED, UNTARGETED, Declaration
 from bench.errors import ConfigurationError, nearest_names
-from bench.records import Parameter
+from bench.records import Parameter, ThreatModel
 
 TARGETS = ("random", "next", "least_likely")
 """How a targeted attack chooses each image's target class."""
@@ -32,7 +27,6 @@ _UNUSABLE = {
     "L2FMNAttack": "foolbox's L2 projection divides the norm by itself and never projects; use fmn_l2",
     "BinarizationRefinementAttack": "it only refines another attack's result",
 }
-_FULL_NAMES = {declared.build.__name__: name for name, declared in ATTACKS.items() if not declared.is_own}
 _DISTANCES: Mapping[str, LpDistance] = {"l0": l0, "l1": l1, "l2": l2, "linf": linf}
 
 _ORDINARY_CROP = 3 * 224 * 224
@@ -41,7 +35,12 @@ _ORDINARY_CROP = 3 * 224 * 224
 
 def attack_names() -> list[str]:
     """Every name an ``AttackSpec`` takes: short names, our own attacks, foolbox's classes."""
-    return sorted({*ATTACKS, *_FULL_NAMES})
+    return sorted({*ATTACKS, *_full_names()})
+
+
+def _full_names() -> dict[str, str]:
+    """Name of foolbox's class -> the one name of the attack."""
+    return {declared.build.__name__: name for name, declared in ATTACKS.items() if not declared.is_own}
 
 
 def canonical_name(name: str) -> str:
@@ -52,9 +51,11 @@ def canonical_name(name: str) -> str:
     """
     if name in _UNUSABLE:
         raise ConfigurationError(f"attack {name!r} cannot be run by name: {_UNUSABLE[name]}")
-    if name not in ATTACKS and name not in _FULL_NAMES:
+    if name in ATTACKS:
+        return name
+    if name not in _full_names():
         raise ConfigurationError(f"unknown attack {name!r}; {nearest_names(name, attack_names())}")
-    return _FULL_NAMES.get(name, name)
+    return _full_names()[name]
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,26 @@ class AttackSpec:
     @property
     def access(self) -> str:
         """What it sees of the classifier; of a cascade, with the stages it has."""
-        return access_of(self.name, self.parameters)
+        return self.declaration.access_with(self.parameters)
+
+    @property
+    def threat(self) -> ThreatModel:
+        """What a cell's identity says of the attack, for reports."""
+        declared = self.declaration
+        alike = {name: value for name, value in self.identity.items() if name not in declared.step_options}
+        facts = [self.name, alike, self.epsilon_norm, self.restarts, self.target]
+        return ThreatModel(
+            norm=self.epsilon_norm,
+            access=self.access,
+            minimal_norm=self.minimal_norm,
+            targeted=bool(self.target),
+            control=declared.control,
+            single_step=declared.single_step,
+            stops_at_success=declared.stops_at_success,
+            cascade=declared.cascade is not None,
+            steps=int(str(self.parameters.get("steps", 0))),
+            family=hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16],
+        )
 
     @property
     def identity(self) -> Mapping[str, Parameter]:
@@ -245,12 +265,10 @@ def build_foolbox(spec: AttackSpec) -> AttackWithDistance:
     return attack
 
 
-def own_settings(spec: AttackSpec) -> OwnSettings:
-    """The budget of one of our own attacks."""
-    build: Any = spec.declaration.build
+def own_settings(spec: AttackSpec) -> Any:
+    """The settings that ``Declaration.search`` takes."""
     arguments = {name: tuple(value) if isinstance(value, list) else value for name, value in spec.parameters.items()}
-    settings: OwnSettings = build(**arguments)
-    return settings
+    return spec.declaration.build(**arguments)
 
 
 def is_gradient_descent(attack: Attack) -> bool:

@@ -10,7 +10,8 @@ from bench.attacks import AttackSpec
 from bench.attacks.budget import expected_passes
 from bench.benchmarks.adversarial import attack_outcomes, parse_epsilons
 from bench.benchmarks.base import Batch, Benchmark
-from bench.records import Condition, Outcomes, Parameter
+from bench.benchmarks.metric import HIGHER, Metric, correct_at_largest_strength
+from bench.records import Condition, Outcomes, Parameter, ThreatModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,23 @@ class Attack(Benchmark):
 
     name = "attack"
     version = "1"
+    axis = "Attacks"
     strength_unit = "epsilon"
+    metrics = (
+        Metric(
+            "robust_accuracy",
+            "robust accuracy",
+            HIGHER,
+            correct_at_largest_strength,
+            always=True,
+            at_largest_strength=True,
+            under_shift=True,
+            note="Robust accuracy counts all images; one that was wrong without an attack is not robust.",
+        ),
+    )
+    several = True
+    entry_titles = {"fgsm": "FGSM", "pgd": "PGD", "one_pixel": "One-pixel"}  # noqa: RUF012  # a constant
+    needs_clean = True
     condition_fields = ("epsilons",)
 
     def __post_init__(self) -> None:
@@ -86,6 +103,17 @@ class Attack(Benchmark):
             "restarts": spec.restarts,
             "target": spec.target,
         }
+
+    @classmethod
+    def budget(cls, parameters: Mapping[str, Parameter]) -> Mapping[str, Parameter]:
+        """The attack's options."""
+        options = parameters.get("options")
+        return options if isinstance(options, Mapping) else {}
+
+    @property
+    def threat(self) -> ThreatModel:
+        """The attack's."""
+        return self.spec.threat
 
     @property
     def departure(self) -> str:

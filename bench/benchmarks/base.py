@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -12,9 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from bench.benchmarks.metric import Metric
+from bench.benchmarks.words import describe_condition
 from bench.data import CropRecipe, Crops, LabelSpace
 from bench.errors import ConfigurationError, DataError
-from bench.records import Condition, Outcomes, Parameter
+from bench.records import Condition, Outcomes, Parameter, ThreatModel
 
 
 class NonFiniteLogitsError(ArithmeticError):
@@ -67,6 +69,28 @@ class Benchmark(ABC):
     """The name in the store and on the leaderboard."""
     version: ClassVar[str]
     """Bumped when outcomes change: results of different versions are never mixed."""
+    axis: ClassVar[str] = ""
+    """Heading over its columns of the leaderboard; its name when left out."""
+    citation: ClassVar[str] = ""
+    """The paper that it follows; empty where there is none."""
+    licence: ClassVar[str] = ""
+    """Licence of the code or the data that it takes over, and of which; empty where nothing is taken over."""
+    metrics: ClassVar[tuple[Metric, ...]] = ()
+    """Its figures, in the order of the leaderboard."""
+    several: ClassVar[bool] = False
+    """Whether a suite may hold several entries of it, each a measurement of its own (PGD and FGSM are both attacks):
+    reports then find them by the suite's entry, and not by the benchmark's name."""
+    entry_titles: ClassVar[Mapping[str, str]] = {}
+    """Of ``several``: the usual entries, whose ``always`` metrics are on every leaderboard, with their titles."""
+    own_images: ClassVar[bool] = False
+    """Whether it always brings the images that its name stands for. The figures of other benchmarks on images beside
+    the main ones are named by the suite's entry."""
+    needs_clean: ClassVar[bool] = False
+    """Whether its figures are compared with those of the clean images, which a complete run then has too."""
+    calibrated: ClassVar[bool] = False
+    """Whether calibration is reported under its conditions: those of images that occur, not of attacked ones."""
+    stated_parameters: ClassVar[tuple[str, ...]] = ()
+    """Parameters that the leaderboard states in columns of their own: ``corruption_source``."""
     strength_unit: ClassVar[str]
     """What a condition's strength counts, as reports name it (``gamma 0.5``): ``severity``, ``epsilon``, ...; empty
     where conditions have no strength, or where ``unit`` says it of each condition."""
@@ -84,10 +108,58 @@ class Benchmark(ABC):
         """What it is called where a suite gives it no name."""
         return self.name
 
+    @classmethod
+    def complete_conditions(cls) -> tuple[Condition, ...]:
+        """Conditions that a complete run has, whichever of them a suite lists."""
+        return ()
+
+    @classmethod
+    def entry_title(cls, entry: str) -> str:
+        """What headings call an entry of a suite."""
+        return cls.entry_titles.get(entry, entry.replace("_", " "))
+
+    @classmethod
+    def describe(cls, condition: Condition, unit: str, said: Collection[Parameter] = ()) -> str:
+        """A condition in words: ``snow severity 3``.
+
+        Args:
+            condition: one of ``conditions()``.
+            unit: what its strength counts, as of ``unit``.
+            said: what the reader knows already: a condition of that name is its strength alone.
+        """
+        return describe_condition(condition, unit, (cls.name, *said))
+
+    @classmethod
+    def budget(cls, parameters: Mapping[str, Parameter]) -> Mapping[str, Parameter]:
+        """Which of its parameters a summary at one strength names: how hard it tries."""
+        del parameters
+        return {}
+
+    @classmethod
+    def cautions(cls, parameters: Mapping[str, Parameter]) -> Sequence[str]:
+        """Sentences for the page: what keeps figures under these parameters from being compared with published ones."""
+        del parameters
+        return ()
+
     def unit(self, condition: Condition) -> str:
         """What the strength of ``condition`` counts; empty where it has none."""
         del condition
         return self.strength_unit
+
+    @property
+    def image_protocol(self) -> str:
+        """``published`` or ``native``, where it changes images and knows both ways to show them; empty elsewhere."""
+        return ""
+
+    @property
+    def threat(self) -> ThreatModel | None:
+        """What an attack may do and see; None where it is none."""
+        return None
+
+    def surrogate(self, condition: Condition) -> str:
+        """Name of the other classifier that the images of ``condition`` are made against; empty where there is none."""
+        del condition
+        return ""
 
     @property
     def departure(self) -> str:

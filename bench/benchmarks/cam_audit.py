@@ -10,16 +10,62 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.benchmarks.base import Batch, Benchmark, judge
+from bench.benchmarks.metric import HIGHER, Measured, Metric
 from bench.data import Crops
 from bench.data.regions import check_regions, open_regions, read_regions
-from bench.errors import ConfigurationError
+from bench.errors import ConfigurationError, DataError
 from bench.explain import METHODS, attribute, check_method
 from bench.explain.localisation import centre_distance, centred_baseline, energy_inside, entropy, pointing_hits
-from bench.records import Condition, Outcomes, Parameter
+from bench.metrics.audit import hit_rate, linearised, mean_present
+from bench.records import Condition, Estimate, Outcomes, Parameter
 from bench.seeding import derive_seed
 
 TARGETS = ("predicted", "label")
 MISSING = ("refuse", "absent")
+
+
+def energy_in_object(measured: Measured) -> Estimate:
+    """Mean share of positive attribution in the object's region.
+
+    Raises:
+        DataError: the audit was not run, not to its end, or without regions.
+    """
+    return mean_present(_region_column(measured, "energy_in_object"))
+
+
+def pointing_game(measured: Measured) -> Estimate:
+    """Share of maps whose maximum is in the object's region.
+
+    Raises:
+        DataError: the audit was not run, not to its end, or without regions.
+    """
+    return hit_rate(_region_column(measured, "pointing_hit"))
+
+
+def energy_values(measured: Measured) -> NDArray[np.float64]:
+    """``(N,)`` what each image contributes to ``energy_in_object``.
+
+    Raises:
+        DataError: as ``energy_in_object``.
+    """
+    return linearised(_region_column(measured, "energy_in_object"))
+
+
+def pointing_values(measured: Measured) -> NDArray[np.generic]:
+    """``(N,)`` what each image contributes to ``pointing_game``: hit or miss, where no image is absent.
+
+    Raises:
+        DataError: as ``pointing_game``.
+    """
+    hits = _region_column(measured, "pointing_hit")
+    return linearised(hits) if np.isnan(hits).any() else hits == 1
+
+
+def _region_column(measured: Measured, name: str) -> NDArray[np.float64]:
+    outcomes = measured.outcomes(Condition(CamAudit.name))
+    if name not in outcomes:
+        raise DataError(f"{measured.name} was run without object regions: set data.regions")
+    return outcomes[name].to_numpy(dtype=np.float64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +89,12 @@ class CamAudit(Benchmark):
 
     name = "cam_audit"
     version = "1"
+    axis = "Audit"
+    metrics = (
+        Metric("cam_energy_in_object", "Energy in object", HIGHER, energy_values, exact=energy_in_object),
+        Metric("pointing_game", "Pointing game", HIGHER, pointing_values, exact=pointing_game),
+    )
+    citation = "Zhang et al., Top-down Neural Attention by Excitation Backprop, ECCV 2016 (the pointing game)"
     strength_unit = ""
 
     def __post_init__(self) -> None:

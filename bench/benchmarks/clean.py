@@ -2,11 +2,19 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from bench.benchmarks.base import Batch, Benchmark, judge
+from bench.benchmarks.metric import HIGHER, Measured, Metric
+from bench.benchmarks.words import CLEAN
 from bench.records import Condition, Outcomes
+
+
+def _correct(measured: Measured) -> NDArray[np.bool_]:
+    return measured.correct(CLEAN)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,11 +23,14 @@ class Clean(Benchmark):
 
     name = "clean"
     version = "1"
+    axis = "Clean"
     strength_unit = ""
+    calibrated = True
+    metrics = (Metric("clean_accuracy", "Clean accuracy", HIGHER, _correct, always=True, on_front=True, order=3),)
 
     def conditions(self) -> tuple[Condition, ...]:
         """The one condition: untouched."""
-        return (Condition("clean"),)
+        return (CLEAN,)
 
     def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
         """One forward pass."""

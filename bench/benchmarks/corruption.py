@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.benchmarks.base import Batch, Benchmark, check_was_read, judge
+from bench.benchmarks.corruption_errors import mce_values, mean_accuracy_values, relative_mce_values
+from bench.benchmarks.metric import HIGHER, LOWER, Metric
 from bench.benchmarks.protocol import as_shown, check_protocol, crop_to_corrupt, encoding_of
-from bench.corruptions import CORRUPTIONS, EXTRA_CORRUPTIONS, SEVERITIES
+from bench.corruptions import CORRUPTIONS, EXTRA_CORRUPTIONS, SEVERITIES, corruption_names
 from bench.corruptions.batched import corrupt
 from bench.corruptions.catalogue import Definition, check_definition
 from bench.corruptions.files import check_files, definition_of, read_files
@@ -62,11 +64,43 @@ class Corruption(Benchmark):
 
     name = "corruption"
     version = "2"
+    axis = "Corruptions"
     strength_unit = "severity"
+    metrics = (
+        Metric(
+            "mean_corruption_error",
+            "mCE",
+            LOWER,
+            mce_values,
+            percent=False,
+            always=True,
+            note="mCE is 100 times the mean of the 15 ratios to AlexNet's error (Hendrycks & Dietterich 2019), where"
+            " these were measured: on ImageNet's classes, corrupted at 224 pixels. Elsewhere the mean corruption"
+            " accuracy stands alone.",
+            order=1,
+        ),
+        Metric(
+            "relative_mean_corruption_error", "Relative mCE", LOWER, relative_mce_values, percent=False, always=True
+        ),
+        Metric(
+            "mean_corruption_accuracy",
+            "Mean corruption accuracy",
+            HIGHER,
+            mean_accuracy_values,
+            always=True,
+            under_shift=True,
+            on_front=True,
+            order=2,
+        ),
+    )
+    citation = "Hendrycks & Dietterich, Benchmarking Neural Network Robustness to Common Corruptions, ICLR 2019"
+    needs_clean = True
+    calibrated = True
+    stated_parameters = ("source", "definition", "protocol")
     condition_fields = ("corruptions", "severities")
 
     def __post_init__(self) -> None:
-        known = (*CORRUPTIONS, *EXTRA_CORRUPTIONS)
+        known = corruption_names()
         for corruption in self.corruptions:
             if corruption not in known:
                 raise ConfigurationError(f"unknown corruption {corruption!r}: {nearest_names(corruption, known)}")
@@ -83,6 +117,11 @@ class Corruption(Benchmark):
             raise ConfigurationError(f"unknown manifest {self.manifest!r}: {nearest_names(self.manifest, MANIFESTS)}")
         if self.source == "files" and self.protocol != "published":
             raise ConfigurationError("corruption source=files shows published images: it needs protocol=published")
+        plugged = set(self.corruptions) - {*CORRUPTIONS, *EXTRA_CORRUPTIONS}
+        if self.source != "batched" and plugged:
+            raise ConfigurationError(
+                f"corruption source={self.source} has no {', '.join(sorted(plugged))}: a plug-in's needs source=batched"
+            )
         if self.source == "reference" and self.definition not in ("auto", "imagecorruptions"):
             raise ConfigurationError(
                 "corruption source=reference is the imagecorruptions package: it needs definition=imagecorruptions,"
@@ -115,6 +154,28 @@ class Corruption(Benchmark):
         """Every corruption at every severity."""
         return tuple(Condition(name, float(level)) for name in self.corruptions for level in self.severities)
 
+    @classmethod
+    def complete_conditions(cls) -> tuple[Condition, ...]:
+        """The 15 x 5 of ImageNet-C."""
+        return tuple(Condition(name, float(level)) for name in CORRUPTIONS for level in SEVERITIES)
+
+    @classmethod
+    def cautions(cls, parameters: Mapping[str, Parameter]) -> Sequence[str]:
+        """Of another definition or protocol than the published one."""
+        sentences = []
+        if parameters.get("definition") == "imagecorruptions":
+            sentences.append(
+                "The corruptions follow the definition of the imagecorruptions package, which differs from the"
+                " published ImageNet-C in elastic_transform, frost, motion_blur and snow: do not compare this mCE with"
+                " published values."
+            )
+        if parameters.get("protocol") == "native":
+            sentences.append(
+                "Rows marked native corrupt each classifier's own crop, without the JPEG files of the published"
+                " ImageNet-C: do not compare their mCE with published values."
+            )
+        return sentences
+
     def check(self) -> None:
         """Refuse folders that are not there."""
         if self.source == "files":
@@ -140,6 +201,11 @@ class Corruption(Benchmark):
             return self
         is_cifar = max(crop.height, crop.width) <= LARGEST_CIFAR_SIDE
         return replace(self, definition="cifar10_c" if is_cifar else "imagenet_c")
+
+    @property
+    def image_protocol(self) -> str:
+        """As ``protocol`` says."""
+        return self.protocol
 
     def recipe(self, crop: CropRecipe) -> CropRecipe:
         """The published base image, whatever the classifier's own ``crop``, or that."""

@@ -3,17 +3,35 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.benchmarks.base import Batch, Benchmark, check_was_read, judge
+from bench.benchmarks.metric import HIGHER, Measured, Metric
 from bench.benchmarks.protocol import as_shown, check_protocol, crop_to_corrupt, encoding_of
 from bench.corruptions import SEVERITIES
 from bench.corruptions.bar import BAR_CORRUPTIONS, corrupt_bar
 from bench.data import CropRecipe, Crops
-from bench.errors import ConfigurationError, nearest_names
+from bench.errors import ConfigurationError, DataError, nearest_names
 from bench.records import Condition, Outcomes, Parameter
 from bench.seeding import derive_seed
+
+
+def _shares_correct(measured: Measured) -> NDArray[np.float64]:
+    """``(N,)`` the share of the 50 conditions under which each image is right.
+
+    Raises:
+        DataError: a condition was not run.
+    """
+    missing = [
+        name for name in BAR_CORRUPTIONS for s in SEVERITIES if Condition(name, float(s)) not in measured.expected
+    ]
+    if missing:
+        raise DataError(f"{len(missing)} of the 50 conditions of {measured.name} were not run")
+    shares: NDArray[np.float64] = np.mean([measured.correct(item) for item in sorted(measured.expected)], axis=0)
+    return shares
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +57,9 @@ class CorruptionBar(Benchmark):
 
     name = "corruption_bar"
     version = "2"
+    axis = "C-bar"
+    metrics = (Metric("corruption_bar_accuracy", "C-bar accuracy", HIGHER, _shares_correct, under_shift=True),)
+    citation = "Mintun, Kirillov & Xie, On Interaction Between Augmentations and Corruptions, NeurIPS 2021"
     strength_unit = "severity"
     condition_fields = ("corruptions", "severities")
 
@@ -59,6 +80,11 @@ class CorruptionBar(Benchmark):
     def parameters(self) -> Mapping[str, Parameter]:
         """How the images are shown."""
         return {"protocol": self.protocol, "encode": self._encoding}
+
+    @property
+    def image_protocol(self) -> str:
+        """As ``protocol`` says."""
+        return self.protocol
 
     def recipe(self, crop: CropRecipe) -> CropRecipe:
         """The published base image, whatever the classifier's own ``crop``, or that."""

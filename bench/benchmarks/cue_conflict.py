@@ -3,14 +3,40 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from bench.benchmarks.base import Batch
+from bench.benchmarks.metric import HIGHER, Measured, Metric
 from bench.benchmarks.sixteen_way import SixteenWay, judge_categories
 from bench.data.categories import CATEGORIES, read_cues
 from bench.errors import DataError
-from bench.records import Condition, Outcomes
+from bench.metrics.shape_bias import CueTrials, cue_hits, shape_bias, shape_bias_values
+from bench.records import Condition, Estimate, Outcomes
+
+
+def read_trials(outcomes: pd.DataFrame) -> CueTrials:
+    """Outcomes on cue-conflict images as `bench.metrics.shape_bias` takes them."""
+    shape, texture, decision = (outcomes[name].to_numpy(dtype=object) for name in ("shape", "texture", "decision"))
+    return CueTrials(shape, texture, decision)
+
+
+def _trials(measured: Measured) -> CueTrials:
+    return read_trials(measured.outcomes(Condition(CueConflict.name)))
+
+
+def _shape_bias_values(measured: Measured) -> NDArray[np.float64]:
+    return shape_bias_values(_trials(measured))
+
+
+def _shape_bias(measured: Measured) -> Estimate:
+    return shape_bias(_trials(measured))
+
+
+def _cue_hits(measured: Measured) -> NDArray[np.bool_]:
+    return cue_hits(_trials(measured))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +50,14 @@ class CueConflict(SixteenWay):
 
     name = "cue_conflict"
     version = "1"
+    axis = "Cue conflict"
+    several = False
+    own_images = True
+    metrics = (
+        Metric("shape_bias", "Shape bias", HIGHER, _shape_bias_values, exact=_shape_bias),
+        Metric("cue_accuracy", "Cue accuracy", HIGHER, _cue_hits),
+    )
+    citation = "Geirhos et al., ImageNet-trained CNNs are biased towards texture, ICLR 2019"
 
     def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
         """One forward pass.

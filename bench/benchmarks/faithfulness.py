@@ -49,6 +49,8 @@ class Faithfulness(Benchmark):
 
     name = "faithfulness"
     version = "1"
+    axis = "Faithfulness"
+    citation = "Petsiuk et al., RISE, BMVC 2018; Adebayo et al., Sanity Checks for Saliency Maps, NeurIPS 2018"
     strength_unit = ""
 
     def __post_init__(self) -> None:

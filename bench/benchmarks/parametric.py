@@ -49,6 +49,9 @@ class Parametric(Benchmark):
 
     name = "parametric"
     version = "1"
+    axis = "Parametric"
+    several = True
+    citation = "Geirhos et al., Generalisation in humans and deep neural networks, NeurIPS 2018"
     strength_unit = ""
     condition_fields = tuple(MANIPULATIONS)
 

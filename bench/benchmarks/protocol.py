@@ -10,6 +10,7 @@ from bench.imaging.jpeg import round_trip
 from bench.imaging.resize import resize_like_pillow
 
 Protocol = Literal["published", "native"]
+PUBLISHED: Protocol = "published"
 Encoding = Literal["jpeg85", "none"]
 
 IMAGENET_C_CROP = CropRecipe(height=224, width=224, crop_pct=0.875, crop_mode="center", interpolation="bilinear")

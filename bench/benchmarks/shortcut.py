@@ -67,6 +67,7 @@ class Shortcut(Benchmark):
 
     name = "shortcut"
     version = "1"
+    axis = "Shortcuts"
     strength_unit = ""
     condition_fields = ("shortcuts", "tag_side", "opacity", "patches")
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.benchmarks.base import Batch, Benchmark, judge
+from bench.benchmarks.metric import HIGHER, Measured, Metric
 from bench.data import CropRecipe, LabelSpace
 from bench.data.categories import CATEGORIES, CATEGORY_NUMBERS, CategoryMap, imagenet_categories, read_category_map
 from bench.errors import ConfigurationError, DataError
@@ -79,6 +80,10 @@ def judge_categories(
     )
 
 
+def _correct(measured: Measured) -> NDArray[np.bool_]:
+    return measured.correct(Condition(SixteenWay.name))
+
+
 @dataclass(frozen=True, kw_only=True)
 class SixteenWay(Benchmark):
     """16-way decision on a folder set of category folders: edges, silhouettes, sketches, stylised images, ...
@@ -100,6 +105,10 @@ class SixteenWay(Benchmark):
 
     name = "sixteen_way"
     version = "1"
+    axis = "16 categories"
+    several = True
+    metrics: ClassVar[tuple[Metric, ...]] = (Metric("category_accuracy", "16-way accuracy", HIGHER, _correct),)
+    citation = "Geirhos et al., Generalisation in humans and deep neural networks, NeurIPS 2018"
     strength_unit = ""
 
     def __post_init__(self) -> None:

@@ -3,19 +3,31 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.benchmarks.base import Batch, Benchmark, judge
+from bench.benchmarks.metric import LOWER, Measured, Metric
 from bench.benchmarks.protocol import as_shown, check_protocol, crop_to_corrupt
 from bench.corruptions.sequences import NOISE_SEQUENCES, PERTURBATIONS, SEQUENCES, Frames
 from bench.data import CropRecipe
 from bench.errors import ConfigurationError, nearest_names
+from bench.metrics.stability import mean_over_perturbations
 from bench.records import Condition, Outcomes
 from bench.seeding import derive_seed
 
 TOP = 5
 """Ranks that the ranking distance looks at."""
+
+
+def _flip_probabilities(measured: Measured) -> NDArray[np.float64]:
+    """``(N,)`` the mean over the ten perturbations."""
+    flips = {
+        condition.name: measured.outcomes(condition)["flip_probability"].to_numpy() for condition in measured.expected
+    }
+    return mean_over_perturbations(flips)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +53,9 @@ class Stability(Benchmark):
 
     name = "stability"
     version = "2"
+    axis = "Stability"
+    metrics = (Metric("mean_flip_probability", "Flip probability", LOWER, _flip_probabilities),)
+    citation = "Hendrycks & Dietterich, Benchmarking Neural Network Robustness to Common Corruptions, ICLR 2019"
     strength_unit = "difficulty"
     condition_fields = ("perturbations",)
 
@@ -51,6 +66,11 @@ class Stability(Benchmark):
                     f"unknown perturbation {perturbation!r}: {nearest_names(perturbation, PERTURBATIONS)}"
                 )
         check_protocol(self.protocol, None)
+
+    @property
+    def image_protocol(self) -> str:
+        """As ``protocol`` says."""
+        return self.protocol
 
     def recipe(self, crop: CropRecipe) -> CropRecipe:
         """The published base image, whatever the classifier's own ``crop``, or that."""

@@ -1,6 +1,7 @@
 """Transfer attack (Papernot et al. 2016): adversarial images of surrogates, shown to the classifier."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -17,7 +18,7 @@ from bench.data import LabelSpace
 from bench.errors import ConfigurationError
 from bench.models import Classifier, ModelConfig, check_model, load_classifier, restrict
 from bench.models.fast import prepare_fast
-from bench.records import Condition, Outcomes
+from bench.records import Condition, Outcomes, Parameter
 from bench.seeding import derive_seed
 
 
@@ -42,6 +43,8 @@ class Transfer(Benchmark):
 
     name = "transfer"
     version = "2"
+    axis = "Transfer"
+    citation = "Papernot et al., Transferability in Machine Learning, arXiv:1605.07277, 2016"
     strength_unit = "epsilon"
     class_columns = ("clean_prediction",)
     condition_fields = ("surrogates", "epsilons", "attack")
@@ -83,6 +86,15 @@ class Transfer(Benchmark):
         """The attack on the surrogate, by its one name and with every option."""
         return {"surrogate_attack": self.spec.name, "options": dict(self.spec.identity)}
 
+    def surrogate(self, condition: Condition) -> str:
+        """Its name, without the digest of its weights."""
+        return _surrogate_name(condition)
+
+    @classmethod
+    def describe(cls, condition: Condition, unit: str, said: Collection[Parameter] = ()) -> str:
+        """The surrogate by its name alone: the digest of its weights tells a reader nothing."""
+        return super().describe(replace(condition, name=_surrogate_name(condition)), unit, said)
+
     @property
     def passes(self) -> int:
         """The attack on the surrogate, and two looks by the classifier."""
@@ -94,7 +106,7 @@ class Transfer(Benchmark):
         Returns:
             Outcomes with ``crafted`` (the surrogate fell) beside them.
         """
-        name = condition.name.partition("#")[0]
+        name = _surrogate_name(condition)
         surrogate = _on_device(name, str(batch.images.device))
         if batch.class_ids is not None:
             surrogate = restrict(surrogate, batch.class_ids).to(batch.images.device)
@@ -124,6 +136,11 @@ class _Resized(nn.Module):
             images = interpolate(images, self.size, mode="bilinear", align_corners=False, antialias=True)
         logits: Tensor = self.classifier(images)
         return logits
+
+
+def _surrogate_name(condition: Condition) -> str:
+    """As ``conditions`` wrote it before the digest."""
+    return condition.name.partition("#")[0]
 
 
 @cache

@@ -9,7 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 from bench.cli.compose import compose, expand_jobs, group_choices, opened_hydra, parse_overrides
 from bench.cli.tasks import load_task, one_line
 from bench.errors import ConfigurationError
-from bench.tasks.config import report_folder
+from bench.plugins import load_plugins
+from bench.tasks.config import plugin_files, report_folder
 
 TYPES = {
     bool: ((bool,), "true or false"),
@@ -46,6 +47,7 @@ def preflight(overrides: Sequence[str], *, config_dir: str | None = None, config
                     defaults[chosen] = compose(chosen, config_name)
                 _check_types(config, defaults[chosen])
             report_folder(config)
+            load_plugins(plugin_files(config))
             task = load_task(str(config.task))
             if hasattr(task, "check"):
                 task.check(config)

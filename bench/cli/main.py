@@ -18,6 +18,7 @@ from bench.cli.compose import VERSION_BASE, compose, opened_hydra
 from bench.cli.defaults_file import FILE, read_defaults, with_defaults
 from bench.cli.discover import LISTS, print_list
 from bench.cli.help import help_text
+from bench.cli.plugged import load_named_plugins
 from bench.cli.schemas import register_schemas
 from bench.cli.shortcuts import QUICKSTART, is_quickstart, with_inferred_data
 from bench.cli.tasks import report_failure, run_task
@@ -102,7 +103,9 @@ def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> None
         if "=" not in word and not word.startswith("~"):
             hint = nearest_names(word, LISTS)
             raise ConfigurationError(f"{word!r} is not a list of names, nor a setting KEY=VALUE: {hint}")
-    command = _understand(arguments, read_defaults(Path.cwd()), given)
+    defaults = read_defaults(Path.cwd())
+    load_named_plugins(with_defaults(defaults, given.overrides))
+    command = _understand(arguments, defaults, given)
     with opened_hydra(arguments.config_dir) as hydra:
         run = hydra.multirun if command.several else hydra.run
         mode = f"hydra.mode={'MULTIRUN' if command.several else 'RUN'}"
@@ -121,6 +124,7 @@ def _show(arguments: argparse.Namespace, parser: argparse.ArgumentParser, given:
         return
     if not arguments.shell_completion:
         overrides = with_defaults(read_defaults(Path.cwd()), given.overrides)
+        load_named_plugins(overrides)
         arguments.overrides = with_inferred_data(overrides, arguments.config_dir)
         with opened_hydra(arguments.config_dir):
             compose(arguments.overrides, arguments.config_name or "config")  # a mistake is refused in one line

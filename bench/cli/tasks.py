@@ -8,7 +8,9 @@ from omegaconf import DictConfig
 
 from bench.conf_files import choices
 from bench.errors import ConfigurationError, DataError, TrackingError, nearest_names
+from bench.plugins import load_plugins
 from bench.tasks import Task
+from bench.tasks.config import plugin_files
 
 
 def load_task(name: str) -> Task:
@@ -27,6 +29,7 @@ def load_task(name: str) -> Task:
 def run_task(config: DictConfig) -> None:
     """Run the task that a configuration names; an error that the user can fix ends in one line and an exit code."""
     try:
+        load_plugins(plugin_files(config))
         load_task(str(config.task)).run(config)
     except (ConfigurationError, DataError, TrackingError) as error:
         print(f"snowwolf: {error}", file=sys.stderr)

@@ -5,6 +5,13 @@ References:
     ICLR 2019. Michaelis et al., "Benchmarking Robustness in Object Detection", 2019 (the imagecorruptions package).
 """
 
-from bench.corruptions.catalogue import CORRUPTIONS, EXTRA_CORRUPTIONS, FAMILIES, SEVERITIES
+from bench.corruptions.catalogue import (
+    CORRUPTIONS,
+    EXTRA_CORRUPTIONS,
+    FAMILIES,
+    SEVERITIES,
+    corruption_names,
+    register_corruption,
+)
 
-__all__ = ["CORRUPTIONS", "EXTRA_CORRUPTIONS", "FAMILIES", "SEVERITIES"]
+__all__ = ["CORRUPTIONS", "EXTRA_CORRUPTIONS", "FAMILIES", "SEVERITIES", "corruption_names", "register_corruption"]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from bench.corruptions import blur, color, digital, noise, spatter, weather
-from bench.corruptions.catalogue import Definition, check_definition
+from bench.corruptions.catalogue import PLUGGED, Definition, check_definition
 from bench.corruptions.draws import Corruption, Setting
 from bench.corruptions.request import check_request, check_size
 from bench.records import Condition
@@ -67,7 +67,10 @@ def corrupt(
         ICLR 2019.
     """
     check_definition(definition)
-    setting = Setting(check_request(images, condition, seeds), definition)
+    severity = check_request(images, condition, seeds)
+    if condition.name in PLUGGED:
+        return PLUGGED[condition.name](images, severity, seeds)
+    setting = Setting(severity, definition)
     check_size(images, definition)
     corruption = BATCHED[condition.name]
     on_cpu = images.device.type == "cpu"

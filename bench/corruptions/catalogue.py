@@ -1,7 +1,9 @@
 """The names of the corruptions, their families, severities and definitions."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, get_args
+
+from torch import Tensor
 
 from bench.errors import ConfigurationError, nearest_names
 from bench.records import Condition
@@ -31,13 +33,41 @@ CIFAR_SIDE = 32
 """Pixels of the only images that ``cifar10_c`` is defined for."""
 
 
+Plugged = Callable[[Tensor, int, Sequence[int]], Tensor]
+"""``(B,3,H,W)`` uint8 images, the severity from 1 to 5, and ``B`` seeds -> the corrupted images, of the same shape and
+type, each a function of its own image and seed alone."""
+
+PLUGGED: dict[str, Plugged] = {}
+"""Corruptions of plug-ins, by name."""
+
+
+def register_corruption(name: str, corrupt: Plugged) -> None:
+    """Make a plug-in's corruption known to the benchmark ``corruption``, for any definition.
+
+    Args:
+        name: its name in configurations and results. It stands for the images: a change of them needs a new name.
+        corrupt: what makes the images.
+
+    Raises:
+        ConfigurationError: another corruption has the name.
+    """
+    if name in corruption_names() and PLUGGED.get(name) is not corrupt:
+        raise ConfigurationError(f"two corruptions are called {name!r}: rename one")
+    PLUGGED[name] = corrupt
+
+
+def corruption_names() -> tuple[str, ...]:
+    """Every corruption: the 15, the 4 extra ones, and those of plug-ins."""
+    return (*CORRUPTIONS, *EXTRA_CORRUPTIONS, *PLUGGED)
+
+
 def severity_of(condition: Condition) -> int:
     """The severity, 1 to 5, of a corruption condition.
 
     Raises:
         ConfigurationError: an unknown corruption, or a strength that is not one of the 5 severities.
     """
-    known = CORRUPTIONS + EXTRA_CORRUPTIONS
+    known = corruption_names()
     if condition.name not in known:
         raise ConfigurationError(f"no corruption named {condition.name!r}: {nearest_names(condition.name, known)}")
     if condition.strength not in SEVERITIES:

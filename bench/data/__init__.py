@@ -1,7 +1,15 @@
 """Images and labels: sources, label spaces, and the cache of decoded crops."""
 
 from bench.configs import DataConfig
-from bench.data.config import check_data, check_labels, dataset_name, label_kind_of, load_dataset
+from bench.data.config import (
+    DataSource,
+    check_data,
+    check_labels,
+    dataset_name,
+    label_kind_of,
+    load_dataset,
+    register_data_source,
+)
 from bench.data.crop import CropRecipe
 from bench.data.crops import Crops, open_crops
 from bench.data.dataset import Dataset
@@ -11,6 +19,7 @@ __all__ = [
     "CropRecipe",
     "Crops",
     "DataConfig",
+    "DataSource",
     "Dataset",
     "LabelSpace",
     "check_data",
@@ -19,4 +28,5 @@ __all__ = [
     "label_kind_of",
     "load_dataset",
     "open_crops",
+    "register_data_source",
 ]

@@ -1,5 +1,6 @@
 """From a data config to a dataset, and the checks that read no image."""
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,13 @@ from bench.errors import ConfigurationError, nearest_names
 
 
 @dataclass(frozen=True)
-class _Source:
+class DataSource:
+    """How the images of one ``data.source`` are listed and checked."""
+
     load: Callable[[DataConfig], Dataset]
+    """Lists the images; none is decoded."""
     check: Callable[[DataConfig], None]
+    """Refuses, before any work, what cannot be read."""
     label_kind: str = "classes"
     """``classes``, or ``categories``: the 16 of Geirhos et al."""
     classes: Callable[[DataConfig], tuple[LabelSpace, Sequence[str]] | None] = lambda _: None
@@ -58,35 +63,35 @@ def _category_folders(config: DataConfig) -> tuple[LabelSpace, Sequence[str]]:
 CUE_CONFLICT_SAMPLES = Path(__file__).parent / "cue_conflict_samples"
 """A small cue-conflict set made by ``task=stylize``; its recipe lies beside it."""
 
-SOURCES: Mapping[str, _Source] = {
-    "folder": _Source(
+_BUILT_IN: Mapping[str, DataSource] = {
+    "folder": DataSource(
         lambda config: load_folder(dataset_name(config), str(config.root)),
         lambda config: check_folder(config.root),
         classes=lambda config: _named(config, filled_class_folders(str(config.root))),
     ),
-    "cifar10": _Source(
+    "cifar10": DataSource(
         lambda config: load_cifar10(dataset_name(config), str(config.root), config.split),
         lambda config: check_cifar10(config.root, config.split),
         classes=lambda config: cifar10_classes(str(config.root)),
     ),
-    "categories": _Source(
+    "categories": DataSource(
         lambda config: load_folder(dataset_name(config), str(config.root), label_space=CATEGORY_SPACE),
         _check_categories,
         "categories",
         classes=_category_folders,
     ),
-    "samples": _Source(
+    "samples": DataSource(
         lambda config: load_samples(dataset_name(config)),
         _no_check,
         classes=lambda config: _named(config, sample_classes()),
     ),
-    "cue_conflict_samples": _Source(
+    "cue_conflict_samples": DataSource(
         lambda config: load_folder(dataset_name(config), str(CUE_CONFLICT_SAMPLES), label_space=CATEGORY_SPACE),
         _no_check,
         "categories",
     ),
     **{
-        scheme: _Source(
+        scheme: DataSource(
             lambda config: load_reader(dataset_name(config), _reader_source(config)),
             lambda config: check_reader(_reader_source(config)),
             classes=lambda config: reader_classes(_reader_source(config)),
@@ -94,6 +99,20 @@ SOURCES: Mapping[str, _Source] = {
         for scheme in ("tar", "hfds", "wds", "tfds")
     },
 }
+
+_PLUGGED: dict[str, DataSource] = {}
+SOURCES: Mapping[str, DataSource] = ChainMap(_PLUGGED, dict(_BUILT_IN))
+"""Every source by its name in ``data.source``, those of plug-ins too."""
+
+
+def register_data_source(name: str, source: DataSource) -> None:
+    """Make ``data.source=NAME`` known.
+
+    Raises:
+        ConfigurationError: another source has the name.
+    """
+    if name in _BUILT_IN or _PLUGGED.setdefault(name, source) is not source:
+        raise ConfigurationError(f"two data sources are called {name!r}: rename one")
 
 
 LOCAL_LISTS = ("folder", "categories", "samples", "cue_conflict_samples", "cifar10")

@@ -100,6 +100,7 @@ def evaluate(
             runtime=runtime,
             seed=seed,
             defense=chosen_defense,
+            auxiliary={entry for entry, found in entries.items() if found.data is not None},
             command="bench.evaluate",
         )
         for classifier in classifiers

@@ -83,23 +83,33 @@ def build_benchmark(name: str, node: DictConfig) -> "Benchmark":
 
     Args:
         name: what the suite calls it, for messages.
-        node: ``_target_`` and the benchmark's fields.
+        node: ``_target_``, or the ``name`` of a registered benchmark; and the benchmark's fields.
 
     Raises:
         ConfigurationError: a ``_target_`` that is no benchmark, an unknown key, or a value of the wrong type.
     """
     from bench.benchmarks import Benchmark
+    from bench.benchmarks.registry import benchmark_class, is_known
 
     values: dict[str, Any] = {str(key): value for key, value in node.items() if key not in ("name", "data")}
-    target = str(values.pop("_target_", ""))
-    module, _, cls_name = target.rpartition(".")
-    try:
-        cls = getattr(importlib.import_module(module), cls_name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigurationError(f"benchmark {name!r}: its _target_ {target!r} cannot be imported: {error}") from error
+    target = values.pop("_target_", None)
+    cls = benchmark_class(str(node.get("name", name))) if target is None else _imported(name, str(target))
     if not isinstance(cls, type) or not issubclass(cls, Benchmark):
         raise ConfigurationError(f"benchmark {name!r}: {target} is not a bench.benchmarks.Benchmark")
+    if not is_known(cls.name) or benchmark_class(cls.name) is not cls:
+        raise ConfigurationError(
+            f"benchmark {name!r}: {target} is not registered, so no report would know its figures: decorate it with"
+            " bench.benchmarks.register_benchmark and name its file with plugins=[FILE]"
+        )
     return filled(cls, values, f"benchmark {name!r}")
+
+
+def _imported(name: str, target: str) -> Any:
+    module, _, attribute = target.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigurationError(f"benchmark {name!r}: its _target_ {target!r} cannot be imported: {error}") from error
 
 
 def filled(cls: type[Filled], values: Mapping[str, Any] | DictConfig, what: str) -> Filled:

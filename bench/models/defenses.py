@@ -5,7 +5,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import ClassVar
 
 import numpy as np
@@ -80,6 +80,11 @@ class Defense(ABC):
         if self.gradient == "naive":
             shown = [name for name in shown if name != "draws"]  # changes no outcome
         return f"{self.name}({', '.join(f'{name}={getattr(self, name)}' for name in [*shown, 'gradient'])})"
+
+    @property
+    def adaptive(self) -> str:
+        """``describe`` of the same defense with an adaptive gradient, where its own is naive; empty elsewhere."""
+        return replace(self, gradient="adaptive").describe() if self.gradient == "naive" else ""
 
     def _require(self, condition: bool, words: str) -> None:
         if not condition:

@@ -23,6 +23,7 @@ from bench.errors import ConfigurationError, nearest_names
 from bench.models.classifier import Classifier
 from bench.models.hub import HUB_PREFIXES, INSTEAD, check_folder, check_published
 from bench.models.packaged import PACKAGED
+from bench.models.plugged import source_of
 
 CHECKPOINT_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 LONGEST_REASON = 300
@@ -49,6 +50,9 @@ def check_model(config: ModelConfig) -> ModelOutline:
         ConfigurationError: unknown architecture, tag, option or checkpoint, with the nearest names; a checkpoint that
             does not open or fit; a hub that does not answer.
     """
+    plugged = source_of(config.name)
+    if plugged is not None:
+        return plugged.outline(config)
     _check_names(config)
     _check_weights_at_hand(config)
     network = _bare_network(_architecture(config), config.num_classes)
@@ -70,6 +74,8 @@ def check_input_size(config: ModelConfig, size: tuple[int, int]) -> None:
     Raises:
         ConfigurationError: saying why, in the network's own words.
     """
+    if source_of(config.name) is not None:
+        return  # its network is not known before it is loaded
     network = _bare_network(_architecture(config), config.num_classes).eval()
     try:
         with torch.no_grad():
@@ -162,6 +168,9 @@ def load_classifier(config: ModelConfig) -> Classifier:
     Raises:
         ConfigurationError: the model is unknown, or its weights cannot be had or do not fit.
     """
+    plugged = source_of(config.name)
+    if plugged is not None:
+        return plugged.load(config)
     _check_names(config)
     _check_weights_at_hand(config)
     network = _load_network(config)

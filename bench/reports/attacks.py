@@ -1,19 +1,19 @@
 """Tables of an adversarial evaluation: epsilons, smallest perturbations, queries, transfer."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.attacks.catalogue import ATTACKS
+from bench.benchmarks.transfer import Transfer
 from bench.errors import DataError
 from bench.metrics.adversarial import attack_success, robust_accuracy
 from bench.records import Condition, Estimate
 from bench.reports.subjects import Subject
 from bench.reports.tables import MISSING, identity, interval
-from bench.reports.words import CLEAN
 
+TRANSFER = Transfer.name
 DISTANCE_BINS = 24
 """Bins of the histograms of smallest perturbations."""
 
@@ -31,7 +31,7 @@ def epsilon_table(subjects: Sequence[Subject]) -> pd.DataFrame:
             {
                 **identity(subject),
                 "attack": attack,
-                "norm": _parameter(subject, attack, "norm"),
+                "norm": subject.attacks[attack].threat.norm,
                 "epsilon": condition.strength,
                 "epsilon_255": round(condition.strength * 255, 6),
                 **interval("robust_accuracy", robust_accuracy(correct)),
@@ -50,13 +50,13 @@ def robust_accuracy_curves(subjects: Sequence[Subject]) -> pd.DataFrame:
     """
     rows: list[dict[str, object]] = []
     for subject, attack, condition in _attacked(subjects):
-        what = {"label": subject.label, "benchmark": attack, "norm": _parameter(subject, attack, "norm")}
+        what = {"label": subject.label, "benchmark": attack, "norm": subject.attacks[attack].threat.norm}
         points = [(condition.strength, subject.correct(attack, condition))]
-        if _parameter(subject, attack, "minimal_norm"):
+        if subject.attacks[attack].threat.minimal_norm:
             distance = _distances(subject, attack, condition)
             points = [(e, distance > e) for e in np.linspace(0, condition.strength, DISTANCE_BINS + 1)[1:]]
-        if subject.complete("clean", CLEAN) and condition.strength:
-            points.append((0.0, subject.correct("clean", CLEAN)))
+        if subject.has_clean and condition.strength:
+            points.append((0.0, subject.clean()))
         rows += [{**what, "strength": e, **interval("accuracy", robust_accuracy(flags))} for e, flags in points]
     columns = ["label", "benchmark", "norm", "strength", "accuracy", "accuracy_low", "accuracy_high"]
     return pd.DataFrame(rows, columns=columns).drop_duplicates(["label", "benchmark", "strength"])
@@ -70,7 +70,7 @@ def distance_table(subjects: Sequence[Subject]) -> pd.DataFrame:
     """
     rows = []
     for subject, attack, condition in _attacked(subjects):
-        if not _parameter(subject, attack, "minimal_norm"):
+        if not subject.attacks[attack].threat.minimal_norm:
             continue
         distance = _distances(subject, attack, condition)
         distance = distance[distance > 0]
@@ -82,7 +82,7 @@ def distance_table(subjects: Sequence[Subject]) -> pd.DataFrame:
             {
                 **identity(subject),
                 "attack": attack,
-                "norm": _parameter(subject, attack, "norm"),
+                "norm": subject.attacks[attack].threat.norm,
                 "low": low,
                 "high": high,
                 "share": count / len(distance),
@@ -98,7 +98,7 @@ def query_table(subjects: Sequence[Subject]) -> pd.DataFrame:
     """Share of the attacked images that had fallen by each number of queries: one row a subject, attack and count."""
     rows = []
     for subject, attack, condition in _attacked(subjects):
-        if not ATTACKS[str(_parameter(subject, attack, "attack"))].stops_at_success:
+        if not subject.attacks[attack].threat.stops_at_success:
             continue
         outcomes = subject.outcomes(attack, condition)
         attacked = outcomes[outcomes["stage"] != "clean"]
@@ -128,13 +128,13 @@ def transfer_table(subjects: Sequence[Subject]) -> pd.DataFrame:
     """
     rows = []
     for subject in subjects:
-        for condition in subject.conditions("transfer"):
-            if subject.complete("transfer", condition):
-                correct = subject.correct("transfer", condition)
+        for condition in subject.conditions(TRANSFER):
+            if subject.complete(TRANSFER, condition):
+                correct = subject.correct(TRANSFER, condition)
                 rows.append(
                     {
                         **identity(subject),
-                        "surrogate": condition.name.partition("#")[0],
+                        "surrogate": subject.benchmarks[TRANSFER].cells[condition].spec.surrogate,
                         "epsilon": condition.strength,
                         **interval("robust_accuracy", robust_accuracy(correct)),
                         **interval("transfer_success", _attack_success(subject, correct)),
@@ -147,7 +147,7 @@ def stage_table(subjects: Sequence[Subject]) -> pd.DataFrame:
     """What each stage of a cascade (AutoAttack) broke: one row a subject, attack, epsilon and stage."""
     rows = []
     for subject, attack, condition in _attacked(subjects):
-        if _parameter(subject, attack, "attack") != "autoattack":
+        if not subject.attacks[attack].threat.cascade:
             continue
         stages = subject.outcomes(attack, condition)["stage"].astype(str).replace("", "withstood")
         rows += [
@@ -166,11 +166,6 @@ def _attacked(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, str, Condi
                     yield subject, attack, condition
 
 
-def _parameter(subject: Subject, benchmark: str, name: str) -> object:
-    parameters: Mapping[str, object] = subject.benchmarks[benchmark].parameters
-    return parameters[name]
-
-
 def _distances(subject: Subject, attack: str, condition: Condition) -> NDArray[np.float64]:
     """Size of each image's smallest perturbation; 0 where it was wrong without one, infinite where none was found."""
     distances: NDArray[np.float64] = subject.outcomes(attack, condition)["distance"].to_numpy(dtype=np.float64)
@@ -179,6 +174,6 @@ def _distances(subject: Subject, attack: str, condition: Condition) -> NDArray[n
 
 def _attack_success(subject: Subject, correct: NDArray[np.bool_]) -> Estimate:
     try:
-        return attack_success(subject.correct("clean", CLEAN), correct)
+        return attack_success(subject.clean(), correct)
     except DataError:
         return MISSING  # without clean outcomes, or a correct one among them, nothing is known to attack

@@ -6,17 +6,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.benchmarks.cam_audit import CamAudit
 from bench.benchmarks.faithfulness import Faithfulness
 from bench.benchmarks.shortcut import Shortcut
 from bench.errors import DataError
 from bench.metrics.audit import hit_rate, mean_change, mean_present, relies_on
 from bench.metrics.estimates import proportion
 from bench.records import Condition, Estimate
-from bench.reports.audit import AUDIT, CONDITION
 from bench.reports.subjects import Subject
 from bench.reports.tables import MISSING, identity, interval
 
-SHORTCUT, FAITHFULNESS = Shortcut.name, Faithfulness.name
+AUDIT, SHORTCUT, FAITHFULNESS = CamAudit.name, Shortcut.name, Faithfulness.name
+[CONDITION] = CamAudit().conditions()
 [BELIEF] = Faithfulness().conditions()
 SPLITS = ("all", "correct", "wrong")
 ADDITIONS = ("tag", "watermark")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from bench.benchmarks.corruption import Corruption
+from bench.benchmarks.registry import all_benchmarks
 from bench.metrics.calibration import (
     adaptive_calibration_error,
     expected_calibration_error,
@@ -13,9 +13,6 @@ from bench.metrics.estimates import proportion
 from bench.records import Condition
 from bench.reports.subjects import Subject
 from bench.reports.tables import interval
-from bench.reports.words import CLEAN
-
-BENCHMARKS = ("clean", Corruption.name)
 
 
 def calibration_conditions(subjects: Sequence[Subject]) -> list[tuple[Subject, str, Condition]]:
@@ -23,9 +20,19 @@ def calibration_conditions(subjects: Sequence[Subject]) -> list[tuple[Subject, s
     return [
         (subject, benchmark, condition)
         for subject in subjects
-        for benchmark in BENCHMARKS
+        for benchmark in _calibrated(subject)
         for condition in subject.conditions(benchmark)
         if subject.complete(benchmark, condition)
+    ]
+
+
+def _calibrated(subject: Subject) -> list[str]:
+    """In the order of the leaderboard."""
+    return [
+        name
+        for declared in all_benchmarks()
+        for name, variant in subject.benchmarks.items()
+        if variant.benchmark == declared.name and declared.calibrated and not variant.spec.auxiliary
     ]
 
 
@@ -38,7 +45,7 @@ def calibration_rows(cells: Sequence[tuple[Subject, str, Condition]]) -> Iterato
             "label": subject.label,
             "protocol": subject.protocol,
             "dataset": subject.spec.dataset,
-            "condition": "clean" if condition == CLEAN else condition.name,
+            "condition": condition.name,
             "severity": int(condition.strength),
             "n_images": len(frame),
             **interval("accuracy", proportion(correct)),

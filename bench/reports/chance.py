@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.benchmarks.clean import Clean
 from bench.metrics.estimates import proportion
 from bench.records import RunSpec
 from bench.reports.subjects import Subject
-from bench.reports.words import CLEAN
 from bench.results import Store, missing_ranges
 
 
@@ -33,7 +33,7 @@ def chance_warning(correct: NDArray[np.bool_], spec: RunSpec) -> str:
 
 def cell_warnings(specs: Sequence[RunSpec], store: Store) -> list[str]:
     """The warnings of those cells among ``specs`` that are of clean images and whole in the store."""
-    clean = [spec for spec in specs if spec.condition == CLEAN]
+    clean = [spec for spec in specs if spec.benchmark == Clean.name]
     whole = [spec for spec in clean if not missing_ranges(store.covered(spec), spec.n_images)]
     return [warning for spec in whole if (warning := chance_warning(store.correct(spec), spec))]
 
@@ -41,8 +41,8 @@ def cell_warnings(specs: Sequence[RunSpec], store: Store) -> list[str]:
 def chance_warnings(subjects: Sequence[Subject]) -> dict[str, str]:
     """Label -> warning, of the rows whose clean accuracy is no better than guessing."""
     found = {
-        subject.label: chance_warning(subject.correct("clean", CLEAN), subject.benchmarks["clean"].cells[CLEAN].spec)
+        subject.label: chance_warning(subject.clean(), subject.measured(Clean.name).spec)
         for subject in subjects
-        if subject.complete("clean", CLEAN)
+        if subject.has_clean
     }
     return {label: warning for label, warning in found.items() if warning}

@@ -1,252 +1,161 @@
-"""The leaderboard's estimates, declared in one table: a benchmark reaches the board through an entry here."""
+"""The columns of a leaderboard: the metrics that benchmarks declare, for the entries that were run."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from bench.attacks.catalogue import ATTACKS
-from bench.corruptions import CORRUPTIONS, SEVERITIES
-from bench.corruptions.bar import BAR_CORRUPTIONS
-from bench.errors import DataError
-from bench.metrics.corruption import (
-    mean_corruption_accuracy_values,
-    mean_corruption_error_values,
-    relative_mean_corruption_error_values,
-)
-from bench.metrics.shape_bias import cue_hits, shape_bias, shape_bias_values
-from bench.metrics.stability import mean_over_perturbations
+from bench.benchmarks import Benchmark, Metric
+from bench.benchmarks.clean import Clean
+from bench.benchmarks.metric import largest_strength
+from bench.benchmarks.registry import all_benchmarks
 from bench.records import Condition, Estimate
-from bench.reports.alexnet import check_alexnet_applies
-from bench.reports.audit import energy_in_object, energy_values, pointing_game, pointing_values
-from bench.reports.shape_bias import cue_trials
+from bench.reports.protocols import describe_variant
 from bench.reports.subjects import Subject
-from bench.reports.words import CLEAN
 
 
 @dataclass(frozen=True)
 class Column:
-    """One estimate of each classifier."""
+    """One figure of each classifier: a metric of one benchmark, or of one entry of it."""
 
-    name: str
-    """Column of the CSV file; its interval is in ``<name>_low`` and ``<name>_high``."""
-    title: str
-    """Heading on the page."""
-    axis: str
-    """Which group of columns it belongs to."""
-    better: str
-    """``higher`` or ``lower``."""
-    values: Callable[[Subject], NDArray[Any]]
-    """``(N,)`` what each image contributes; the estimate is their mean, and classifiers are compared image by image.
-    Booleans where an image is right or wrong. Raises DataError, saying what is missing, where it cannot be computed."""
     benchmark: str
-    """The benchmark it rests on, by ``bench.reports.subjects.key_of``."""
-    percent: bool = True
-    """Whether the value is a share of 1, to be shown in percent."""
-    always: bool = True
-    """Whether it stands on every leaderboard, or only where some classifier ran its benchmark."""
-    epsilon: bool = False
-    """Whether it is at the largest epsilon of an attack, which ``<benchmark>_epsilon`` then states."""
-    under_shift: bool = False
-    """Whether it is an accuracy on changed images, which effective robustness may hold against the clean accuracy."""
-    exact: Callable[[Subject], Estimate] | None = None
-    """The estimate itself where its interval is better than what the values give: a ratio's, for one."""
+    """The benchmark, by ``bench.reports.subjects.key_of``."""
+    declared: type[Benchmark]
+    """What is known of it."""
+    metric: Metric
+    """How the figure is computed and shown."""
+
+    @property
+    def name(self) -> str:
+        """Column of the CSV file; its interval is in ``<name>_low`` and ``<name>_high``."""
+        return f"{self.benchmark}_{self.metric.name}" if self.is_of_an_entry else self.metric.name
+
+    @property
+    def title(self) -> str:
+        """Heading on the page."""
+        if self.declared.several:
+            return f"{self.entry_title} {self.metric.title}"
+        return f"{self.entry_title}: {self.metric.title}" if self.is_of_an_entry else self.metric.title
+
+    @property
+    def is_of_an_entry(self) -> bool:
+        """Whether a row may have the figure of several entries, so that the entry is part of its name."""
+        return self.declared.several or self.benchmark != self.declared.name
+
+    @property
+    def entry_title(self) -> str:
+        """What headings call the benchmark's entry."""
+        return self.declared.entry_title(self.benchmark)
+
+    @property
+    def axis(self) -> str:
+        """Heading over the columns of the benchmark."""
+        return self.declared.axis or self.declared.name
+
+    @property
+    def better(self) -> str:
+        """``higher`` or ``lower``."""
+        return self.metric.better
+
+    @property
+    def percent(self) -> bool:
+        """Whether the value is a share of 1, to be shown in percent."""
+        return self.metric.percent
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it is the accuracy on the clean images, with which accuracies on changed ones are compared."""
+        return self.declared is Clean and not self.is_of_an_entry
+
+    @property
+    def under_shift(self) -> bool:
+        """Whether it is an accuracy on changed or other images, which is compared with the clean accuracy."""
+        return self.metric.under_shift or (self.declared is Clean and self.is_of_an_entry)
+
+    @property
+    def on_front(self) -> bool:
+        """Whether the Pareto front is drawn over it."""
+        return self.metric.on_front and not self.is_of_an_entry
+
+    @property
+    def order(self) -> int | None:
+        """Place among the figures that rows are ordered by; None where they are not."""
+        return None if self.is_of_an_entry else self.metric.order
+
+    def set_of(self, subject: Subject) -> str:
+        """The images of the figure and how they are measured, where they are not the row's main images; else empty."""
+        variant = subject.benchmarks.get(self.benchmark)
+        if variant is None or not variant.spec.auxiliary:
+            return ""
+        return describe_variant(variant)
+
+    @property
+    def strength_column(self) -> str:
+        """Column that states the strength the figure is at; empty where it is over all strengths."""
+        return f"{self.benchmark}_{self.declared.strength_unit}" if self.metric.at_largest_strength else ""
+
+    def values(self, subject: Subject) -> NDArray[Any]:
+        """``(N,)`` what each image contributes.
+
+        Raises:
+            DataError: the benchmark was not run, or something is missing; the message says what.
+        """
+        return self.metric.values(subject.measured(self.benchmark))
+
+    def exact(self, subject: Subject) -> Estimate | None:
+        """The figure itself, where its interval is better than the one that the values give.
+
+        Raises:
+            DataError: as ``values``.
+        """
+        return None if self.metric.exact is None else self.metric.exact(subject.measured(self.benchmark))
+
+    def strength(self, subject: Subject) -> Condition:
+        """The condition that the figure is at, the same for all rows of a protocol.
+
+        Raises:
+            DataError: the benchmark was not run, or at no strength above 0.
+        """
+        return largest_strength(subject.measured(self.benchmark))
 
 
-def corruption_errors(subject: Subject) -> Mapping[tuple[str, int], NDArray[np.bool_]]:
-    """Whether each image was misclassified, for every condition of the 15 x 5.
-
-    Raises:
-        DataError: naming how many conditions are missing, and the first.
-    """
-    if "corruption" not in subject.benchmarks:
-        raise DataError("corruption was not run")
-    needed = [(name, level) for name in CORRUPTIONS for level in SEVERITIES]
-    missing = [
-        Condition(name, level) for name, level in needed if not subject.complete("corruption", Condition(name, level))
-    ]
-    if missing:
-        first = subject.benchmarks["corruption"].describe(missing[0])
-        raise DataError(f"it needs all 75 corruption conditions and lacks {len(missing)}, such as {first}")
-    return {(name, level): ~subject.correct("corruption", Condition(name, level)) for name, level in needed}
-
-
-def headline_epsilon(subject: Subject, attack: str) -> Condition:
-    """The largest radius that the attack was run at, the same for all rows of a protocol.
-
-    Raises:
-        DataError: the attack was not run at any above 0.
-    """
-    if attack not in subject.benchmarks:
-        raise DataError(f"{attack} was not run")
-    found = [item for item in subject.expected[attack] if item.strength > 0]
-    if not found:
-        raise DataError(f"{attack} was not run at an epsilon above 0")
-    return max(found, key=lambda condition: condition.strength)
-
-
-def _clean(subject: Subject) -> NDArray[np.bool_]:
-    return subject.correct("clean", CLEAN)
-
-
-def _mce(subject: Subject) -> NDArray[np.float64]:
-    check_alexnet_applies(subject)
-    return mean_corruption_error_values(corruption_errors(subject))
-
-
-def _relative_mce(subject: Subject) -> NDArray[np.float64]:
-    check_alexnet_applies(subject)
-    return relative_mean_corruption_error_values(corruption_errors(subject), ~_clean(subject))
-
-
-def _flip_probability(subject: Subject) -> NDArray[np.float64]:
-    flips = {
-        condition.name: subject.outcomes("stability", condition)["flip_probability"].to_numpy()
-        for condition in subject.expected.get("stability", ())
-    }
-    return mean_over_perturbations(flips)
-
-
-def _corruption_bar_accuracy(subject: Subject) -> NDArray[np.float64]:
-    conditions = subject.expected.get("corruption_bar", ())
-    missing = [name for name in BAR_CORRUPTIONS for s in SEVERITIES if Condition(name, float(s)) not in conditions]
-    if missing:
-        raise DataError(f"{len(missing)} of the 50 conditions of corruption_bar were not run")
-    shares: NDArray[np.float64] = np.mean(
-        [subject.correct("corruption_bar", item) for item in sorted(conditions)], axis=0
+def standard_columns() -> tuple[Column, ...]:
+    """The columns that can be known without a store: all but those of unusual entries, in the order of the CSV file."""
+    return tuple(
+        Column(entry, declared, metric)
+        for declared in all_benchmarks()
+        for entry in _usual_entries(declared)
+        for metric in declared.metrics
     )
-    return shares
-
-
-def _robust(attack: str) -> Callable[[Subject], NDArray[np.bool_]]:
-    """All images count: one that was wrong without an attack is not robust."""
-
-    def values(subject: Subject) -> NDArray[np.bool_]:
-        return subject.correct(attack, headline_epsilon(subject, attack))
-
-    return values
-
-
-def _attack_column(benchmark: str, title: str, *, always: bool = False) -> Column:
-    return Column(
-        f"{benchmark}_robust_accuracy",
-        f"{title} robust accuracy",
-        "Attacks",
-        "higher",
-        _robust(benchmark),
-        benchmark,
-        always=always,
-        epsilon=True,
-        under_shift=True,
-    )
-
-
-COLUMNS: tuple[Column, ...] = (
-    Column("clean_accuracy", "Clean accuracy", "Clean", "higher", _clean, "clean"),
-    Column(
-        "mean_corruption_error",
-        "mCE",
-        "Corruptions",
-        "lower",
-        _mce,
-        "corruption",
-        percent=False,
-    ),
-    Column(
-        "relative_mean_corruption_error",
-        "Relative mCE",
-        "Corruptions",
-        "lower",
-        _relative_mce,
-        "corruption",
-        percent=False,
-    ),
-    Column(
-        "mean_corruption_accuracy",
-        "Mean corruption accuracy",
-        "Corruptions",
-        "higher",
-        lambda subject: mean_corruption_accuracy_values(corruption_errors(subject)),
-        "corruption",
-        under_shift=True,
-    ),
-    _attack_column("fgsm", "FGSM", always=True),
-    _attack_column("pgd", "PGD", always=True),
-    _attack_column("one_pixel", "One-pixel", always=True),
-    Column(
-        "mean_flip_probability", "Flip probability", "Stability", "lower", _flip_probability, "stability", always=False
-    ),
-    Column(
-        "corruption_bar_accuracy",
-        "C-bar accuracy",
-        "C-bar",
-        "higher",
-        _corruption_bar_accuracy,
-        "corruption_bar",
-        always=False,
-        under_shift=True,
-    ),
-    Column(
-        "shape_bias",
-        "Shape bias",
-        "Cue conflict",
-        "higher",
-        lambda subject: shape_bias_values(cue_trials(subject)),
-        "cue_conflict",
-        always=False,
-        exact=lambda subject: shape_bias(cue_trials(subject)),
-    ),
-    Column(
-        "cue_accuracy",
-        "Cue accuracy",
-        "Cue conflict",
-        "higher",
-        lambda subject: cue_hits(cue_trials(subject)),
-        "cue_conflict",
-        always=False,
-    ),
-    Column(
-        "cam_energy_in_object",
-        "Energy in object",
-        "Audit",
-        "higher",
-        energy_values,
-        "cam_audit",
-        always=False,
-        exact=energy_in_object,
-    ),
-    Column(
-        "pointing_game",
-        "Pointing game",
-        "Audit",
-        "higher",
-        pointing_values,
-        "cam_audit",
-        always=False,
-        exact=pointing_game,
-    ),
-)
-"""In the order of the CSV file."""
 
 
 def columns_of(subjects: Sequence[Subject]) -> tuple[Column, ...]:
-    """The columns of a leaderboard of ``subjects``: those above, and one for each further attack that was run."""
-    run = {benchmark for subject in subjects for benchmark in subject.benchmarks}
-    declared = [column for column in COLUMNS if column.always or column.benchmark in run]
-    known = {column.benchmark for column in COLUMNS}
-    attacks = sorted(
-        {
-            name
-            for subject in subjects
-            for name, variant in subject.attacks.items()
-            if name not in known and not ATTACKS[str(variant.parameters["attack"])].control
-        }
+    """The columns of a leaderboard of ``subjects``: what is always on it, and the metrics of what was run."""
+    run: dict[str, set[str]] = {}
+    controls: set[str] = set()
+    for subject in subjects:
+        controls |= {name for name in subject.attacks if subject.is_control(name)}
+        for name, variant in subject.benchmarks.items():
+            run.setdefault(variant.benchmark, set()).add(name)
+    return tuple(
+        column
+        for declared in all_benchmarks()
+        for column in _columns(declared, run.get(declared.name, set()) - controls)
     )
-    further = [_attack_column(name, name.replace("_", " ")) for name in attacks]
-    last = max(place for place, column in enumerate(declared) if column.epsilon) + 1
-    return (*declared[:last], *further, *declared[last:])
+
+
+def _columns(declared: type[Benchmark], run: Iterable[str]) -> Iterator[Column]:
+    """Of one benchmark: usual entries first, others by name."""
+    usual, present = _usual_entries(declared), set(run)
+    for entry in (*usual, *sorted(present - set(usual))):
+        for metric in declared.metrics:
+            if entry in present or metric.always:
+                yield Column(entry, declared, metric)
+
+
+def _usual_entries(declared: type[Benchmark]) -> tuple[str, ...]:
+    return tuple(declared.entry_titles) if declared.several else (declared.name,)
 
 
 def columns_named(names: Sequence[str], subjects: Sequence[Subject]) -> tuple[Column, ...]:
@@ -254,10 +163,23 @@ def columns_named(names: Sequence[str], subjects: Sequence[Subject]) -> tuple[Co
 
     Args:
         names: of columns, such as those of a ``leaderboard.csv``.
-        subjects: whose further attacks are known by their titles.
+        subjects: whose further entries are known.
     """
-    suffix = "_robust_accuracy"
-    known = {column.name: column for column in (*COLUMNS, *columns_of(subjects))}
-    attacks = [name.removesuffix(suffix) for name in names if name.endswith(suffix) and name not in known]
-    known |= {f"{attack}{suffix}": _attack_column(attack, attack.replace("_", " ")) for attack in attacks}
+    known = {column.name: column for column in (*standard_columns(), *columns_of(subjects))}
+    further = [name for name in names if name not in known and f"{name}_low" in names]
+    known |= {column.name: column for name in further for column in _of_an_entry(name)}
     return tuple(column for name, column in known.items() if name in names)
+
+
+def unknown_figures(names: Sequence[str], known: Sequence[Column]) -> list[str]:
+    """Which of ``names`` are figures with an interval, and none of the ``known`` columns."""
+    declared = {column.name for column in known}
+    return [name for name in names if f"{name}_low" in names and name not in declared]
+
+
+def _of_an_entry(name: str) -> Iterator[Column]:
+    """The column of an entry that nobody ran here, from the names that benchmarks declare."""
+    for declared in all_benchmarks():
+        for metric in declared.metrics:
+            if name.endswith(f"_{metric.name}"):
+                yield Column(name.removesuffix(f"_{metric.name}"), declared, metric)

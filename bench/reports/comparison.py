@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.benchmarks.clean import Clean
+from bench.benchmarks.words import CLEAN
 from bench.errors import DataError
 from bench.metrics.paired import holm, mcnemar, paired_difference
 from bench.records import Condition
-from bench.reports.columns import Column, columns_of, headline_epsilon
+from bench.reports.columns import Column, columns_of
 from bench.reports.protocols import describe_variant, with_protocols
 from bench.reports.subjects import Subject
-from bench.reports.words import CLEAN
 
 DIFFERENCES = [
     *["candidate", "baseline", "metric", "better", "baseline_value", "candidate_value", "difference"],
@@ -123,10 +124,11 @@ def refuse_unlike(column: Column, first: Subject, second: Subject) -> None:
     note = unlike(first, second, column.benchmark)
     if note:
         raise DataError(note)
-    if column.epsilon:
-        radii = [headline_epsilon(subject, column.benchmark).strength for subject in (first, second)]
-        if radii[0] != radii[1]:
-            raise DataError(f"{column.benchmark} is summarised at epsilon {radii[0]:.6g} against {radii[1]:.6g}")
+    if column.strength_column:
+        at = [column.strength(subject).strength for subject in (first, second)]
+        if at[0] != at[1]:
+            unit = column.declared.strength_unit
+            raise DataError(f"{column.benchmark} is summarised at {unit} {at[0]:.6g} against {at[1]:.6g}")
 
 
 def _conditions(first: Subject, second: Subject) -> Iterator[dict[str, object]]:
@@ -148,7 +150,7 @@ def _conditions(first: Subject, second: Subject) -> Iterator[dict[str, object]]:
 
 
 def _images(first: Subject, second: Subject) -> pd.DataFrame:
-    """Image by image: those of the row's own dataset, so guests (images of the 16 categories) are left out."""
+    """Image by image: those of the row's main dataset; auxiliary images are left out."""
     n = first.spec.n_images
     broken, mended = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     own = [
@@ -179,9 +181,9 @@ def _images(first: Subject, second: Subject) -> pd.DataFrame:
 
 def _clean_flips(first: Subject, second: Subject, own: Sequence[tuple[str, Condition]]) -> NDArray[np.str_]:
     """``(N,)`` broken, mended or the same on the uncorrupted image; empty text where either lacks the cell."""
-    if ("clean", CLEAN) not in own:
+    if (Clean.name, CLEAN) not in own:
         return np.full(first.spec.n_images, "")
-    ours, theirs = first.correct("clean", CLEAN), second.correct("clean", CLEAN)
+    ours, theirs = first.clean(), second.clean()
     return np.select([ours & ~theirs, ~ours & theirs], ["broken", "mended"], "same")
 
 

@@ -7,15 +7,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.benchmarks.clean import Clean
+from bench.benchmarks.words import CLEAN
 from bench.errors import DataError
 from bench.metrics.effective_robustness import LogitFit, effective_robustness, fit_logits
 from bench.metrics.pareto import pareto_front
-from bench.reports.columns import columns_of
+from bench.reports.columns import Column, columns_of
 from bench.reports.subjects import Subject
-from bench.reports.words import CLEAN
-
-FRONT = ("clean_accuracy", "mean_corruption_accuracy", "gmacs")
-"""Accuracy, robustness and cost: what the front is drawn over."""
 
 
 def cost_table(subjects: Sequence[Subject]) -> pd.DataFrame:
@@ -24,17 +22,19 @@ def cost_table(subjects: Sequence[Subject]) -> pd.DataFrame:
     ``images_per_second`` is that of the clean images; ``seconds`` of all its cells; both on ``device`` alone.
     ``pareto`` is empty where accuracy, robustness or cost is not known.
     """
-    accuracies = {name: _means(subjects, name) for name in FRONT[:2]}
+    on_front = [column for column in columns_of(subjects) if column.on_front]
+    figures = {column.name: _means(subjects, column) for column in on_front}
+    front = [*figures, "gmacs"]
+    signs = np.array([*(1 if column.better == "higher" else -1 for column in on_front), -1])
     rows = []
     for place, subject in enumerate(subjects):
-        clean = subject.benchmarks["clean"].cells.get(CLEAN) if "clean" in subject.benchmarks else None
+        clean = subject.benchmarks[Clean.name].cells.get(CLEAN) if Clean.name in subject.benchmarks else None
         cells = [cell for variant in subject.benchmarks.values() for cell in variant.cells.values()]
         rows.append(
             {
                 "label": subject.label,
                 "protocol": subject.protocol,
-                "clean_accuracy": accuracies["clean_accuracy"][place],
-                "mean_corruption_accuracy": accuracies["mean_corruption_accuracy"][place],
+                **{name: means[place] for name, means in figures.items()},
                 "parameters": int(subject.provenance.cost["parameters"]),
                 "gmacs": subject.provenance.cost["gmacs"],
                 "images_per_second": clean.n_stored / clean.seconds if clean and clean.seconds > 0 else math.nan,
@@ -44,8 +44,8 @@ def cost_table(subjects: Sequence[Subject]) -> pd.DataFrame:
         )
     table = pd.DataFrame(rows)
     table["pareto"] = ""
-    for _, part in table.dropna(subset=list(FRONT)).groupby("protocol"):
-        points = part[list(FRONT)].to_numpy(dtype=float) * np.array([1, 1, -1])
+    for _, part in table.dropna(subset=front).groupby("protocol"):
+        points = part[front].to_numpy(dtype=float) * signs
         table.loc[part.index, "pareto"] = np.where(pareto_front(points), "yes", "no")
     return table
 
@@ -63,15 +63,16 @@ def effective_robustness_table(subjects: Sequence[Subject], chosen: Sequence[str
     rows = []
     for subject in (subject for subject in subjects if subject.label in chosen):
         group = [member for member in subjects if member.protocol == subject.protocol]
-        clean = np.array(_means(group, "clean_accuracy"))
-        for column in [column for column in columns_of(group) if column.under_shift]:
-            shifted = np.array(_means(group, column.name))
+        columns = columns_of(group)
+        clean = np.array(_means(group, next(column for column in columns if column.is_reference)))
+        for column in [column for column in columns if column.under_shift]:
+            shifted = np.array(_means(group, column))
             known = ~np.isnan(clean) & ~np.isnan(shifted)
             place = [member.label for member in group].index(subject.label)
             row = {"label": subject.label, "metric": column.name, "value": shifted[place]}
             rows.append({**row, **_residual(clean, shifted, known, place)})
-    columns = ["label", "metric", "value", "expected", "effective_robustness", "classifiers", "note"]
-    return pd.DataFrame(rows, columns=columns)
+    names = ["label", "metric", "value", "expected", "effective_robustness", "classifiers", "note"]
+    return pd.DataFrame(rows, columns=names)
 
 
 def _residual(
@@ -95,8 +96,7 @@ def _residual(
     }
 
 
-def _means(subjects: Sequence[Subject], name: str) -> list[float]:
-    column = next(column for column in columns_of(subjects) if column.name == name)
+def _means(subjects: Sequence[Subject], column: Column) -> list[float]:
     means = []
     for subject in subjects:
         try:

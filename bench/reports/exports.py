@@ -15,7 +15,7 @@ import vl_convert
 from bench import __version__
 from bench.errors import ConfigurationError, nearest_names
 from bench.reports.page import VEGA_LITE, Plot
-from bench.reports.tables import Leaderboard, format_estimate
+from bench.reports.tables import Leaderboard, format_estimate, order_columns
 
 SCHEMA_FILE = "leaderboard.schema.json"
 BADGE_HEIGHT, CHARACTER_WIDTH = 20, 6.6
@@ -120,11 +120,12 @@ def _figures(source: Exported) -> dict[str, bytes]:
 
 
 def _badge(source: Exported) -> dict[str, bytes]:
-    """A badge for a README: the first row's first figure that is known, mCE before clean accuracy."""
+    """A badge for a README: the first known figure of the first row; mCE before clean accuracy."""
     rows = source.board.table
     row = rows.iloc[0] if len(rows) else pd.Series(math.nan, index=rows.columns)
     columns = {column.name: column for column in source.board.columns}
-    preferred = ["mean_corruption_error", "clean_accuracy", *columns]
+    references = [name for name, column in columns.items() if column.is_reference]
+    preferred = [*(column.name for column in order_columns(source.board.columns)[:1]), *references, *columns]
     known = [name for name in preferred if name in columns and not pd.isna(row[name])]
     title, value = "snowwolf", "no figures yet"
     if known:

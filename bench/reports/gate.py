@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from bench.errors import DataError
 from bench.metrics.paired import holm, loss_beyond
-from bench.reports.columns import Column, headline_epsilon
+from bench.reports.columns import Column
 from bench.reports.comparison import refuse_unlike
 from bench.reports.subjects import Subject, newest
-from bench.reports.tables import markdown_table
+from bench.reports.tables import escape_markdown, markdown_table
 
 ALPHA = 0.05
 
@@ -84,10 +84,11 @@ def known_row(row: "pd.Series[Any]") -> Known:
         return value
 
     def losses(column: Column, today: Subject) -> NDArray[Any]:
-        if column.epsilon:
-            then, now = float(row[f"{column.benchmark}_epsilon"]), headline_epsilon(today, column.benchmark).strength
+        if column.strength_column:
+            then, now = float(row[column.strength_column]), column.strength(today).strength
             if not np.isclose(then, now):
-                raise DataError(f"{column.benchmark} is summarised at epsilon {now:.6g}, and was at {then:.6g}")
+                unit = column.declared.strength_unit
+                raise DataError(f"{column.benchmark} is summarised at {unit} {now:.6g}, and was at {then:.6g}")
         losses: NDArray[np.float64] = figure(column) - column.values(today).astype(np.float64)
         return losses
 
@@ -153,8 +154,15 @@ def _findings(
         yield replace(finding, today=float(column.values(latest).mean()) * scale, p_value=p_value)
 
 
-def gate_markdown(findings: Sequence[Finding], tolerance: float, where: str) -> str:
-    """The verdict as a short Markdown text, fit for a comment: failures in full, the rest as a count."""
+def gate_markdown(findings: Sequence[Finding], tolerance: float, where: str, absent: Sequence[str] = ()) -> str:
+    """The verdict as a short Markdown text, fit for a comment: failures in full, the rest as a count.
+
+    Args:
+        findings: of ``hold_against``.
+        tolerance: points that may be lost.
+        where: the baseline, in words.
+        absent: what could not be compared, of ``absent_plugins``.
+    """
     failed = [finding for finding in findings if finding.failed]
     lost = [finding for finding in failed if not finding.missing]
     missing = [finding for finding in failed if finding.missing]
@@ -173,4 +181,6 @@ def gate_markdown(findings: Sequence[Finding], tolerance: float, where: str) -> 
     if missing:
         rows = [[item.label, item.title, f"{item.baseline:.2f}", item.missing] for item in missing]
         parts += ["Missing:", markdown_table(["Row", "Figure", "Baseline", "Why"], rows)]
+    if absent:
+        parts += ["Not compared:", "\n".join(f"- {escape_markdown(sentence)}" for sentence in dict.fromkeys(absent))]
     return "\n\n".join(parts) + "\n"

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
+from bench.benchmarks.registry import is_known
 from bench.errors import DataError
-from bench.reports.columns import COLUMNS, columns_named
+from bench.reports.columns import columns_named, standard_columns
 from bench.reports.page import Plot
 from bench.reports.plots import classifier_colour
 from bench.reports.protocols import with_protocols
@@ -29,7 +30,7 @@ def history_table(store: Store) -> pd.DataFrame:
     Raises:
         DataError: the store is empty.
     """
-    cells = [cell for cell in store.cells() if not is_imported(cell.spec)]
+    cells = [cell for cell in store.cells() if is_known(cell.spec.benchmark) and not is_imported(cell.spec)]
     dates = sorted({cell.provenance.started[:10] for cell in cells})
     if not dates:
         raise DataError(f"the store {store.root} holds no classifier's outcomes: run a sweep first, e.g. python run.py")
@@ -72,8 +73,8 @@ def history_plots(history: pd.DataFrame) -> list[Plot]:
         ]
     )
     names = list(dict.fromkeys(table["metric"]))
-    known = {column.name: column for column in columns_named(names, [])}
-    order = {column.name: place for place, column in enumerate(COLUMNS)}
+    known = {column.name: column for column in columns_named([*names, *(f"{name}_low" for name in names)], [])}
+    order = {column.name: place for place, column in enumerate(standard_columns())}
     plots = []
     for name in sorted(names, key=lambda name: order.get(name, len(order))):
         column = known[name]

@@ -4,7 +4,7 @@ import base64
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
 
@@ -13,6 +13,8 @@ import pandas as pd
 import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from bench.benchmarks.clean import Clean
+from bench.benchmarks.words import describe_strength
 from bench.reports.chance import chance_warnings
 from bench.reports.columns import Column
 from bench.reports.gallery import Gallery
@@ -20,11 +22,11 @@ from bench.reports.missing import missing_sentences
 from bench.reports.protocols import describe_options, describe_variant, differences
 from bench.reports.subjects import Subject
 from bench.reports.tables import Gap, Leaderboard, format_estimate
-from bench.reports.words import describe_strength
 
 VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 VEGA = "window.vegaEmbed = vegaEmbed;"
 DASH = "\N{EN DASH}"
+CLEAN_ACCURACY = Clean.metrics[0].name
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Cell:
     """Shown smaller, below."""
     rank: str = ""
     """Between which ranks it stands, such as 1-3: rows share a rank that no corrected test tells apart."""
+    images: str = ""
+    """Which images it is of, where these are not the row's: ``1,280 images of cue_conflict``."""
     flag: str = ""
     """Why it is not to be trusted, in words; empty where nothing speaks against it."""
 
@@ -72,6 +76,7 @@ def render_page(
     checks: pd.DataFrame,
     plots: Sequence[Plot],
     galleries: Sequence[Gallery] = (),
+    absent: Sequence[str] = (),
 ) -> str:
     """The page.
 
@@ -83,6 +88,7 @@ def render_page(
         checks: of ``self_check_table``.
         plots: in order.
         galleries: of pictures, in order.
+        absent: of ``absent_plugins``.
     """
     by_label = {subject.label: subject for subject in subjects}
     flags, ranks, chance = _flags(checks), _ranks(board.ranks), chance_warnings(subjects)
@@ -98,17 +104,20 @@ def render_page(
                     label,
                     _cells(row, board.columns, _marks(str(label), flags, chance), ranks.get(str(label), {})),
                     by_label[str(label)],
+                    _stated(by_label[str(label)], board.columns),
                 )
                 for label, row in board.table.iterrows()
             ],
             widths=[*width_sentences(board.table), *detectable_sentences(board)],
             protocols=_protocols(subjects),
             mixed=differences([subject for subject in subjects if subject.label in board.table.index]),
+            notes=list(dict.fromkeys(column.metric.note for column in board.columns if column.metric.note)),
             attacks=_headlines(board, subjects),
             checked=len(checks),
             check_names=[str(name).replace("_", " ") for name in checks["check"].unique()],
             flags=[(label, attack, message) for label, found in flags.items() for attack, message in found.items()],
             cautions=[*(f"{label}: {warning}." for label, warning in chance.items()), *_cautions(subjects)],
+            absent=absent,
             missing=missing_sentences(missing),
             empty=_empty_figures(board.gaps),
             plots=plots,
@@ -163,6 +172,12 @@ def _vega() -> str:
     return vl_convert.javascript_bundle(VEGA, vl_version=VEGA_LITE).replace("</script", "<\\/script")
 
 
+def _stated(subject: Subject, columns: Sequence[Column]) -> list[str]:
+    """The parameters that benchmarks declare to be stated with a row: who made the corrupted images, and how."""
+    names = dict.fromkeys((column.benchmark, name) for column in columns for name in column.declared.stated_parameters)
+    return [value for value in (subject.parameter(*name) for name in names) if value]
+
+
 def _axes(columns: Sequence[Column]) -> list[tuple[str, int]]:
     """Headings over the columns, with how many they span."""
     names = list(dict.fromkeys(column.axis for column in columns))
@@ -181,7 +196,7 @@ def _flags(checks: pd.DataFrame) -> dict[str, dict[str, str]]:
 
 def _marks(label: str, flags: Mapping[str, Mapping[str, str]], chance: Mapping[str, str]) -> dict[str, str]:
     """Benchmark -> why a row's figure under it is not to be trusted."""
-    return {**flags.get(label, {}), **({"clean": chance[label]} if label in chance else {})}
+    return {**flags.get(label, {}), **({Clean.name: chance[label]} if label in chance else {})}
 
 
 def _ranks(ranks: pd.DataFrame) -> dict[str, dict[str, str]]:
@@ -202,7 +217,10 @@ def _cells(
         Cell(f"{float(str(row['gmacs'])):.2f}", str(row["gmacs"])),
         Cell(str(row["n_images"]), str(row["n_images"])),
         *(
-            _estimate_cell(row, column, ranks.get(column.name, ""), flags.get(column.benchmark, ""))
+            replace(
+                _estimate_cell(row, column, ranks.get(column.name, ""), flags.get(column.benchmark, "")),
+                images=_images(row, column),
+            )
             for column in columns
         ),
     ]
@@ -216,19 +234,24 @@ def _estimate_cell(row: "pd.Series[Any]", column: Column, rank: str, flag: str) 
     return Cell(text, repr(value), interval, rank, flag)
 
 
+def _images(row: "pd.Series[Any]", column: Column) -> str:
+    n, dataset = row.get(f"{column.benchmark}_images", math.nan), row.get(f"{column.benchmark}_dataset", "")
+    return "" if pd.isna(n) or not dataset else f"{int(n):,} images of {dataset}"
+
+
 def width_sentences(table: pd.DataFrame) -> list[str]:
     """Plain words on how much the number of images leaves open, one a dataset, where it is a lot."""
     sentences = []
     for (dataset, n), rows in table.groupby(["dataset", "n_images"]):
-        known = rows.dropna(subset=["clean_accuracy"])
+        known = rows.dropna(subset=[CLEAN_ACCURACY])
         if known.empty:
             continue
         row = known.iloc[0]
-        spread = row["clean_accuracy_high"] - row["clean_accuracy_low"]
-        if spread > 0.05:
-            low, high = f"{row['clean_accuracy_low']:.0%}", f"{row['clean_accuracy_high']:.0%}"
+        low_end, high_end = row[f"{CLEAN_ACCURACY}_low"], row[f"{CLEAN_ACCURACY}_high"]
+        if high_end - low_end > 0.05:
+            low, high = f"{low_end:.0%}", f"{high_end:.0%}"
             sentences.append(
-                f"{dataset} has {n} images: the {row['clean_accuracy']:.0%} clean accuracy of {row['classifier']} could"
+                f"{dataset} has {n} images: the {row[CLEAN_ACCURACY]:.0%} clean accuracy of {row['classifier']} could"
                 f" be anything between {low} and {high} (95 % interval)."
                 " Do not rank classifiers whose intervals overlap."
             )
@@ -237,7 +260,7 @@ def width_sentences(table: pd.DataFrame) -> list[str]:
 
 def detectable_sentences(board: Leaderboard) -> list[str]:
     """How far two classifiers must be apart to be told apart, one a dataset, where that is over a point."""
-    clean = board.ranks[(board.ranks["metric"] == "clean_accuracy") & (board.ranks["ranked"] > 1)]
+    clean = board.ranks[(board.ranks["metric"] == CLEAN_ACCURACY) & (board.ranks["ranked"] > 1)]
     smallest = clean.groupby("protocol")["minimum_detectable_difference"].min()
     sentences = []
     for protocol, difference in smallest.items():
@@ -264,35 +287,26 @@ def _protocols(subjects: Sequence[Subject]) -> list[tuple[str, str]]:
 
 
 def _headlines(board: Leaderboard, subjects: Sequence[Subject]) -> list[str]:
-    """At which epsilon and with which budget each attack is summarised, in words."""
+    """At which strength and with which options each figure of one strength is summarised, in words."""
     headlines = []
     for column in board.columns:
-        if column.epsilon:
-            epsilons = sorted(set(board.table[f"{column.benchmark}_epsilon"].dropna()))
+        if column.strength_column:
+            strengths = sorted(set(board.table[column.strength_column].dropna()))
             found = [subject.benchmarks.get(column.benchmark) for subject in subjects]
             variants = [variant for variant in found if variant is not None]
-            words = " or ".join(describe_strength(epsilon, variants[0].unit) for epsilon in epsilons)
+            words = " or ".join(describe_strength(strength, variants[0].unit) for strength in strengths)
             budgets = {describe_options(variant) for variant in variants} - {""}
             budget = f" ({' or '.join(sorted(budgets))})" if budgets else ""
-            headlines += [f"{column.title.removesuffix(' robust accuracy')} at {words}{budget}"] if epsilons else []
+            headlines += [f"{column.entry_title} at {words}{budget}"] if strengths else []
     return headlines
 
 
 def _cautions(subjects: Sequence[Subject]) -> list[str]:
-    """What keeps the figures from being compared with published ones."""
-    cautions = []
-    if "imagecorruptions" in {subject.parameter("corruption", "definition") for subject in subjects}:
-        cautions.append(
-            "The corruptions follow the definition of the imagecorruptions package, which differs from the published"
-            " ImageNet-C in elastic_transform, frost, motion_blur and snow: do not compare this mCE with published"
-            " values."
-        )
-    if "native" in {subject.parameter("corruption", "protocol") for subject in subjects}:
-        cautions.append(
-            "Rows marked native corrupt each classifier's own crop, without the JPEG files of the published ImageNet-C:"
-            " do not compare their mCE with published values."
-        )
-    return cautions
+    """What keeps the figures from being compared with published ones, each sentence once."""
+    variants = [variant for subject in subjects for variant in subject.benchmarks.values()]
+    return list(
+        dict.fromkeys(sentence for variant in variants for sentence in variant.declared.cautions(variant.parameters))
+    )
 
 
 def _empty_figures(gaps: Sequence[Gap]) -> list[tuple[str, str, str]]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import altair as alt
 import pandas as pd
 
+from bench.benchmarks.clean import Clean
+from bench.benchmarks.corruption import Corruption
 from bench.corruptions import CORRUPTIONS, EXTRA_CORRUPTIONS, FAMILIES
 
 PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F6A00", "#8A3FFC"]
@@ -17,9 +19,9 @@ def severity_plot(accuracies: pd.DataFrame) -> alt.TopLevelMixin:
     Args:
         accuracies: rows of ``condition_accuracies`` for ``clean`` and ``corruption``; clean is drawn as severity 0.
     """
-    corrupted = accuracies[accuracies["benchmark"] == "corruption"]
-    names = [name for name in (*CORRUPTIONS, *EXTRA_CORRUPTIONS) if name in set(corrupted["condition"])]
-    clean = accuracies[accuracies["benchmark"] == "clean"].drop(columns="condition")
+    corrupted = accuracies[accuracies["benchmark"] == Corruption.name]
+    names = _in_order(corrupted["condition"])
+    clean = accuracies[accuracies["benchmark"] == Clean.name].drop(columns="condition")
     origin = clean.merge(pd.DataFrame({"condition": names}), how="cross")
     rows = pd.concat([origin, corrupted], ignore_index=True)
     base = alt.Chart(_slim(rows)).encode(
@@ -29,6 +31,12 @@ def severity_plot(accuracies: pd.DataFrame) -> alt.TopLevelMixin:
     return (
         accuracy_bands(base, "accuracy").properties(width=150, height=120).facet(panel("condition:N", names), columns=5)
     )
+
+
+def _in_order(names: "pd.Series[str]") -> list[str]:
+    """Corruptions in the order of the published sets, those of plug-ins last."""
+    published = [name for name in (*CORRUPTIONS, *EXTRA_CORRUPTIONS) if name in set(names)]
+    return [*published, *sorted(set(names) - set(published))]
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,7 @@ def corruption_heat_map(corruptions: pd.DataFrame, measure: Measure) -> alt.TopL
         corruptions: rows of ``corruption_table``.
         measure: what the colours say.
     """
-    names = [name for name in (*CORRUPTIONS, *EXTRA_CORRUPTIONS) if name in set(corruptions["corruption"])]
+    names = _in_order(corruptions["corruption"])
     value = measure.of_corruption
     base = alt.Chart(corruptions[["label", "corruption", "family", "corruption_error", "mean_accuracy"]]).encode(
         x=alt.X("corruption:N", sort=names, title=None, axis=alt.Axis(labelAngle=-45)),

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from bench.corruptions import CORRUPTIONS, SEVERITIES
+from bench.benchmarks.clean import Clean
+from bench.benchmarks.words import CLEAN
 from bench.records import Condition, Parameter
 from bench.reports.subjects import Subject, Variant
-from bench.reports.words import CLEAN, describe_condition
 
 TRACK = ("dataset", "dataset_digest", "n_images", "label_space", "n_classes", "seed", "precision")
 """Fields of the run identity that a protocol fixes. The crop belongs to the classifier and stands under its name."""
@@ -16,11 +16,11 @@ def with_protocols(subjects: Sequence[Subject]) -> list[Subject]:
     """Mark every subject with the letter of its protocol and the conditions that this protocol calls for."""
     groups: list[list[Subject]] = []
     for subject in subjects:
-        home = next((group for group in groups if all(_agree(subject, member) for member in group)), None)
-        if home is None:
+        found = next((group for group in groups if all(_agree(subject, member) for member in group)), None)
+        if found is None:
             groups.append([subject])
         else:
-            home.append(subject)
+            found.append(subject)
     marks = {subject.label: _letters(place) for place, group in enumerate(groups) for subject in group}
     expected = {subject.label: _expected(group) for group in groups for subject in group}
     return [replace(subject, protocol=marks[subject.label], expected=expected[subject.label]) for subject in subjects]
@@ -45,9 +45,8 @@ def describe_variant(variant: Variant) -> str:
 
 
 def describe_options(variant: Variant) -> str:
-    """An attack's keyword arguments in words: ``rel stepsize 0.1, steps 20``."""
-    options = variant.parameters.get("options")
-    return ", ".join(_words(options)) if isinstance(options, Mapping) else ""
+    """How hard a benchmark tries, in words: ``rel stepsize 0.1, steps 20``."""
+    return ", ".join(_words(variant.declared.budget(variant.parameters)))
 
 
 def _words(parameters: Mapping[str, Parameter]) -> Iterator[str]:
@@ -59,28 +58,31 @@ def _words(parameters: Mapping[str, Parameter]) -> Iterator[str]:
 
 
 def _agree(one: Subject, other: Subject) -> bool:
+    """Whether two rows are of one protocol. Auxiliary images have their own: their columns are ranked among the rows
+    that saw the same ones.
+    """
     if any(getattr(one.spec, name) != getattr(other.spec, name) for name in TRACK):
         return False
     return all(
         (variant.version, variant.parameters) == (other.benchmarks[name].version, other.benchmarks[name].parameters)
         for name, variant in one.benchmarks.items()
-        if name in other.benchmarks
+        if name in other.benchmarks and not (variant.spec.auxiliary and other.benchmarks[name].spec.auxiliary)
     )
 
 
 def _expected(group: Sequence[Subject]) -> Mapping[str, Mapping[Condition, str]]:
-    """What each row of the group should hold: what any of them holds, the whole 15 x 5 if any corruption, and the clean
-    images where figures under corruptions or attacks are set against them.
+    """What each row of the group should hold: what any of them holds, what a complete run of a benchmark has, and the
+    clean images where a benchmark's figures are compared with theirs.
     """
     variants = [item for subject in group for item in subject.benchmarks.items()]
     expected: dict[str, dict[Condition, str]] = {}
     for name, variant in variants:
         expected.setdefault(name, {}).update({condition: variant.describe(condition) for condition in variant.cells})
-    for variant in (variant for name, variant in variants if name == "corruption"):
-        whole = [Condition(name, float(level)) for name in CORRUPTIONS for level in SEVERITIES]
-        expected["corruption"] |= {condition: variant.describe(condition) for condition in whole}
-    if any(name == "corruption" or "attack" in variant.parameters for name, variant in variants):
-        expected.setdefault("clean", {CLEAN: describe_condition(CLEAN, "")})
+    for name, variant in variants:
+        complete = variant.declared.complete_conditions()
+        expected[name] |= {condition: variant.describe(condition) for condition in complete}
+    if any(variant.declared.needs_clean and not variant.spec.auxiliary for _, variant in variants):
+        expected.setdefault(Clean.name, {CLEAN: Clean.describe(CLEAN, "")})
     return {name: expected[name] for name in sorted(expected)}
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from bench.benchmarks.clean import Clean
+from bench.benchmarks.corruption import Corruption
 from bench.reports.attack_plots import attack_plots
 from bench.reports.attacks import (
     distance_table,
@@ -16,6 +18,7 @@ from bench.reports.attacks import (
 )
 from bench.reports.audit_plots import audit_plots
 from bench.reports.audit_tables import audit_class_table, audit_table, faithfulness_table, shortcut_table
+from bench.reports.corruption_tables import corruption_table, family_table
 from bench.reports.page import Plot
 from bench.reports.plots import (
     CORRUPTION_ACCURACY,
@@ -30,7 +33,7 @@ from bench.reports.shape_bias import decision_makers, decision_tables, imported_
 from bench.reports.shape_plots import cue_conflict_plots
 from bench.reports.sister_sets import sister_set_plots, sister_set_table
 from bench.reports.subjects import Subject
-from bench.reports.tables import Leaderboard, condition_accuracies, corruption_table, family_table
+from bench.reports.tables import Leaderboard, condition_accuracies
 from bench.results import Store
 
 
@@ -50,7 +53,7 @@ class Section:
 
 def corruption_section(subjects: Sequence[Subject], board: Leaderboard) -> Section:
     """Accuracy under corruptions, and the corruption errors."""
-    accuracies = condition_accuracies(subjects, ["clean", "corruption"])
+    accuracies = condition_accuracies(subjects, [Clean.name, Corruption.name])
     corruptions, families = corruption_table(subjects), family_table(subjects)
     board_error, board_accuracy = _split(board.table, CORRUPTION_ERROR.board, CORRUPTION_ACCURACY.board)
     error, accuracy = _split(corruptions, CORRUPTION_ERROR.of_corruption, CORRUPTION_ACCURACY.of_corruption)
@@ -61,7 +64,7 @@ def corruption_section(subjects: Sequence[Subject], board: Leaderboard) -> Secti
             board_accuracy, CORRUPTION_ACCURACY, "mean corruption accuracy", "Up and to the right is better on both."
         ),
     ]
-    if len(accuracies) and "corruption" in set(accuracies["benchmark"]):
+    if len(accuracies) and Corruption.name in set(accuracies["benchmark"]):
         note = "Bands are exact 95 % intervals. Severity 0 is the clean image."
         plots.append(Plot("Accuracy against severity", note, severity_plot(accuracies)))
     if len(error):

@@ -1,7 +1,7 @@
 """The alarms of every adversarial run in a store, computed from its outcomes."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.attacks.catalogue import ATTACKS, DECISIONS, GRADIENT, SCORES, Declaration, access_of
+from bench.attacks.declaration import DECISIONS, GRADIENT, SCORES
 from bench.attacks.result import rounding_allowance
 from bench.attacks.self_checks import (
     SelfCheck,
@@ -22,9 +22,8 @@ from bench.attacks.self_checks import (
     check_noise_control,
     check_zero_gradients,
 )
-from bench.records import Condition
+from bench.records import Condition, RunSpec
 from bench.reports.subjects import Subject, Variant, protocol_of
-from bench.reports.words import CLEAN
 
 COLUMNS = ["label", "classifier", "attack", "condition", "strength", "check", "passed", "message"]
 SLACK = 0.005
@@ -64,16 +63,6 @@ def _complete(subject: Subject, attack: str) -> dict[float, Condition]:
     return {item.strength: item for item in subject.conditions(attack) if subject.complete(attack, item)}
 
 
-def _declaration(variant: Variant) -> Declaration:
-    return ATTACKS[str(variant.parameters["attack"])]
-
-
-def _access(variant: Variant) -> str:
-    """What the attack sees of the classifier."""
-    options = variant.parameters["options"]
-    return access_of(str(variant.parameters["attack"]), options if isinstance(options, Mapping) else {})
-
-
 _Within = dict[float, tuple[Condition, NDArray[np.bool_]]]
 
 
@@ -82,12 +71,12 @@ def _within(subject: Subject, attack: str) -> _Within:
     that another attack in the norm was run at, up to the largest looked for.
     """
     variant, complete = subject.attacks[attack], _complete(subject, attack)
-    if not variant.parameters["minimal_norm"]:
+    if not variant.threat.minimal_norm:
         return {epsilon: (condition, subject.correct(attack, condition)) for epsilon, condition in complete.items()}
     asked = {
         epsilon
         for name, other in subject.attacks.items()
-        if other.parameters["norm"] == variant.parameters["norm"]
+        if other.threat.norm == variant.threat.norm
         for epsilon in _complete(subject, name)
     }
     found: _Within = {}
@@ -100,31 +89,31 @@ def _within(subject: Subject, attack: str) -> _Within:
 def _epsilon_zero(subject: Subject) -> Iterator[Finding]:
     for attack in subject.attacks:
         zero = _complete(subject, attack).get(0.0)
-        if zero is not None and subject.complete("clean", CLEAN):
-            check = check_epsilon_zero(subject.correct("clean", CLEAN), subject.correct(attack, zero))
+        if zero is not None and subject.has_clean:
+            check = check_epsilon_zero(subject.clean(), subject.correct(attack, zero))
             yield Finding(attack, zero, check)
 
 
 def _in_ball(subject: Subject) -> Iterator[Finding]:
     for attack, variant in subject.attacks.items():
-        if variant.parameters["minimal_norm"]:
+        if variant.threat.minimal_norm:
             continue
         for epsilon, condition in _complete(subject, attack).items():
             distance = subject.outcomes(attack, condition)["distance"].to_numpy(dtype=np.float64)
-            allowance = rounding_allowance(str(variant.parameters["norm"]), epsilon, _n_values(subject))
+            allowance = rounding_allowance(variant.threat.norm, epsilon, _n_values(variant.spec))
             yield Finding(attack, condition, check_in_ball(distance, epsilon, allowance))
 
 
-def _n_values(subject: Subject) -> int:
-    """Values of an image, from the crop's key, which begins with ``HEIGHTxWIDTH``."""
-    height, _, width = subject.spec.crop.partition("-")[0].partition("x")
-    return 3 * int(height) * int(width)
+def _n_values(spec: RunSpec) -> int:
+    """Values of an image, three for each pixel."""
+    height, width = spec.image_size
+    return 3 * height * width
 
 
 def _monotone_in_epsilon(subject: Subject) -> Iterator[Finding]:
     for attack, variant in subject.attacks.items():
         found = {e: subject.correct(attack, condition) for e, condition in _complete(subject, attack).items()}
-        if len(found) > 1 and not _declaration(variant).single_step and _access(variant) not in (SCORES, DECISIONS):
+        if len(found) > 1 and not variant.threat.single_step and variant.threat.access not in (SCORES, DECISIONS):
             yield Finding(attack, None, check_monotone_in_epsilon(found, slack=SLACK))
 
 
@@ -132,41 +121,31 @@ def _monotone_in_steps(subject: Subject) -> Iterator[Finding]:
     """Over runs of one attack in the store that differ in their steps alone."""
     for attack, variant in subject.attacks.items():
         for epsilon, condition in _complete(subject, attack).items():
-            runs = {_steps(variant): subject.correct(attack, condition)}
+            runs = {variant.threat.steps: subject.correct(attack, condition)}
             for name, older in subject.older:
                 cell = older.cells.get(condition)
-                if name == attack and cell and cell.complete and _but_steps(older) == _but_steps(variant):
+                if name == attack and cell and cell.complete and _alike_but_for_steps(older, variant):
                     outcomes = subject.store.outcomes(cell.spec)
-                    runs[_steps(older)] = outcomes["correct"].to_numpy(dtype=bool)
+                    runs[older.threat.steps] = outcomes["correct"].to_numpy(dtype=bool)
             if len(runs) > 1 and epsilon:
                 yield Finding(attack, condition, check_monotone_in_steps(runs, slack=SLACK))
 
 
-def _steps(variant: Variant) -> int:
-    options = variant.parameters["options"]
-    return int(options.get("steps", 0)) if isinstance(options, Mapping) else 0  # type: ignore[arg-type]
-
-
-def _but_steps(variant: Variant) -> Mapping[str, object]:
-    """Step sizes may go with the number of steps."""
-    options = variant.parameters["options"]
-    kept = {key: value for key, value in options.items() if "step" not in key} if isinstance(options, Mapping) else {}
-    return {**variant.parameters, "options": kept, "version": variant.version}
+def _alike_but_for_steps(one: Variant, other: Variant) -> bool:
+    return (one.version, one.threat.family) == (other.version, other.threat.family)
 
 
 def _black_box(subject: Subject) -> Iterator[Finding]:
     blind: list[tuple[str, Variant, _Within]] = []
     seeing: list[tuple[str, Variant, _Within]] = []
     for attack, variant in subject.attacks.items():
-        if _access(variant) in (SCORES, DECISIONS, GRADIENT) and not variant.parameters["target"]:
-            (seeing if _access(variant) == GRADIENT else blind).append((attack, variant, _within(subject, attack)))
+        if variant.threat.access in (SCORES, DECISIONS, GRADIENT) and not variant.threat.targeted:
+            (seeing if variant.threat.access == GRADIENT else blind).append((attack, variant, _within(subject, attack)))
     for attack, variant, found in blind:
-        norm = variant.parameters["norm"]
+        norm = variant.threat.norm
         for epsilon, (condition, correct) in found.items():
             white = [
-                within[epsilon][1]
-                for _, other, within in seeing
-                if other.parameters["norm"] == norm and epsilon in within
+                within[epsilon][1] for _, other, within in seeing if other.threat.norm == norm and epsilon in within
             ]
             if epsilon and white:
                 strongest = min(white, key=lambda flags: float(flags.mean()))
@@ -185,27 +164,27 @@ def _zero_gradients(subject: Subject) -> Iterator[Finding]:
 
 def _noise_control(subject: Subject) -> Iterator[Finding]:
     controls = {
-        (variant.parameters["norm"], epsilon): subject.correct(name, condition)
+        (variant.threat.norm, epsilon): subject.correct(name, condition)
         for name, variant in subject.attacks.items()
-        if _declaration(variant).control
+        if variant.threat.control
         for epsilon, condition in _complete(subject, name).items()
     }
     for attack, variant in subject.attacks.items():
-        shared = [e for e in _complete(subject, attack) if e and (variant.parameters["norm"], e) in controls]
-        if shared and not _declaration(variant).control and not variant.parameters["target"]:
+        shared = [e for e in _complete(subject, attack) if e and (variant.threat.norm, e) in controls]
+        if shared and not variant.threat.control and not variant.threat.targeted:
             epsilon = max(shared)  # at a small one, neither need do anything
             condition = _complete(subject, attack)[epsilon]
-            noise = controls[variant.parameters["norm"], epsilon]
+            noise = controls[variant.threat.norm, epsilon]
             yield Finding(attack, condition, check_noise_control(subject.correct(attack, condition), noise))
 
 
 def _adaptive_gradient(naive: Subject, subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Finding]]:
     """A defended classifier attacked by the defense's own gradient, against the same one attacked adaptively."""
-    if "gradient=naive" not in naive.spec.defense:
+    if not naive.spec.adaptive_defense:
         return
-    wanted = replace(naive.spec, defense=naive.spec.defense.replace("gradient=naive", "gradient=adaptive"))
+    same_but_adaptive = protocol_of(replace(naive.spec, defense=naive.spec.adaptive_defense))
     for adaptive in subjects:
-        if protocol_of(adaptive.spec) != protocol_of(wanted):
+        if protocol_of(adaptive.spec) != same_but_adaptive:
             continue
         for attack, variant in naive.attacks.items():
             other = adaptive.attacks.get(attack)

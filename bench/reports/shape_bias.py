@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.benchmarks.cue_conflict import CueConflict
+from bench.benchmarks.cue_conflict import CueConflict, read_trials
 from bench.errors import DataError
 from bench.metrics.error_consistency import ErrorConsistency, error_consistency, mean_consistency
 from bench.metrics.shape_bias import (
@@ -53,7 +53,7 @@ class DecisionMaker:
     @property
     def trials(self) -> CueTrials:
         """What was shown and answered."""
-        return _trials(self.outcomes)
+        return read_trials(self.outcomes)
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,6 @@ class DecisionTables:
     of shape (``shape_bias_cat``, ...). Where there are several people, the first row pools all of their decisions."""
     error_consistency: pd.DataFrame
     """One row a pair: kappa with its interval, observed and expected consistency, and how many images both saw."""
-
-
-def cue_trials(subject: Subject) -> CueTrials:
-    """A classifier's decisions on cue-conflict images.
-
-    Raises:
-        DataError: the benchmark was not run, or not to its end.
-    """
-    return _trials(subject.outcomes(BENCHMARK, CONDITION))
 
 
 def imported_specs(store: Store) -> list[tuple[str, RunSpec]]:
@@ -102,7 +93,7 @@ def decision_makers(
     for name, spec in imported:
         if spec.benchmark == BENCHMARK:
             label = f"{name} · {spec.weights_digest[:8]}" if name in ours else name
-            makers.append(DecisionMaker(label, str(spec.parameters["decision_maker"]), store.outcomes(spec)))
+            makers.append(DecisionMaker(label, spec.decision_maker, store.outcomes(spec)))
     seen: set[str] = set()
     for subject in subjects:  # one set may stand in several rows of the same classifier
         if subject.complete(BENCHMARK, CONDITION):
@@ -145,11 +136,6 @@ def _mean_sentence(
         return [f"Between {words}, kappa is {mean_consistency(kappas, group, others):.2f} on average."]
     except DataError:
         return []
-
-
-def _trials(outcomes: pd.DataFrame) -> CueTrials:
-    shape, texture, decision = (outcomes[name].to_numpy(dtype=object) for name in ("shape", "texture", "decision"))
-    return CueTrials(shape, texture, decision)
 
 
 def _bias_row(maker: DecisionMaker) -> dict[str, object]:

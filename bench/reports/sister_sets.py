@@ -5,7 +5,10 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
+from bench.benchmarks.clean import Clean
+from bench.benchmarks.parametric import Parametric
 from bench.corruptions.parametric import MANIPULATIONS
+from bench.data.categories import CATEGORY_SPACE
 from bench.metrics.estimates import proportion
 from bench.records import Estimate, RunSpec
 from bench.reports.page import Plot
@@ -14,7 +17,7 @@ from bench.reports.shape_bias import BENCHMARK, CLASSIFIER
 from bench.reports.subjects import Subject
 from bench.results import Store
 
-PARAMETRIC = "parametric"
+PARAMETRIC = Parametric.name
 
 
 def sister_set_table(
@@ -33,15 +36,15 @@ def sister_set_table(
     for label, spec in imported:
         if spec.benchmark != BENCHMARK:
             estimate = proportion(store.correct(spec))
-            rows.append(_row(label, str(spec.parameters["decision_maker"]), spec.entry, spec, estimate))
+            rows.append(_row(label, spec.decision_maker, spec.entry, spec, estimate))
     for subject in subjects:
         names = [
             name
             for name, held in subject.benchmarks.items()
-            if held.benchmark == PARAMETRIC or "categories" in held.parameters
+            if held.benchmark == PARAMETRIC or held.spec.label_space == CATEGORY_SPACE.name
         ]
-        if any("categories" not in subject.benchmarks[name].parameters for name in names):
-            names.append("clean")
+        if any(subject.benchmarks[name].spec.label_space != CATEGORY_SPACE.name for name in names):
+            names.append(Clean.name)
         for benchmark in names:
             if benchmark == BENCHMARK:  # has tables of its own
                 continue
@@ -59,7 +62,7 @@ def _row(label: str, kind: str, benchmark: str, spec: RunSpec, estimate: Estimat
         "kind": kind,
         "benchmark": benchmark,
         "dataset": spec.dataset,
-        "decision": "categories" if "categories" in spec.parameters else "classes",
+        "decision": "categories" if spec.label_space == CATEGORY_SPACE.name else "classes",
         "condition": spec.condition.name,
         "strength": spec.condition.strength,
         "n_images": estimate.n,

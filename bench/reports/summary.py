@@ -30,7 +30,8 @@ class Summary:
     reasons: Mapping[Key, str]
     """Why the others could not."""
     ranks: pd.DataFrame
-    """One row a subject and column: among the rows of its protocol, from ``rank`` to ``last_rank`` at 95 %."""
+    """One row a subject and column: from ``rank`` to ``last_rank`` at 95 %, among the rows of its protocol that saw the
+    same images."""
 
 
 def summarise(subjects: Sequence[Subject], columns: Sequence[Column]) -> Summary:
@@ -44,19 +45,20 @@ def summarise(subjects: Sequence[Subject], columns: Sequence[Column]) -> Summary
     reasons: dict[Key, str] = {}
     ranks: list[dict[str, object]] = []
     for column in columns:
-        groups: dict[tuple[str, int], list[tuple[Subject, NDArray[Any]]]] = {}
+        groups: dict[tuple[str, int, str], list[tuple[Subject, NDArray[Any]]]] = {}
         for subject in subjects:
             try:
                 values = column.values(subject)
-                if column.exact is not None:
-                    estimates[subject.label, column.name] = column.exact(subject)
+                exact = column.exact(subject)
             except DataError as error:
                 reasons[subject.label, column.name] = str(error)
                 continue
-            groups.setdefault((subject.protocol, len(values)), []).append((subject, values))
+            if exact is not None:
+                estimates[subject.label, column.name] = exact
+            groups.setdefault((subject.protocol, len(values), column.set_of(subject)), []).append((subject, values))
         for members in groups.values():
             stacked = np.stack([values for _, values in members], axis=1)
-            if column.exact is None:
+            if column.metric.exact is None:
                 keys = [(subject.label, column.name) for subject, _ in members]
                 estimates |= dict(zip(keys, _estimates(stacked), strict=True))
             ranks += _rank_rows(column, [subject for subject, _ in members], stacked)

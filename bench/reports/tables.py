@@ -5,22 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from bench.corruptions import FAMILIES, SEVERITIES
 from bench.errors import DataError
-from bench.metrics.corruption import (
-    corruption_errors,
-    family_corruption_errors,
-    family_mean_accuracies,
-    mean_accuracies,
-)
 from bench.metrics.estimates import proportion
 from bench.records import Estimate
-from bench.reports.alexnet import alexnet_applies
-from bench.reports.columns import Column, columns_of, headline_epsilon
+from bench.reports.columns import Column, columns_of
 from bench.reports.subjects import Subject
 from bench.reports.summary import Summary, summarise
 
@@ -61,16 +51,33 @@ def leaderboard(subjects: Sequence[Subject]) -> Leaderboard:
     columns = columns_of(subjects)
     shown = [subject for subject in subjects if any(column.benchmark in subject.expected for column in columns)]
     summary = summarise(shown, columns)
-    filled = [_row(subject, columns, summary) for subject in shown]
+    auxiliary = _auxiliary(shown, columns)
+    filled = [_row(subject, columns, summary, auxiliary) for subject in shown]
     rows, gaps = [row for row, _ in filled], [gap for _, missing in filled for gap in missing]
     index = pd.Index([subject.label for subject in shown], name="label")
-    table = pd.DataFrame(rows, index=index, columns=_names(columns))
-    order = ["protocol", "mean_corruption_error", "mean_corruption_accuracy", "clean_accuracy"]
-    table = table.sort_values(order, ascending=[True, True, False, False], kind="stable")
+    table = pd.DataFrame(rows, index=index, columns=_names(columns, auxiliary))
+    ordering = order_columns(columns)
+    keys, ascending = [column.name for column in ordering], [column.better == "lower" for column in ordering]
+    table = table.sort_values(["protocol", *keys], ascending=[True, *ascending], kind="stable")
     return Leaderboard(table, gaps, columns, summary.ranks)
 
 
-def _row(subject: Subject, columns: Sequence[Column], summary: Summary) -> tuple[dict[str, object], list[Gap]]:
+def order_columns(columns: Sequence[Column]) -> list[Column]:
+    """Those that rows are ordered by, the first of them first."""
+    ordering = [(column.order, column) for column in columns if column.order is not None]
+    return [column for _, column in sorted(ordering, key=lambda pair: pair[0])]
+
+
+def _auxiliary(subjects: Sequence[Subject], columns: Sequence[Column]) -> list[str]:
+    """The benchmarks with a column that some row ran on images beside its main ones."""
+    shown = dict.fromkeys(column.benchmark for column in columns)
+    variants = [(name, subject.benchmarks.get(name)) for name in shown for subject in subjects]
+    return list(dict.fromkeys(name for name, variant in variants if variant is not None and variant.spec.auxiliary))
+
+
+def _row(
+    subject: Subject, columns: Sequence[Column], summary: Summary, auxiliary: Sequence[str]
+) -> tuple[dict[str, object], list[Gap]]:
     row: dict[str, object] = {
         "classifier": subject.spec.classifier,
         "weights_digest": subject.spec.weights_digest,
@@ -85,13 +92,19 @@ def _row(subject: Subject, columns: Sequence[Column], summary: Summary) -> tuple
         if key in summary.reasons and column.benchmark in subject.expected:
             gaps.append(Gap(subject.label, column.title, summary.reasons[key]))
     for column in columns:
-        if column.epsilon:
-            row[f"{column.benchmark}_epsilon"] = _epsilon(subject, column.benchmark)
+        if column.strength_column:
+            row[column.strength_column] = _strength(subject, column)
+    for name in auxiliary:
+        variant = subject.benchmarks.get(name)
+        spec = variant.spec if variant is not None and variant.spec.auxiliary else None
+        row |= {f"{name}_dataset": spec.dataset if spec else "", f"{name}_images": spec.n_images if spec else math.nan}
     row |= {
         "protocol": subject.protocol,
-        "corruption_source": subject.parameter("corruption", "source"),
-        "corruption_definition": subject.parameter("corruption", "definition"),
-        "corruption_protocol": subject.parameter("corruption", "protocol"),
+        **{
+            f"{column.benchmark}_{name}": subject.parameter(column.benchmark, name)
+            for column in columns
+            for name in column.declared.stated_parameters
+        },
         "dataset": subject.spec.dataset,
         "dataset_digest": subject.spec.dataset_digest,
         "crop": subject.spec.crop,
@@ -103,14 +116,18 @@ def _row(subject: Subject, columns: Sequence[Column], summary: Summary) -> tuple
     return row, gaps
 
 
-def _names(columns: Sequence[Column]) -> list[str]:
+def _names(columns: Sequence[Column], auxiliary: Sequence[str]) -> list[str]:
     """The columns of ``leaderboard.csv`` in order."""
     return [
         *("classifier", "weights_digest", "parameters", "gmacs", "n_images"),
         *(name for column in columns for name in interval(column.name, MISSING)),
-        *(f"{column.benchmark}_epsilon" for column in columns if column.epsilon),
-        *("protocol", "corruption_source", "corruption_definition", "corruption_protocol", "dataset", "dataset_digest"),
-        *("crop", "precision", "defense", "seed", "notes"),
+        *(column.strength_column for column in columns if column.strength_column),
+        *(f"{name}_{what}" for name in auxiliary for what in ("dataset", "images")),
+        "protocol",
+        *dict.fromkeys(
+            f"{column.benchmark}_{name}" for column in columns for name in column.declared.stated_parameters
+        ),
+        *("dataset", "dataset_digest", "crop", "precision", "defense", "seed", "notes"),
     ]
 
 
@@ -119,9 +136,9 @@ def interval(name: str, estimate: Estimate) -> dict[str, float]:
     return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
 
 
-def _epsilon(subject: Subject, attack: str) -> float:
+def _strength(subject: Subject, column: Column) -> float:
     try:
-        return headline_epsilon(subject, attack).strength
+        return column.strength(subject).strength
     except DataError:
         return math.nan
 
@@ -146,73 +163,6 @@ def condition_accuracies(subjects: Sequence[Subject], benchmarks: Sequence[str])
     return pd.DataFrame(rows)
 
 
-def corruption_table(subjects: Sequence[Subject]) -> pd.DataFrame:
-    """One row a subject and corruption: CE (where AlexNet's errors apply), mean accuracy, accuracy at each severity."""
-    return pd.DataFrame([row for subject in subjects for row in _corruption_rows(subject)])
-
-
-def family_table(subjects: Sequence[Subject]) -> pd.DataFrame:
-    """One row a subject and family (noise, blur, weather, digital) whose corruptions are complete.
-
-    ``mean_corruption_error`` is its mean CE, NaN where AlexNet's errors do not apply; ``mean_corruption_accuracy`` its
-    mean accuracy.
-    """
-    rows = []
-    for subject in subjects:
-        errors = _errors(subject)
-        whole = {
-            family: names
-            for family, names in FAMILIES.items()
-            if family != "extra" and all((name, severity) in errors for name in names for severity in SEVERITIES)
-        }
-        families = list(whole.values())
-        relative = family_corruption_errors(errors, families) if alexnet_applies(subject) else [MISSING] * len(whole)
-        accuracies = family_mean_accuracies(errors, families)
-        rows += [
-            {
-                **identity(subject),
-                "family": family,
-                **interval("mean_corruption_error", error),
-                **interval("mean_corruption_accuracy", accuracy),
-            }
-            for family, error, accuracy in zip(whole, relative, accuracies, strict=True)
-        ]
-    return pd.DataFrame(rows)
-
-
-def _errors(subject: Subject) -> dict[tuple[str, int], NDArray[np.bool_]]:
-    """Whether each image was misclassified, for every complete corruption condition."""
-    return {
-        (condition.name, int(condition.strength)): ~subject.correct("corruption", condition)
-        for condition in subject.conditions("corruption")
-        if subject.complete("corruption", condition)
-    }
-
-
-def _corruption_rows(subject: Subject) -> list[dict[str, object]]:
-    found = {condition.name for condition in subject.conditions("corruption")}
-    errors = _errors(subject)
-    whole = [name for name in sorted(found) if all((name, severity) in errors for severity in SEVERITIES)]
-    relative = dict(zip(whole, corruption_errors(errors, whole), strict=True)) if alexnet_applies(subject) else {}
-    accuracy = dict(zip(whole, mean_accuracies(errors, whole), strict=True))
-    rows = []
-    for family, corruption in [(family, name) for family, names in FAMILIES.items() for name in names if name in found]:
-        row: dict[str, object] = {
-            **identity(subject),
-            "source": subject.parameter("corruption", "source"),
-            "definition": subject.parameter("corruption", "definition"),
-            "family": family,
-            "corruption": corruption,
-            **interval("corruption_error", relative.get(corruption, MISSING)),
-            **interval("mean_accuracy", accuracy.get(corruption, MISSING)),
-        }
-        for severity in SEVERITIES:
-            known = errors.get((corruption, severity))
-            row |= interval(f"accuracy_severity_{severity}", MISSING if known is None else proportion(~known))
-        rows.append(row)
-    return rows
-
-
 def identity(subject: Subject) -> dict[str, object]:
     """The columns that say whose row it is."""
     return {
@@ -224,8 +174,13 @@ def identity(subject: Subject) -> dict[str, object]:
     }
 
 
-def to_markdown(board: Leaderboard) -> str:
-    """The leaderboard as a Markdown table: value and interval in one cell."""
+def to_markdown(board: Leaderboard, absent: Sequence[str] = ()) -> str:
+    """The leaderboard as a Markdown table: value and interval in one cell; below it, what is left out.
+
+    Args:
+        board: its rows.
+        absent: of ``absent_plugins``.
+    """
     titles = ["Classifier", "Parameters (M)", "GMACs", "Images", *(column.title for column in board.columns)]
     rows = [
         [
@@ -238,6 +193,7 @@ def to_markdown(board: Leaderboard) -> str:
         for label, row in board.table.iterrows()
     ]
     gaps = [f"- {escape_markdown(gap.subject)}, {gap.column}: {escape_markdown(gap.reason)}" for gap in board.gaps]
+    gaps += [f"- {escape_markdown(sentence)}" for sentence in absent]
     return "\n".join([markdown_table(titles, rows), "", *gaps]).rstrip() + "\n"
 
 

@@ -10,7 +10,7 @@ from bench.reports.page import render_page
 from bench.reports.protocols import with_protocols
 from bench.reports.sections import attack_section, audit_section, corruption_section, shape_section
 from bench.reports.self_checks import self_check_table
-from bench.reports.subjects import read_subjects
+from bench.reports.subjects import absent_plugins, read_subjects
 from bench.reports.tables import leaderboard, to_markdown
 from bench.results import Store
 
@@ -31,7 +31,7 @@ def write_report(store: Store, out_dir: Path, exports: Sequence[str] = ()) -> li
         DataError: the store is empty or damaged.
     """
     subjects = with_protocols(read_subjects(store, allow_none=True))
-    board = leaderboard(subjects)
+    board, absent = leaderboard(subjects), absent_plugins(store)
     missing, checks = missing_cells(subjects), self_check_table(subjects)
     sections = [
         corruption_section(subjects, board),
@@ -44,8 +44,8 @@ def write_report(store: Store, out_dir: Path, exports: Sequence[str] = ()) -> li
     galleries = read_galleries(out_dir, subjects)
     texts = {
         "leaderboard.csv": board.table.assign(label=board.table.index).to_csv(index=False),
-        "leaderboard.md": to_markdown(board),
-        "leaderboard.html": render_page(out_dir.name, board, subjects, missing, checks, plots, galleries),
+        "leaderboard.md": to_markdown(board, absent),
+        "leaderboard.html": render_page(out_dir.name, board, subjects, missing, checks, plots, galleries, absent),
         **{name: text for section in sections for name, text in section.files().items()},
         "ranks.csv": board.ranks.to_csv(index=False),
         "self_checks.csv": checks.to_csv(index=False),

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ from bench.results import Store
 from bench.sweep.dispatch import run_pool
 from bench.sweep.engine import UnitResult, run_local
 from bench.sweep.engines import open_pool
-from bench.sweep.job import Suite, describe_defense, open_job, prepare
+from bench.sweep.job import Suite, open_job, prepare
 from bench.sweep.plan import Cell, WorkUnit, plan_cells, plan_units
 from bench.sweep.progress import SweepProgress
 from bench.sweep.provenance import describe_run
@@ -65,6 +65,7 @@ def run_suite(
     runtime: RuntimeConfig,
     seed: int,
     defense: Defense | None = None,
+    auxiliary: Set[str] = frozenset(),
     command: str = "",
     follower: Follower | None = None,
     workers_from: Settings | None = None,
@@ -78,6 +79,7 @@ def run_suite(
         runtime: device, batch size, threads.
         seed: the sweep's seed.
         defense: what stands in front of the classifier.
+        auxiliary: entries of the suite whose images are not the main ones.
         command: what was called, for the provenance.
         follower: is called as the run goes on.
         workers_from: the settings that other processes build the same job from, and the engine that starts them; left
@@ -85,7 +87,7 @@ def run_suite(
     """
     follower = follower or Follower()
     began = time.perf_counter()
-    cells = plan_cells(classifier, suite, seed=seed, defense=describe_defense(defense))
+    cells = plan_cells(classifier, suite, seed=seed, defense=defense, auxiliary=auxiliary)
     units = plan_units(cells, store, chunk=runtime.chunk)
     done = _Done(units)
     n_open = done.n_missing

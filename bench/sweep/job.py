@@ -13,6 +13,7 @@ from bench.configs import DataConfig, RuntimeConfig
 from bench.data import Crops, Dataset
 from bench.models import Classifier, Defense, defend, load_classifier
 from bench.models.fast import prepare_fast
+from bench.plugins import load_plugins
 from bench.sweep.images import open_images
 from bench.sweep.plan import plan_cells
 from bench.sweep.provenance import describe_device
@@ -68,12 +69,13 @@ def open_job(settings: Settings, wanted: Set[str], placement: Placement) -> Job:
     Raises:
         DataError: this worker has other cells: its weights or images are not those of the sweep.
     """
+    load_plugins(settings.plugins)
     runtime = replace(settings.runtime, device=placement.device, threads=placement.threads)
     if placement.threads is not None:
         torch.set_num_threads(placement.threads)
     classifier = load_classifier(settings.model)
     suite = open_suite(settings.benchmarks, classifier, runtime)
-    cells = plan_cells(classifier, suite, seed=settings.seed, defense=describe_defense(settings.defense))
+    cells = plan_cells(classifier, suite, seed=settings.seed, defense=settings.defense, auxiliary=settings.auxiliary)
     lacking = wanted - {cell.spec.cell_id for cell in cells}
     if lacking:
         raise cell_is_not_here(min(lacking))

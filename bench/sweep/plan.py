@@ -1,11 +1,11 @@
 """From a suite to cells, and from what the store lacks of them to work units."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.benchmarks import Benchmark
-from bench.data import Crops
-from bench.models import Classifier
+from bench.data import CropRecipe, Crops
+from bench.models import Classifier, Defense
 from bench.records import RunSpec
 from bench.results import Store, missing_ranges
 
@@ -40,16 +40,30 @@ class WorkUnit:
 
 
 def plan_cells(
-    classifier: Classifier, suite: Mapping[str, tuple[Benchmark, Crops]], *, seed: int, defense: str = ""
+    classifier: Classifier,
+    suite: Mapping[str, tuple[Benchmark, Crops]],
+    *,
+    seed: int,
+    defense: Defense | None = None,
+    auxiliary: Collection[str] = (),
 ) -> list[Cell]:
-    """Every cell of ``suite`` (entry -> benchmark and its images) for ``classifier``."""
+    """Every cell of a suite.
+
+    Args:
+        classifier: whose cells they are.
+        suite: entry -> benchmark and its images.
+        seed: the sweep's seed.
+        defense: what stands in front of the classifier.
+        auxiliary: entries whose images are their own, beside the main ones. Images that are not labelled with the
+            classifier's classes always are.
+    """
     return [
         Cell(
             RunSpec(
                 classifier=classifier.name,
                 weights_digest=classifier.weights_digest,
                 crop=classifier.crop.key,
-                defense=defense,
+                defense="" if defense is None else defense.describe(),
                 dataset=crops.name,
                 dataset_digest=crops.digest,
                 n_images=len(crops),
@@ -63,7 +77,13 @@ def plan_cells(
                 strength_unit=benchmark.unit(condition),
                 seed=seed,
                 precision=classifier.precision,
+                image_size=_size(benchmark.recipe(classifier.crop)),
                 departure=benchmark.departure,
+                image_protocol=benchmark.image_protocol,
+                threat=benchmark.threat,
+                auxiliary=name in auxiliary or benchmark.label_kind != "classes",
+                surrogate=benchmark.surrogate(condition),
+                adaptive_defense="" if defense is None else defense.adaptive,
             ),
             benchmark,
             crops,
@@ -72,6 +92,10 @@ def plan_cells(
         for name, (benchmark, crops) in suite.items()
         for condition in benchmark.conditions()
     ]
+
+
+def _size(recipe: CropRecipe) -> tuple[int, int]:
+    return recipe.height, recipe.width
 
 
 def plan_units(cells: Sequence[Cell], store: Store, *, chunk: int) -> list[WorkUnit]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from bench import __version__
+from bench.plugins import loaded_plugins
 from bench.records import Parameter, Provenance
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "pillow", "imagecorruptions-imaug", "foolbox")
@@ -38,6 +39,7 @@ def describe_run(
         command=command,
         started="",
         seconds=0.0,
+        plugins=loaded_plugins(),
     )
 
 

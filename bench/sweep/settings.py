@@ -28,6 +28,13 @@ class Settings:
     """Where results go."""
     seed: int
     """The sweep's seed."""
+    plugins: tuple[str, ...] = ()
+    """Files of plug-ins, which every worker loads."""
+
+    @property
+    def auxiliary(self) -> frozenset[str]:
+        """Entries of the suite whose images are not the main ones."""
+        return frozenset(name for name, (_, data) in self.benchmarks.items() if data != self.data)
 
     @property
     def name(self) -> str:

@@ -15,12 +15,12 @@ from bench.attacks import AttackResult
 from bench.benchmarks import Batch
 from bench.benchmarks.adversarial import attack_batch
 from bench.benchmarks.attack import Attack
+from bench.benchmarks.words import describe_condition
 from bench.data.label_spaces import column_names
 from bench.errors import ConfigurationError, DataError
 from bench.models import load_classifier
 from bench.records import describe_entry
 from bench.reports.gallery import gallery_path
-from bench.reports.words import describe_condition
 from bench.sweep.images import open_images
 from bench.sweep.job import describe_defense, prepare
 from bench.sweep.progress import SweepProgress

@@ -16,7 +16,7 @@ from bench.reports.comparison import Comparison, compare
 from bench.reports.comparison_text import comparison_markdown, number
 from bench.reports.costs import cost_table, effective_robustness_table
 from bench.reports.protocols import with_protocols
-from bench.reports.subjects import Subject, protocol_of, read_subjects
+from bench.reports.subjects import Subject, absent_plugins, protocol_of, read_subjects
 from bench.results import Store
 from bench.tasks.config import report_folder
 
@@ -60,6 +60,8 @@ def run(config: DictConfig) -> None:
     everyone = with_protocols(_with_store([baseline, *candidates], store))
     costs, effective = cost_table(everyone), effective_robustness_table(everyone, labels)
     columns = columns_of([baseline, *candidates])
+    for sentence in absent_plugins(store):
+        logger.warning(sentence)
     width = None if sys.stdout.isatty() else WIDTH
     Console(width=width).print(_table(comparison, columns))
     chosen = costs[costs["label"].isin(labels)]

@@ -38,7 +38,13 @@ def read_settings(config: DictConfig) -> "Settings":
         engine=_typed(config.engine, "engine"),
         store=str(config.store),
         seed=read_seed(config),
+        plugins=plugin_files(config),
     )
+
+
+def plugin_files(config: DictConfig) -> tuple[str, ...]:
+    """The plug-ins that are named by file, as absolute paths: workers may have another working folder."""
+    return tuple(str(Path(str(file)).resolve()) for file in config.get("plugins") or [])
 
 
 def read_seed(config: DictConfig) -> int:

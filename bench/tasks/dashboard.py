@@ -6,7 +6,7 @@ import logging
 from omegaconf import DictConfig
 
 from bench.errors import ConfigurationError, DataError
-from bench.reports.columns import COLUMNS
+from bench.reports.columns import standard_columns
 from bench.tasks.config import read_tracker
 
 logger = logging.getLogger(__name__)
@@ -45,6 +45,6 @@ def run(config: DictConfig) -> None:
 def figures_by_axis() -> dict[str, list[str]]:
     """Axis -> names of the leaderboard's figures."""
     axes: dict[str, list[str]] = {}
-    for column in COLUMNS:
+    for column in standard_columns():
         axes.setdefault(column.axis, []).append(column.name)
     return axes

@@ -154,6 +154,7 @@ def _evaluate(settings: Settings, tracker: Tracker) -> JobSummary:
         defense=settings.defense,
         command=command_line(),
         follower=CellFollower(tracker, store),
+        auxiliary=settings.auxiliary,
         workers_from=settings,
     )
     error = done.error

@@ -7,10 +7,10 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from bench.errors import ConfigurationError, DataError
-from bench.reports.columns import Column, columns_named, columns_of
+from bench.reports.columns import Column, columns_named, columns_of, unknown_figures
 from bench.reports.gate import Known, gate_markdown, hold_against, known_row, known_subject
 from bench.reports.protocols import with_protocols
-from bench.reports.subjects import Subject, read_subjects
+from bench.reports.subjects import Subject, absent_plugins, read_subjects
 from bench.results import Store
 from bench.tasks.config import report_folder
 
@@ -44,7 +44,9 @@ def run(config: DictConfig) -> None:
     subjects = with_protocols(read_subjects(Store(str(config.store))))
     baseline, columns, where = _baseline(config, subjects)
     findings = hold_against(baseline, subjects, columns, float(config.tolerance))
-    text = gate_markdown(findings, float(config.tolerance), where)
+    stores = [str(config.store), *([] if config.baseline_store is None else [str(config.baseline_store)])]
+    absent = [sentence for root in stores for sentence in absent_plugins(Store(root))]
+    text = gate_markdown(findings, float(config.tolerance), where, absent)
     folder = report_folder(config)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "gate.md").write_text(text)
@@ -63,4 +65,10 @@ def _baseline(config: DictConfig, today: list[Subject]) -> tuple[list[Known], tu
     if absent:
         raise DataError(f"{config.baseline} is no leaderboard.csv: it lacks {', '.join(absent)}")
     columns = columns_named(list(board.columns), today)
+    unknown = unknown_figures(list(board.columns), columns)
+    if unknown:
+        raise DataError(
+            f"{config.baseline} has figures that no benchmark installed here declares ({', '.join(unknown)}): install"
+            " their plug-in, or name its file with plugins=[FILE]"
+        )
     return [known_row(row) for _, row in board.iterrows()], columns, str(config.baseline)

@@ -6,6 +6,7 @@ from omegaconf import DictConfig
 
 from bench.reports.history import history_plots, history_table
 from bench.reports.page import render_history
+from bench.reports.subjects import absent_plugins
 from bench.results import Store
 from bench.tasks.config import report_folder
 
@@ -18,7 +19,10 @@ def run(config: DictConfig) -> None:
     Raises:
         DataError: the store is empty.
     """
-    history = history_table(Store(str(config.store)))
+    store = Store(str(config.store))
+    history = history_table(store)
+    for sentence in absent_plugins(store):
+        logger.warning(sentence)
     folder = report_folder(config)
     folder.mkdir(parents=True, exist_ok=True)
     dates = sorted(set(history["date"]))

@@ -9,7 +9,7 @@ import torch
 from omegaconf import DictConfig
 
 from bench.benchmarks.cue_conflict import CueConflict
-from bench.benchmarks.sixteen_way import SixteenWay
+from bench.benchmarks.sixteen_way import PUBLISHED_SIDE, SixteenWay
 from bench.data.categories import CATEGORY_NUMBERS, CATEGORY_SPACE
 from bench.data.decisions import CUE_CONFLICT, Decisions, decision_files, read_decisions
 from bench.records import Outcomes, RunSpec
@@ -54,11 +54,14 @@ def imported_spec(decisions: Decisions) -> RunSpec:
         benchmark=benchmark.name,
         entry=decisions.experiment,
         version=benchmark.version,
-        parameters={"categories": "imported", "decision_maker": "human" if decisions.is_human else "network"},
+        parameters={"categories": "imported"},
         condition=benchmark.conditions()[0],
         strength_unit="",
         seed=0,
         precision="as published",
+        image_size=(PUBLISHED_SIDE, PUBLISHED_SIDE),
+        auxiliary=True,
+        decision_maker="human" if decisions.is_human else "network",
     )
 
 

@@ -7,7 +7,8 @@ from foolbox.attacks.base import FixedEpsilonAttack, FlexibleDistanceMinimizatio
 
 from bench.attacks import AttackSpec, attack_names, run_attack
 from bench.attacks.autoattack import AutoAttackSettings
-from bench.attacks.catalogue import ATTACKS, GRADIENT, GRADIENT_AND_SCORES, SCORES
+from bench.attacks.catalogue import ATTACKS
+from bench.attacks.declaration import GRADIENT, GRADIENT_AND_SCORES, SCORES
 from bench.attacks.spec import build_foolbox, canonical_name
 from bench.errors import ConfigurationError
 

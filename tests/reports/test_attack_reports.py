@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.models.defenses import JPEG
 from bench.records import Condition, Outcomes
 from bench.reports.attacks import (
     distance_table,
@@ -45,6 +46,7 @@ def put(store, make_spec, provenance):
         started=None,
         defense="",
         departure="",
+        identity=None,
         **columns,
     ):
         labels = np.zeros(N, dtype=np.int64)
@@ -66,6 +68,7 @@ def put(store, make_spec, provenance):
             parameters=params or {},
             defense=defense,
             departure=departure,
+            **(identity or {}),
         )
         ids = np.array([f"image_{i}" for i in range(N)])
         outcomes = Outcomes(ids, labels, labels + fell, np.full(N, 0.5, np.float32), {**extra, **columns})
@@ -198,9 +201,10 @@ def test_an_attack_no_stronger_than_noise_is_flagged(store, put):
 
 def test_a_defense_that_only_hides_its_gradient_is_flagged_beside_its_adaptive_figure(store, put, tmp_path):
     for gradient, n_correct in {"naive": 8, "adaptive": 2}.items():
-        defense = f"jpeg(quality=75, gradient={gradient})"
-        put("clean", 0, 9, defense=defense)
-        put("pgd", 4 / 255, n_correct, parameters("pgd_linf"), defense=defense)
+        defense = JPEG(gradient=gradient)
+        of_defense = {"defense": defense.describe(), "identity": {"adaptive_defense": defense.adaptive}}
+        put("clean", 0, 9, **of_defense)
+        put("pgd", 4 / 255, n_correct, parameters("pgd_linf"), **of_defense)
     checks = self_check_table(subjects(store)).set_index("check").loc["adaptive_gradient"]
     assert not checks["passed"]
     assert "80.0 %" in checks["message"]
@@ -243,7 +247,7 @@ def test_epsilons_stages_and_transfer_by_hand(store, put):
     put("clean", 0, 8)
     stage = np.array([*["apgd-ce"] * 4, *["square"] * 2, *["clean"] * 2, "", ""])
     put("autoattack", 0.5, 2, parameters("autoattack", norm="l2"), stage=stage)
-    put("transfer", 4 / 255, 6, condition=Condition("lite0#abc", 4 / 255))
+    put("transfer", 4 / 255, 6, condition=Condition("lite0#abc", 4 / 255), identity={"surrogate": "lite0"})
     row = epsilon_table(subjects(store)).iloc[0]
     assert (row["norm"], row["epsilon"], row["robust_accuracy"]) == ("l2", 0.5, 0.2)
     assert row["attack_success"] == pytest.approx(6 / 8)
@@ -259,7 +263,7 @@ def test_the_page_of_every_kind_of_attack(store, put, tmp_path):
     put("pgd", 4 / 255, 1, parameters("pgd_linf"))
     put("one_pixel", 1, 8, parameters("one_pixel", norm="pixels"))
     put("ddn", 1.0, 1, parameters("ddn", norm="l2", minimal_norm=True), distance=np.linspace(0.1, 1, N))
-    put("transfer", 4 / 255, 6, condition=Condition("lite0#abc", 4 / 255))
+    put("transfer", 4 / 255, 6, condition=Condition("lite0#abc", 4 / 255), identity={"surrogate": "lite0"})
     write_report(store, tmp_path / "report")
     page = (tmp_path / "report" / "leaderboard.html").read_text()
     for heading in ("Robust accuracy against epsilon", "Smallest perturbations (L2)", "Success against queries"):

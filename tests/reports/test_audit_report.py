@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from bench.benchmarks.cam_audit import CamAudit, energy_values
 from bench.records import Condition, Outcomes
 from bench.reports import write_report
-from bench.reports.audit import energy_values
 from bench.reports.gallery import AUDIT, gallery_path
 from bench.reports.protocols import with_protocols
 from bench.reports.subjects import read_subjects
@@ -171,7 +171,7 @@ def test_classifiers_that_lack_different_images_are_paired_by_image(write, store
         energy = np.linspace(0.1, 1, N)
         energy[absent] = math.nan
         write("cam_audit", CORRECT, columns | {"energy_in_object": energy}, name=name, weights_digest=name)
-    first, second = (energy_values(subject) for subject in with_protocols(read_subjects(store)))
+    first, second = (energy_values(subject.measured(CamAudit.name)) for subject in with_protocols(read_subjects(store)))
     assert len(first) == len(second) == N
     assert first.mean() == pytest.approx(np.nanmean(np.delete(np.linspace(0.1, 1, N), 5)))
     assert np.corrcoef(np.delete(first, [0, 5]), np.delete(second, [0, 5]))[0, 1] == pytest.approx(1)

@@ -71,7 +71,7 @@ def test_the_table_holds_the_figures_of_every_complete_cell(tmp_path, make_spec,
 
 
 def test_a_store_without_such_a_cell_is_refused(tmp_path, make_spec, provenance):
-    spec = make_spec(n_images=1, benchmark="noise", condition=Condition("noise", 0.1))
+    spec = make_spec(n_images=1, benchmark="parametric", condition=Condition("uniform_noise", 0.1))
     one = np.zeros(1, dtype=np.int64)
     Store(str(tmp_path / "store")).write_part(
         spec, Outcomes(np.array(["a"]), one, one, np.ones(1, np.float32)), 0, provenance

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.benchmarks.corruption_errors import alexnet_applies, check_alexnet_applies
 from bench.corruptions import CORRUPTIONS, SEVERITIES
 from bench.errors import DataError
 from bench.records import Condition, Outcomes
 from bench.reports import write_report
-from bench.reports.alexnet import alexnet_applies, check_alexnet_applies
 from bench.reports.subjects import read_subjects
 from bench.results import Store
 
@@ -57,10 +57,11 @@ def fill(tmp_path, make_spec, provenance):
 )
 def test_where_alexnets_errors_apply(fill, parameters, changes, reason):
     (subject,) = read_subjects(fill([Condition("fog", 1.0)], parameters, **changes))
-    assert alexnet_applies(subject) == (not reason)
+    spec = subject.measured("corruption").spec
+    assert alexnet_applies(spec) == (not reason)
     if reason:
         with pytest.raises(DataError, match=reason):
-            check_alexnet_applies(subject)
+            check_alexnet_applies(spec)
 
 
 def test_elsewhere_the_report_has_the_unnormalised_mean_and_says_why(fill, tmp_path):

@@ -322,9 +322,14 @@ def test_the_newest_variant_of_a_benchmark_stands_and_the_others_are_named(
     later = replace(provenance, started="2027-01-01T00:00:00+00:00")
     for strength in (1, 2, 4):
         spec = make_spec(
-            classifier="one", n_images=N, benchmark="pgd", condition=Condition("pgd", strength / 255), version="2"
+            classifier="one",
+            n_images=N,
+            benchmark="pgd",
+            condition=Condition("pgd", strength / 255),
+            parameters=ATTACKS["pgd"],
+            version="2",
         )
-        store.write_part(spec, outcomes(1), 0, later)
+        store.write_part(spec, outcomes(1, strength / 255), 0, later)
     table, folder = report(store)
     assert table["pgd_robust_accuracy"].tolist() == [1 / N]
     assert "Also in the store" in (folder / "leaderboard.html").read_text()

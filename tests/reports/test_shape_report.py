@@ -100,12 +100,55 @@ def test_a_classifier_without_other_images_has_a_row_of_its_own(store, decide, c
     assert sorted(subject.spec.dataset for subject in subjects) == ["cue_conflict", "toy"]
 
 
-def test_rows_on_different_cue_conflict_sets_are_different_protocols(store, decide, clean):
+def test_rows_that_saw_different_cue_conflict_sets_are_ranked_together_on_their_main_images_alone(
+    store, decide, clean, tmp_path
+):
     for name, digest in (("one", "a"), ("two", "a"), ("three", "b")):
         clean(name)
         decide(name, SHAPES, dataset_digest=digest)
-    marks = {subject.label: subject.protocol for subject in with_protocols(read_subjects(store))}
-    assert marks["one"] == marks["two"] != marks["three"]
+    write_report(store, tmp_path / "report")
+    ranks = pd.read_csv(tmp_path / "report" / "ranks.csv").set_index(["metric", "label"])["ranked"]
+    assert ranks["clean_accuracy"].to_dict() == {"one": 3, "two": 3, "three": 3}
+    assert ranks["shape_bias"].to_dict() == {"one": 2, "two": 2, "three": 1}
+
+
+def test_any_benchmark_on_images_of_its_own_is_a_column_of_the_row_with_its_own_count(
+    store, clean, make_spec, make_outcomes, provenance, tmp_path
+):
+    clean("net")
+    sketches = {"dataset": "sketches", "dataset_digest": "s", "n_images": 4, "auxiliary": True}
+    store.write_part(
+        make_spec(classifier="net", entry="sketch", **sketches), make_outcomes(0, 4, seed=1), 0, provenance
+    )
+    write_report(store, tmp_path / "report")
+    [row] = pd.read_csv(tmp_path / "report" / "leaderboard.csv").to_dict("records")
+    assert (row["clean_accuracy"], row["n_images"]) == (1, 10)
+    assert (row["sketch_clean_accuracy"], row["sketch_images"], row["sketch_dataset"]) == (0, 4, "sketches")
+    page = (tmp_path / "report" / "leaderboard.html").read_text()
+    assert "sketch: Clean accuracy" in page
+    assert "4 images of sketches" in page
+
+
+def test_a_benchmark_of_its_own_name_on_other_images_takes_no_column_of_the_main_ones(
+    store, clean, make_spec, make_outcomes, provenance
+):
+    clean("net")
+    other = make_spec(classifier="net", dataset="sketches", dataset_digest="s", n_images=4, auxiliary=True)
+    store.write_part(other, make_outcomes(0, 4, seed=1), 0, provenance)
+    [subject] = with_protocols(read_subjects(store))
+    assert set(subject.benchmarks) == {"clean", "clean on sketches"}
+    assert subject.clean().tolist() == [True] * 10
+    table = leaderboard([subject]).table.iloc[0]
+    assert (table["clean_accuracy"], table["clean on sketches_clean_accuracy"]) == (1, 0)
+
+
+def test_every_unit_of_a_benchmark_is_one_measurement(store, clean, make_spec, make_outcomes, provenance):
+    clean("net")
+    for name, unit in (("rotation", "degrees"), ("low_pass", "sigma")):
+        spec = make_spec(classifier="net", benchmark="parametric", condition=Condition(name, 3.0), strength_unit=unit)
+        store.write_part(spec, make_outcomes(0, 10), 0, provenance)
+    [subject] = read_subjects(store)
+    assert [condition.name for condition in subject.conditions("parametric")] == ["low_pass", "rotation"]
 
 
 def test_a_store_of_imports_alone_asks_for_a_sweep(store, decide):
@@ -165,22 +208,18 @@ def test_imported_accuracies_stand_beside_the_classifiers(store, make_spec, make
     table = pd.read_csv(tmp_path / "report" / "sister_sets.csv")
     found = table[["label", "kind", "benchmark", "dataset", "accuracy"]].to_numpy().tolist()
     assert found == [["subject-01", "human", "edge", "edge", 0], ["net", "classifier", "edge", "edge", 1]]
-    assert pd.read_csv(tmp_path / "report" / "leaderboard.csv")["classifier"].tolist() == ["net"]
+    [row] = pd.read_csv(tmp_path / "report" / "leaderboard.csv").to_dict("records")
+    assert (row["classifier"], row["edge_category_accuracy"], row["edge_images"]) == ("net", 1, 10)
 
 
-def test_another_set_of_images_makes_no_row_of_dashes_and_no_line_of_what_nobody_asked(
+def test_a_benchmark_without_figures_of_its_own_makes_no_row_of_dashes_and_no_line_of_what_nobody_asked(
     store, make_spec, make_outcomes, provenance, clean
 ):
     clean("net")
-    for benchmark, dataset in (("sixteen_way", "edge"), ("parametric", "photographs")):
-        spec = make_spec(
-            classifier="other",
-            benchmark=benchmark,
-            dataset=dataset,
-            condition=Condition(benchmark, 1),
-            parameters={"categories": "imagenet"} if dataset == "edge" else {},
-        )
-        store.write_part(spec, make_outcomes(0, 10), 0, provenance)
+    spec = make_spec(
+        classifier="other", benchmark="parametric", dataset="photographs", condition=Condition("parametric", 1)
+    )
+    store.write_part(spec, make_outcomes(0, 10), 0, provenance)
     clean("net", dataset="more", dataset_digest="more")
     subjects = with_protocols(read_subjects(store))
     board = leaderboard(subjects)
@@ -276,14 +315,14 @@ def test_the_plots_show_every_decision_maker(store, decide, clean, tmp_path):
     assert "Images whose cues agree are left out: 1 of 6." in page
 
 
-def test_a_guest_does_not_take_the_place_of_what_was_run_on_the_rows_own_images(
+def test_auxiliary_images_do_not_take_the_place_of_what_was_run_on_the_rows_own_images(
     store, make_spec, make_outcomes, provenance
 ):
     condition = Condition("low_pass", 3)
     changes = {"classifier": "net", "benchmark": "parametric", "condition": condition}
     store.write_part(make_spec(**changes), make_outcomes(0, 10), 0, provenance)
-    guest = make_spec(**changes, parameters={"categories": "imagenet"}, dataset="edges")
-    store.write_part(guest, make_outcomes(0, 10, seed=1), 0, replace(provenance, started="2026-02-01T00:00:00+00:00"))
+    other = make_spec(**changes, parameters={"categories": "imagenet"}, dataset="edges")
+    store.write_part(other, make_outcomes(0, 10, seed=1), 0, replace(provenance, started="2026-02-01T00:00:00+00:00"))
     [subject] = read_subjects(store)
     assert subject.correct("parametric", condition).all()
     assert [variant.parameters["dataset"] for _, variant in subject.older] == ["edges"]
@@ -293,7 +332,8 @@ def test_sister_sets_say_what_was_decided_among(store, make_spec, make_outcomes,
     clean("net")
     edges = make_spec(
         classifier="net",
-        benchmark="edges",
+        benchmark="sixteen_way",
+        entry="edges",
         condition=Condition("sixteen_way"),
         parameters={"categories": "imagenet"},
         dataset="edges",

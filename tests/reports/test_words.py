@@ -7,15 +7,18 @@ import pytest
 from bench.benchmarks.attack import Attack
 from bench.benchmarks.base import Benchmark, judge
 from bench.benchmarks.parametric import Parametric
+from bench.benchmarks.registry import register_benchmark
+from bench.benchmarks.transfer import Transfer
+from bench.benchmarks.words import describe_condition
 from bench.records import Condition
 from bench.reports.missing import missing_cells, missing_sentences
 from bench.reports.protocols import with_protocols
 from bench.reports.subjects import read_subjects
-from bench.reports.words import describe_condition
 from bench.results import Store
 from bench.sweep import plan_cells
 
 
+@register_benchmark
 @dataclass(frozen=True, kw_only=True)
 class Gamma(Benchmark):
     """The example of CONTRIBUTING.md."""
@@ -51,7 +54,6 @@ def test_a_benchmark_of_ones_own_is_reported_in_its_own_unit(
         (Condition("clean"), "", (), "the clean images"),
         (Condition("snow", 3), "severity", ("corruption",), "snow severity 3"),
         (Condition("pgd_linf", 4 / 255), "epsilon", ("attack", "my_pgd", "pgd_linf"), "epsilon 4/255"),
-        (Condition("lite0#00ff", 0.5), "epsilon", ("transfer",), "lite0 epsilon 0.5"),
         (Condition("one_pixel", 1), "pixels", ("one_pixel",), "1 pixel"),
         (Condition("rotation", 90), "degrees", ("parametric",), "rotation 90 degrees"),
         (Condition("cue_conflict"), "", ("cue_conflict",), "cue_conflict"),
@@ -59,6 +61,10 @@ def test_a_benchmark_of_ones_own_is_reported_in_its_own_unit(
 )
 def test_conditions_in_words(condition, unit, said, words):
     assert describe_condition(condition, unit, said) == words
+
+
+def test_a_surrogate_is_named_without_the_digest_of_its_weights():
+    assert Transfer.describe(Condition("lite0#00ff", 0.5), "epsilon") == "lite0 epsilon 0.5"
 
 
 def test_units_that_differ_between_conditions_come_from_the_condition():

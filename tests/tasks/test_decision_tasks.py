@@ -92,7 +92,7 @@ def test_an_import_is_stored_once(tmp_path):
     assert cell.complete
     assert cell.provenance.started, "an undated cell would be a day of its own"
     assert (cell.spec.classifier, cell.spec.benchmark) == ("subject-01", "cue_conflict")
-    assert cell.spec.parameters["decision_maker"] == "human"
+    assert cell.spec.decision_maker == "human"
     rows = store.outcomes(cell.spec)
     assert rows["image_id"].tolist() == ["cat/cat3-dog2.png", "dog/dog3-cat2.png"]
     assert rows["decision"].tolist() == ["na", "cat"]

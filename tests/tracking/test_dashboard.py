@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from bench.cli.schemas import register_schemas
 from bench.conf_files import CONF
 from bench.errors import ConfigurationError, DataError
-from bench.reports.columns import COLUMNS
+from bench.reports.columns import standard_columns
 from bench.tasks import dashboard as task
 
 pytest.importorskip("wandb_workspaces")
@@ -23,7 +23,12 @@ def configured(*overrides):
 
 def test_it_shows_every_figure_and_the_progress():
     view = dashboard("snowwolf", "team", task.figures_by_axis())._to_model().model_dump_json()
-    for name in (*(column.name for column in COLUMNS), "images_per_second", "cells_left", "leaderboard_page"):
+    for name in (
+        *(column.name for column in standard_columns()),
+        "images_per_second",
+        "cells_left",
+        "leaderboard_page",
+    ):
         assert json.dumps(name) in view, name
 
 

@@ -1,10 +1,11 @@
-"""Conditions in words, from what their benchmark says of itself."""
+"""Conditions in words, from their name, their strength and what the strength counts."""
 
 from collections.abc import Collection
 
 from bench.records import Condition, Parameter
 
 CLEAN = Condition("clean")
+"""The images as they are."""
 AFTER_THE_NUMBER = ("pixels", "values", "percent", "degrees", "tiles")
 """Units that stand behind their number: ``3 pixels``, ``90 degrees``."""
 
@@ -21,7 +22,7 @@ def describe_condition(condition: Condition, unit: str, said: Collection[Paramet
         return "the clean images"
     if not unit:
         return condition.name
-    name = "" if condition.name in (unit, *said) else condition.name.partition("#")[0]  # a digest may follow
+    name = "" if condition.name in (unit, *said) else condition.name
     return f"{name} {describe_strength(condition.strength, unit)}".strip()
 
 

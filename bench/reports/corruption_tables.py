@@ -1,0 +1,99 @@
+"""Tables of the corruption benchmark: by corruption, and by family of corruptions."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.benchmarks.corruption import Corruption
+from bench.benchmarks.corruption_errors import alexnet_applies
+from bench.corruptions import FAMILIES, SEVERITIES
+from bench.metrics.corruption import (
+    ALEXNET_ERROR,
+    corruption_errors,
+    family_corruption_errors,
+    family_mean_accuracies,
+    mean_accuracies,
+)
+from bench.metrics.estimates import proportion
+from bench.reports.subjects import Subject
+from bench.reports.tables import MISSING, identity, interval
+
+BENCHMARK = Corruption.name
+PLUGGED_FAMILY = "plug-in"
+"""Family of what is no corruption of the published sets; AlexNet was not measured on it."""
+
+
+def corruption_table(subjects: Sequence[Subject]) -> pd.DataFrame:
+    """One row a subject and corruption: CE (where AlexNet's errors apply), mean accuracy, accuracy at each severity."""
+    return pd.DataFrame([row for subject in subjects for row in _corruption_rows(subject)])
+
+
+def family_table(subjects: Sequence[Subject]) -> pd.DataFrame:
+    """One row a subject and family (noise, blur, weather, digital) whose corruptions are complete.
+
+    ``mean_corruption_error`` is its mean CE, NaN where AlexNet's errors do not apply; ``mean_corruption_accuracy`` its
+    mean accuracy.
+    """
+    rows = []
+    for subject in subjects:
+        errors = _errors(subject)
+        whole = {
+            family: names
+            for family, names in FAMILIES.items()
+            if family != "extra" and all((name, severity) in errors for name in names for severity in SEVERITIES)
+        }
+        families = list(whole.values())
+        relative = family_corruption_errors(errors, families) if _alexnet_applies(subject) else [MISSING] * len(whole)
+        accuracies = family_mean_accuracies(errors, families)
+        rows += [
+            {
+                **identity(subject),
+                "family": family,
+                **interval("mean_corruption_error", error),
+                **interval("mean_corruption_accuracy", accuracy),
+            }
+            for family, error, accuracy in zip(whole, relative, accuracies, strict=True)
+        ]
+    return pd.DataFrame(rows)
+
+
+def _errors(subject: Subject) -> dict[tuple[str, int], NDArray[np.bool_]]:
+    """Whether each image was misclassified, for every complete corruption condition."""
+    return {
+        (condition.name, int(condition.strength)): ~subject.correct(BENCHMARK, condition)
+        for condition in subject.conditions(BENCHMARK)
+        if subject.complete(BENCHMARK, condition)
+    }
+
+
+def _corruption_rows(subject: Subject) -> list[dict[str, object]]:
+    found = {condition.name for condition in subject.conditions(BENCHMARK)}
+    errors = _errors(subject)
+    whole = [name for name in sorted(found) if all((name, severity) in errors for severity in SEVERITIES)]
+    measured = [name for name in whole if name in ALEXNET_ERROR] if _alexnet_applies(subject) else []
+    relative = dict(zip(measured, corruption_errors(errors, measured), strict=True))
+    accuracy = dict(zip(whole, mean_accuracies(errors, whole), strict=True))
+    rows = []
+    published = [(family, name) for family, names in FAMILIES.items() for name in names if name in found]
+    others = sorted(found - {name for _, name in published})
+    for family, corruption in [*published, *((PLUGGED_FAMILY, name) for name in others)]:
+        row: dict[str, object] = {
+            **identity(subject),
+            "source": subject.parameter(BENCHMARK, "source"),
+            "definition": subject.parameter(BENCHMARK, "definition"),
+            "family": family,
+            "corruption": corruption,
+            **interval("corruption_error", relative.get(corruption, MISSING)),
+            **interval("mean_accuracy", accuracy.get(corruption, MISSING)),
+        }
+        for severity in SEVERITIES:
+            known = errors.get((corruption, severity))
+            row |= interval(f"accuracy_severity_{severity}", MISSING if known is None else proportion(~known))
+        rows.append(row)
+    return rows
+
+
+def _alexnet_applies(subject: Subject) -> bool:
+    return BENCHMARK in subject.benchmarks and alexnet_applies(subject.measured(BENCHMARK).spec)
