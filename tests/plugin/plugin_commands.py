@@ -10,13 +10,11 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 DRIVER = """
 import json, sys
-from bench.tasks.cli import main
-from run import job
+from bench.cli.main import main
 
 for words in json.loads(sys.argv.pop(1)):
-    sys.argv[1:] = words
     try:
-        code = main(job)
+        code = main(words)
     except SystemExit as end:
         code = end.code
     print(f"exit code {code}\\n-----", flush=True)
