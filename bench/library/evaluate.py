@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from bench.benchmarks import Benchmark
+from bench.benchmarks.registry import benchmark_class, is_known
 from bench.configs import RuntimeConfig
 from bench.data import CropRecipe, DataConfig, Dataset, check_data, check_labels, label_kind_of
 from bench.errors import ConfigurationError, DataError, nearest_names
@@ -15,6 +16,7 @@ from bench.library.images import Images, as_images
 from bench.library.presets import Entry, names_of, preset_benchmark, preset_suite
 from bench.library.results import IncompleteError, Results, temporary_results
 from bench.models import DEFENSES, Classifier, Defense
+from bench.plugins import load_plugins
 from bench.records import SEED_LIMIT
 from bench.reports.chance import cell_warnings
 from bench.results import Store
@@ -79,6 +81,7 @@ def evaluate(
         DataError: images or labels that cannot be used.
         IncompleteError: some cells failed; all else is stored, and the error's ``results`` hold it.
     """
+    load_plugins()
     shown = as_images(images, name=name, limit=limit)
     classifiers = as_classifiers(model, shown.size, **network_settings)
     entries = _entries(benchmarks, suite, shown)
@@ -198,6 +201,11 @@ def _check(classifier: Classifier, entries: Mapping[str, Entry], images: Images)
     """Refuse, before any work, what cannot be run."""
     for name, entry in entries.items():
         benchmark, data = entry.benchmark, entry.data or _as_labelled(images.data, entry.benchmark)
+        if not is_known(benchmark.name) or benchmark_class(benchmark.name) is not type(benchmark):
+            raise ConfigurationError(
+                f"benchmark {name!r}: {type(benchmark).__name__} is not registered, so no report would know its"
+                " figures: decorate the class with bench.benchmarks.register_benchmark"
+            )
         benchmark.check()
         benchmark.check_conditions(name)
         benchmark.check_classifier(classifier.label_space)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from bench.errors import ConfigurationError, DataError, nearest_names
 from bench.library.scores import tidy_scores
+from bench.plugins import load_plugins
 from bench.reports.choose import choose_subject
 from bench.reports.comparison import Comparison, compare
 from bench.reports.missing import missing_cells
@@ -176,6 +177,7 @@ def open_results(store: str) -> Results:
     Raises:
         DataError: there is nothing in it.
     """
+    load_plugins()
     results = Results(Store(str(store)))
     if not results.store.cells():
         raise DataError(f"the store {store} is empty: bench.evaluate(..., store={str(store)!r}) fills it")

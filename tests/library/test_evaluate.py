@@ -1,6 +1,7 @@
 """``bench.evaluate`` from Python: figures against a plain loop, resuming, failures, and what is refused."""
 
 import logging
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 import bench
+from bench.benchmarks import Benchmark, judge
 from bench.errors import ConfigurationError
 from bench.records import Condition
 
@@ -167,6 +169,21 @@ def test_samples_by_name_and_a_model_by_name():
 def test_a_defense_stands_in_front(images):
     results = bench.evaluate(Channels(), images, "clean", defense="bit_depth", **SETTINGS)
     assert results.leaderboard().iloc[0]["defense"].startswith("bit_depth")
+
+
+def test_a_benchmark_that_no_report_knows_is_refused(images):
+    @dataclass(frozen=True, kw_only=True)
+    class Inverted(Benchmark):
+        name, version, strength_unit = "inverted", "1", ""
+
+        def conditions(self):
+            return (Condition("inverted"),)
+
+        def run(self, classifier, batch, condition, *, seed):
+            return judge(classifier(1 - batch.pixels()), batch)
+
+    with pytest.raises(ConfigurationError, match="Inverted is not registered"):
+        bench.evaluate(Channels(), images, Inverted())
 
 
 def test_conditions_of_the_store_are_the_benchmarks(images):
