@@ -41,10 +41,10 @@ class Cell:
     """Shown smaller, below."""
     rank: str = ""
     """Between which ranks it stands, such as 1-3: rows share a rank that no corrected test tells apart."""
-    images: str = ""
-    """Which images it is of, where these are not the row's: ``1,280 images of cue_conflict``."""
     flag: str = ""
     """Why it is not to be trusted, in words; empty where nothing speaks against it."""
+    images: str = ""
+    """Which images it is of, where these are not the row's: ``1,280 images of cue_conflict``."""
 
 
 @dataclass(frozen=True)
