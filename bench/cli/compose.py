@@ -33,17 +33,12 @@ def opened_hydra(config_dir: str | None = None) -> Iterator[Hydra]:
 
     Args:
         config_dir: a folder of yaml files beside the project's own, as ``--config-dir`` gives it.
-
-    Raises:
-        ConfigurationError: there is no such folder.
     """
     version.setbase(VERSION_BASE)
     path = create_config_search_path(str(CONF))
     if config_dir is not None:
-        folder = Path(config_dir).absolute()
-        if not folder.is_dir():
-            raise ConfigurationError(f"--config-dir {config_dir}: no folder there")
-        path.prepend(provider="command-line", path=f"file://{folder}", anchor=SearchPathQuery(provider="schema"))
+        folder = f"file://{Path(config_dir).absolute()}"
+        path.prepend(provider="command-line", path=folder, anchor=SearchPathQuery(provider="schema"))
     GlobalHydra.instance().clear()
     try:
         yield Hydra.create_main_hydra2("snowwolf", path)

@@ -87,6 +87,8 @@ def _refuse(message: str) -> NoReturn:
 def _refuse_options(arguments: argparse.Namespace) -> None:
     if arguments.config_path is not None:
         raise ConfigurationError("--config-path would replace the project's configuration: add yours by --config-dir")
+    if arguments.config_dir is not None and not Path(arguments.config_dir).is_dir():
+        raise ConfigurationError(f"--config-dir {arguments.config_dir}: no folder there")
     if any(word.startswith("hydra.mode=") for word in arguments.overrides):
         raise ConfigurationError("hydra.mode is set by -m: with it the command is a sweep, without it one job")
     if arguments.experimental_rerun is not None:

@@ -67,6 +67,7 @@ def test_a_folder_of_ones_own_is_listed(tmp_path, listed):
         (["--config-path", "x"], "--config-path would replace the project's configuration"),
         (["--experimental-rerun", "x"], "--experimental-rerun reads a pickle"),
         (["--modle", "x"], "unrecognized arguments: --modle"),
+        (["--config-dir", "/no/such", "--help"], "--config-dir /no/such: no folder there"),
         (["--config-dir", "/no/such", "task=list"], "--config-dir /no/such: no folder there"),
     ],
 )
