@@ -1,7 +1,7 @@
 """Any attack as a benchmark: FGSM, PGD, one-pixel, AutoAttack, ... differ only in their yaml."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
@@ -31,10 +31,10 @@ class Attack(Benchmark):
 
     attack: str
     epsilons: tuple[Any, ...]
-    options: dict[str, Any] = field(default_factory=dict)
-    norm: str | None = None
-    restarts: int = 1
-    target: str = ""
+    options: dict[str, Any]
+    norm: str | None
+    restarts: int
+    target: str
 
     name = "attack"
     version = "1"
