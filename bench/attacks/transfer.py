@@ -22,7 +22,7 @@ class TransferResult:
     """``(B,)`` the target's class for the surrogate's adversarial image."""
     confidence: NDArray[np.float32]
     """``(B,)`` the target's softmax probability of that class."""
-    crafted: NDArray[np.bool_]
+    surrogate_fooled: NDArray[np.bool_]
     """``(B,)`` whether the surrogate itself was attacked and fell: correct on the clean image, then broken."""
 
 
@@ -57,5 +57,5 @@ def evaluate_transfer(target: nn.Module, images: Tensor, labels: Tensor, attacke
         clean_prediction=clean,
         prediction=prediction.cpu().numpy(),
         confidence=confidence.float().cpu().numpy(),
-        crafted=(attacked.clean_prediction == truth) & (attacked.prediction != truth),
+        surrogate_fooled=(attacked.clean_prediction == truth) & (attacked.prediction != truth),
     )

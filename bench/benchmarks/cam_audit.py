@@ -24,13 +24,16 @@ TARGETS = ("predicted", "label")
 MISSING = ("refuse", "absent")
 
 
-def energy_in_object(measured: Measured) -> Estimate:
-    """Mean share of positive attribution in the object's region.
+def attribution_in_box(measured: Measured) -> Estimate:
+    """Mean over images of the positive attribution inside the object's region over that of the whole map.
+
+    For a map ``A`` and the region's pixels ``R``: ``sum(max(A, 0) on R) / sum(max(A, 0))`` (the energy-based pointing
+    game; Wang et al. 2020, arXiv:1910.01279).
 
     Raises:
         DataError: the audit was not run, not to its end, or without regions.
     """
-    return mean_present(_region_column(measured, "energy_in_object"))
+    return mean_present(_region_column(measured, "attribution_in_box"))
 
 
 def pointing_game(measured: Measured) -> Estimate:
@@ -43,12 +46,12 @@ def pointing_game(measured: Measured) -> Estimate:
 
 
 def energy_values(measured: Measured) -> NDArray[np.float64]:
-    """``(N,)`` what each image contributes to ``energy_in_object``.
+    """``(N,)`` what each image contributes to ``attribution_in_box``.
 
     Raises:
-        DataError: as ``energy_in_object``.
+        DataError: as ``attribution_in_box``.
     """
-    return linearised(_region_column(measured, "energy_in_object"))
+    return linearised(_region_column(measured, "attribution_in_box"))
 
 
 def pointing_values(measured: Measured) -> NDArray[np.generic]:
@@ -91,7 +94,7 @@ class CamAudit(Benchmark):
     version = "1"
     axis = "Audit"
     metrics = (
-        Metric("cam_energy_in_object", "Energy in object", HIGHER, energy_values, exact=energy_in_object),
+        Metric("cam_attribution_in_box", "Attribution in box", HIGHER, energy_values, exact=attribution_in_box),
         Metric("pointing_game", "Pointing game", HIGHER, pointing_values, exact=pointing_game),
     )
     citation = "Zhang et al., Top-down Neural Attention by Excitation Backprop, ECCV 2016 (the pointing game)"
@@ -173,14 +176,14 @@ def region_columns(maps: Tensor, masks: Tensor) -> dict[str, NDArray[Any]]:
     """How each map fits its region, NaN where either is empty.
 
     Returns:
-        ``energy_in_object`` and ``pointing_hit`` of the map; ``region_share``, the part of the crop that the object
+        ``attribution_in_box`` and ``pointing_hit`` of the map; ``region_share``, the part of the crop that the object
         takes, which is what a flat map's energy would be; ``centre_energy`` and ``centre_hit``, those of a map that
         knows nothing but the centre.
     """
     baseline = centred_baseline(*maps.shape[1:]).expand(len(maps), -1, -1)
     area = masks.double().mean(dim=(1, 2))
     return {
-        "energy_in_object": _column(energy_inside(maps, masks)),
+        "attribution_in_box": _column(energy_inside(maps, masks)),
         "pointing_hit": _column(pointing_hits(maps, masks)),
         "region_share": _column(area.where(area > 0, torch.nan)),
         "centre_energy": _column(energy_inside(baseline, masks)),

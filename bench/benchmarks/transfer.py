@@ -104,7 +104,7 @@ class Transfer(Benchmark):
         """The classifier's decision on what was made against the surrogate.
 
         Returns:
-            Outcomes with ``crafted`` (the surrogate fell) beside them.
+            Outcomes with ``surrogate_fooled`` (the surrogate fell) beside them.
         """
         name = _surrogate_name(condition)
         surrogate = _on_device(name, str(batch.images.device))
@@ -119,7 +119,7 @@ class Transfer(Benchmark):
             label=batch.labels.cpu().numpy(),
             prediction=shown.prediction,
             confidence=shown.confidence,
-            extra={"crafted": shown.crafted, "clean_prediction": shown.clean_prediction},
+            extra={"surrogate_fooled": shown.surrogate_fooled, "clean_prediction": shown.clean_prediction},
         )
 
 

@@ -14,7 +14,7 @@ INTERVAL = ("", "_low", "_high")
 def audit_plots(audit: pd.DataFrame, shortcuts: pd.DataFrame, faithfulness: pd.DataFrame) -> list[Plot]:
     """Energy in the object, what shortcuts do, and what speaks for the maps: those with any data."""
     plots = []
-    if "energy_in_object" in audit and not audit.dropna(subset=["energy_in_object"]).empty:
+    if "attribution_in_box" in audit and not audit.dropna(subset=["attribution_in_box"]).empty:
         note = (
             "Share of positive attribution in the object's region, on images that were classified correctly and"
             " wrongly; bars are 95 % intervals. The tick is the same share of a map that knows nothing but the image's"
@@ -37,8 +37,8 @@ def audit_plots(audit: pd.DataFrame, shortcuts: pd.DataFrame, faithfulness: pd.D
 
 def energy_plot(audit: pd.DataFrame) -> alt.TopLevelMixin:
     """Energy in the object for correct and wrong predictions, with the centred baseline of each."""
-    rows = audit[audit["split"].isin(SPLIT_COLOURS)].dropna(subset=["energy_in_object"])
-    rows = rows[["label", "split", "n", "centre_baseline", *(f"energy_in_object{end}" for end in INTERVAL)]].round(5)
+    rows = audit[audit["split"].isin(SPLIT_COLOURS)].dropna(subset=["attribution_in_box"])
+    rows = rows[["label", "split", "n", "centre_baseline", *(f"attribution_in_box{end}" for end in INTERVAL)]].round(5)
     scale = alt.Scale(domain=list(SPLIT_COLOURS), range=list(SPLIT_COLOURS.values()))
     base = alt.Chart(rows).encode(
         y=alt.Y("label:N", title=None, axis=alt.Axis(labelLimit=420)),
@@ -48,17 +48,17 @@ def energy_plot(audit: pd.DataFrame) -> alt.TopLevelMixin:
             alt.Tooltip("label:N", title="classifier"),
             alt.Tooltip("split:N", title="prediction"),
             alt.Tooltip("n:Q", title="images"),
-            alt.Tooltip("energy_in_object:Q", title="energy in object", format=".1%"),
+            alt.Tooltip("attribution_in_box:Q", title="attribution in box", format=".1%"),
             alt.Tooltip("centre_baseline:Q", title="centred baseline", format=".1%"),
         ],
     )
     share, axis = alt.Scale(domain=[0, 1]), alt.Axis(format="%")
     bars = base.mark_rule().encode(
-        x=alt.X("energy_in_object_low:Q", title="energy in object", scale=share, axis=axis),
-        x2="energy_in_object_high:Q",
+        x=alt.X("attribution_in_box_low:Q", title="attribution in box", scale=share, axis=axis),
+        x2="attribution_in_box_high:Q",
     )
     points = base.mark_point(filled=True, size=70, opacity=1).encode(
-        x=alt.X("energy_in_object:Q", title="energy in object", scale=share, axis=axis)
+        x=alt.X("attribution_in_box:Q", title="attribution in box", scale=share, axis=axis)
     )
     ticks = base.mark_tick(thickness=2, size=14, opacity=0.6).encode(x=alt.X("centre_baseline:Q", scale=share))
     return alt.layer(ticks, bars, points).properties(width=560, height=alt.Step(20))

@@ -44,9 +44,9 @@ def audit_class_table(subjects: Sequence[Subject]) -> pd.DataFrame:
             for label, held in subject.outcomes(AUDIT, CONDITION).groupby("label"):
                 wrong = held[~held["correct"].astype(bool)]
                 row = {**identity(subject), "class": label, "n": len(held), "n_wrong": len(wrong)}
-                if "energy_in_object" in held:
-                    row |= _interval("energy_in_object", mean_present, held["energy_in_object"])
-                    row |= _interval("wrong_energy_in_object", mean_present, wrong["energy_in_object"])
+                if "attribution_in_box" in held:
+                    row |= _interval("attribution_in_box", mean_present, held["attribution_in_box"])
+                    row |= _interval("wrong_attribution_in_box", mean_present, wrong["attribution_in_box"])
                     row |= _interval("pointing_game", hit_rate, held["pointing_hit"])
                 rows.append(row)
     return pd.DataFrame(rows)
@@ -83,9 +83,9 @@ def _splits(outcomes: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def _audit_figures(rows: pd.DataFrame) -> dict[str, object]:
     figures: dict[str, object] = {"n": len(rows), "n_without_map": int(rows["entropy"].isna().sum())}
-    if "energy_in_object" in rows:
+    if "attribution_in_box" in rows:
         figures["n_without_region"] = int(rows["region_share"].isna().sum())
-        figures |= _interval("energy_in_object", mean_present, rows["energy_in_object"])
+        figures |= _interval("attribution_in_box", mean_present, rows["attribution_in_box"])
         figures |= _interval("pointing_game", hit_rate, rows["pointing_hit"])
         for name, column in (("flat", "region_share"), ("centre", "centre_energy"), ("centre_pointing", "centre_hit")):
             figures[f"{name}_baseline"] = _estimate(mean_present, rows[column]).value

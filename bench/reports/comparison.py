@@ -24,9 +24,9 @@ DIFFERENCES = [
 ]
 CONDITIONS = [
     *["candidate", "baseline", "benchmark", "condition", "strength", "baseline_accuracy", "candidate_accuracy"],
-    *["broken", "mended", "p_value", "p_corrected"],
+    *["regressed", "fixed", "p_value", "p_corrected"],
 ]
-IMAGES = ["candidate", "baseline", "image_id", "label", "clean", "broken", "mended"]
+IMAGES = ["candidate", "baseline", "image_id", "label", "clean", "regressed", "fixed"]
 ALPHA = 0.05
 
 
@@ -37,7 +37,7 @@ class Comparison:
     differences: pd.DataFrame
     """One row a candidate and figure; ``verdict`` is better, worse or undecided after Holm's correction."""
     conditions: pd.DataFrame
-    """One row a candidate and shared condition: the images broken and mended."""
+    """One row a candidate and shared condition: the images regressed and fixed."""
     images: pd.DataFrame
     """One row a candidate and image that flipped under any shared condition, and in how many."""
 
@@ -143,8 +143,8 @@ def _conditions(first: Subject, second: Subject) -> Iterator[dict[str, object]]:
             "strength": condition.strength,
             "baseline_accuracy": ours.mean(),
             "candidate_accuracy": theirs.mean(),
-            "broken": test.only_first,
-            "mended": test.only_second,
+            "regressed": test.only_first,
+            "fixed": test.only_second,
             "p_value": test.mid,
         }
 
@@ -152,7 +152,7 @@ def _conditions(first: Subject, second: Subject) -> Iterator[dict[str, object]]:
 def _images(first: Subject, second: Subject) -> pd.DataFrame:
     """Image by image: those of the row's main dataset; auxiliary images are left out."""
     n = first.spec.n_images
-    broken, mended = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    regressed, fixed = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     own = [
         (benchmark, condition)
         for benchmark, condition in shared_conditions(first, second)
@@ -160,9 +160,9 @@ def _images(first: Subject, second: Subject) -> pd.DataFrame:
     ]
     for benchmark, condition in own:
         ours, theirs = first.correct(benchmark, condition), second.correct(benchmark, condition)
-        broken += ours & ~theirs
-        mended += ~ours & theirs
-    kept = np.flatnonzero(broken + mended)
+        regressed += ours & ~theirs
+        fixed += ~ours & theirs
+    kept = np.flatnonzero(regressed + fixed)
     if not len(kept):
         return pd.DataFrame(columns=IMAGES)
     rows = first.outcomes(*own[0]).iloc[kept]
@@ -173,18 +173,18 @@ def _images(first: Subject, second: Subject) -> pd.DataFrame:
             "image_id": rows["image_id"].to_numpy(),
             "label": rows["label"].to_numpy(),
             "clean": _clean_flips(first, second, own)[kept],
-            "broken": broken[kept],
-            "mended": mended[kept],
+            "regressed": regressed[kept],
+            "fixed": fixed[kept],
         }
     )
 
 
 def _clean_flips(first: Subject, second: Subject, own: Sequence[tuple[str, Condition]]) -> NDArray[np.str_]:
-    """``(N,)`` broken, mended or the same on the uncorrupted image; empty text where either lacks the cell."""
+    """``(N,)`` regressed, fixed or the same on the uncorrupted image; empty text where either lacks the cell."""
     if (Clean.name, CLEAN) not in own:
         return np.full(first.spec.n_images, "")
     ours, theirs = first.clean(), second.clean()
-    return np.select([ours & ~theirs, ~ours & theirs], ["broken", "mended"], "same")
+    return np.select([ours & ~theirs, ~ours & theirs], ["regressed", "fixed"], "same")
 
 
 def _corrected(table: pd.DataFrame) -> pd.DataFrame:

@@ -89,7 +89,7 @@ def _flips(conditions: pd.DataFrame) -> str:
     rows = [
         [
             *[str(row["candidate"]), str(row["benchmark"]), f"{row['condition']} {row['strength']:.4g}"],
-            *[str(row["broken"]), str(row["mended"]), number(row["p_corrected"], ".2g")],
+            *[str(row["regressed"]), str(row["fixed"]), number(row["p_corrected"], ".2g")],
         ]
         for _, row in shown.iterrows()
     ]

@@ -96,7 +96,7 @@ def known_row(row: "pd.Series[Any]") -> Known:
     return Known(str(row["label"]), str(row["classifier"]), defense, str(row["dataset_digest"]), figure, losses)
 
 
-def hold_against(
+def compare_to_baseline(
     baseline: Sequence[Known], subjects: Sequence[Subject], columns: Sequence[Column], tolerance: float
 ) -> list[Finding]:
     """Every figure that the baseline has, in its order.
@@ -158,7 +158,7 @@ def gate_markdown(findings: Sequence[Finding], tolerance: float, where: str, abs
     """The verdict as a short Markdown text, fit for a comment: failures in full, the rest as a count.
 
     Args:
-        findings: of ``hold_against``.
+        findings: of ``compare_to_baseline``.
         tolerance: points that may be lost.
         where: the baseline, in words.
         absent: what could not be compared, of ``absent_plugins``.

@@ -31,7 +31,7 @@ from bench.reports.plots import (
 )
 from bench.reports.shape_bias import decision_makers, decision_tables, imported_specs
 from bench.reports.shape_plots import cue_conflict_plots
-from bench.reports.sister_sets import sister_set_plots, sister_set_table
+from bench.reports.stylized_sets import stylized_set_plots, stylized_set_table
 from bench.reports.subjects import Subject
 from bench.reports.tables import Leaderboard, condition_accuracies
 from bench.results import Store
@@ -111,15 +111,15 @@ def attack_section(subjects: Sequence[Subject]) -> Section:
 
 
 def shape_section(store: Store, subjects: Sequence[Subject], board: Leaderboard) -> Section:
-    """Shape against texture, error consistency, and the sister sets."""
+    """Shape against texture, error consistency, and the stylized sets."""
     imported = imported_specs(store)
     decisions = decision_tables(decision_makers(store, subjects, imported))
-    sisters = sister_set_table(store, subjects, imported)
-    tables = {"sister_sets.csv": sisters}
+    stylized = stylized_set_table(store, subjects, imported)
+    tables = {"stylized_sets.csv": stylized}
     if decisions is not None:
         tables["shape_bias.csv"] = decisions.shape_bias
         tables["error_consistency.csv"] = decisions.error_consistency
-    return Section(tables, [*cue_conflict_plots(decisions, board.table), *sister_set_plots(sisters)])
+    return Section(tables, [*cue_conflict_plots(decisions, board.table), *stylized_set_plots(stylized)])
 
 
 def audit_section(subjects: Sequence[Subject]) -> Section:

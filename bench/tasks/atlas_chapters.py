@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from bench.errors import ConfigurationError, DataError
 from bench.reports.atlas import Chapter, Panel
-from bench.tasks import atlas_looks as looks
-from bench.tasks import atlas_makes as makes
+from bench.tasks import atlas_inspection as looks
+from bench.tasks import atlas_synthesis as makes
 from bench.tasks.atlas_subject import BATCH, Step, Subject
 
 

@@ -86,7 +86,7 @@ def check_report_folder(config: DictConfig) -> None:
 
 
 def read_recipe(config: DictConfig) -> Recipe:
-    """The recipe of ``task=harden``."""
+    """The recipe of ``task=train_adversarial``."""
     recipe: Recipe = _typed(config.recipe, "recipe")
     return recipe
 

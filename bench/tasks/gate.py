@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 from bench.errors import ConfigurationError, DataError
 from bench.reports.columns import Column, columns_named, columns_of, unknown_figures
-from bench.reports.gate import Known, gate_markdown, hold_against, known_row, known_subject
+from bench.reports.gate import Known, compare_to_baseline, gate_markdown, known_row, known_subject
 from bench.reports.protocols import with_protocols
 from bench.reports.subjects import Subject, absent_plugins, read_subjects
 from bench.results import Store
@@ -43,7 +43,7 @@ def run(config: DictConfig) -> None:
     check(config)
     subjects = with_protocols(read_subjects(Store(str(config.store))))
     baseline, columns, where = _baseline(config, subjects)
-    findings = hold_against(baseline, subjects, columns, float(config.tolerance))
+    findings = compare_to_baseline(baseline, subjects, columns, float(config.tolerance))
     stores = [str(config.store), *([] if config.baseline_store is None else [str(config.baseline_store)])]
     absent = [sentence for root in stores for sentence in absent_plugins(Store(root))]
     text = gate_markdown(findings, float(config.tolerance), where, absent)

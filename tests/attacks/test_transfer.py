@@ -21,7 +21,7 @@ def test_by_hand():
     # the target sees red - 0.1: sums 0.9, 0.8, 0.9
     assert result.clean_prediction.tolist() == [1, 0, 1]
     assert result.prediction.tolist() == [0, 0, 0]
-    assert result.crafted.tolist() == [True, True, False]
+    assert result.surrogate_fooled.tolist() == [True, True, False]
 
 
 def test_refusals(small_net, small_data):

@@ -84,8 +84,8 @@ def test_the_audit_sees_attribution_leave_the_object(pair, discs, make_disc_crop
         benchmark = CamAudit(regions=masks)
         for name, classifier in pair.items():
             outcomes = run(benchmark, classifier, crops, *benchmark.conditions())
-            energies[name, kind] = mean_present(outcomes.extra["energy_in_object"]).value
-    print("energy in the object:", {" ".join(key): round(value, 3) for key, value in energies.items()})
+            energies[name, kind] = mean_present(outcomes.extra["attribution_in_box"]).value
+    print("attribution in the box:", {" ".join(key): round(value, 3) for key, value in energies.items()})
     area = float(discs.masks.double().mean())
     assert energies["clean", "plain"] > 2 * area
     assert energies["clean", "tagged"] > 2 * area
@@ -123,7 +123,7 @@ def test_an_image_without_a_region_is_absent_and_never_zero(pair, discs, make_di
     with pytest.raises(DataError, match=r"1 of 60 images .*image_3"):
         run(benchmark, pair["clean"], crops, *benchmark.conditions())
     outcomes = run(replace(benchmark, missing="absent"), pair["clean"], crops, *benchmark.conditions())
-    for column in ("energy_in_object", "pointing_hit", "region_share", "centre_energy", "centre_hit"):
+    for column in ("attribution_in_box", "pointing_hit", "region_share", "centre_energy", "centre_hit"):
         assert np.flatnonzero(np.isnan(outcomes.extra[column])).tolist() == [3]
     assert np.isfinite(outcomes.extra["entropy"]).all()
 

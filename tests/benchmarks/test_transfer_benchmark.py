@@ -47,14 +47,16 @@ def test_the_surrogate_is_attacked_among_the_classes_that_labels_number(outcomes
     found = outcomes(colors, [BLUE, RED, BLUE], (BLUE, RED))
     assert found.label.tolist() == [BLUE, RED, BLUE]
     assert found.extra["clean_prediction"].tolist() == [BLUE, RED, BLUE], "the classifier's columns, as all the others"
-    assert found.extra["crafted"].tolist() == [True, True, False], "right among the classes of the subset, then broken"
+    assert found.extra["surrogate_fooled"].tolist() == [True, True, False], (
+        "right among the classes of the subset, then broken"
+    )
     assert found.prediction.tolist() == [RED, BLUE, BLUE], "its images fool the classifier too"
 
 
 def test_without_a_subset_the_same_images_are_wrong_from_the_start(outcomes):
     found = outcomes([(0.45, 0.9, 0.5)], [BLUE], None)
     assert found.extra["clean_prediction"].tolist() == [GREEN]
-    assert found.extra["crafted"].tolist() == [False]
+    assert found.extra["surrogate_fooled"].tolist() == [False]
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def assert_audited(classifier, picture):
     audit = CamAudit(regions="samples")  # of which only their presence matters once an image is read
     figures = audit.run(classifier, batch, audit.conditions()[0], seed=0).extra
     assert figures["region_share"][0] == 0.5
-    measured = [figures[name][0] for name in ("energy_in_object", "pointing_hit", "entropy", "centre_distance")]
+    measured = [figures[name][0] for name in ("attribution_in_box", "pointing_hit", "entropy", "centre_distance")]
     assert np.isnan(measured).all() or ((np.array(measured) >= 0) & (np.array(measured) <= 1)).all()
 
 

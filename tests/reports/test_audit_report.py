@@ -53,7 +53,7 @@ def audit_columns(*, regions=True):
     columns = {"entropy": np.linspace(0.8, 1, N), "centre_distance": np.linspace(0, 0.9, N)}
     if regions:
         area = np.where(np.isnan(ENERGY), np.nan, 0.5)
-        columns |= {"energy_in_object": ENERGY, "pointing_hit": HITS, "region_share": area}
+        columns |= {"attribution_in_box": ENERGY, "pointing_hit": HITS, "region_share": area}
         columns |= {"centre_energy": area + 0.1, "centre_hit": np.where(np.isnan(ENERGY), np.nan, 1.0)}
     return columns
 
@@ -74,33 +74,33 @@ def test_the_audit_stands_on_the_leaderboard_and_in_its_table(write, report):
     write("cam_audit", CORRECT, audit_columns())
     folder = report()
     row = pd.read_csv(folder / "leaderboard.csv").iloc[0]
-    assert row["cam_energy_in_object"] == pytest.approx(np.nanmean(ENERGY))
-    assert row["cam_energy_in_object_low"] < row["cam_energy_in_object"] < row["cam_energy_in_object_high"]
+    assert row["cam_attribution_in_box"] == pytest.approx(np.nanmean(ENERGY))
+    assert row["cam_attribution_in_box_low"] < row["cam_attribution_in_box"] < row["cam_attribution_in_box_high"]
     assert row["pointing_game"] == pytest.approx(5 / 9)
     assert {"pointing_game_low", "pointing_game_high"} <= set(row.index)
     table = pd.read_csv(folder / "audit.csv").set_index("split")
     assert table.loc["all", "n"] == 10
     assert table.loc["all", "n_without_region"] == 1
-    assert table.loc["correct", "energy_in_object"] == pytest.approx(0.86)
-    assert table.loc["wrong", "energy_in_object"] == pytest.approx(0.25)
+    assert table.loc["correct", "attribution_in_box"] == pytest.approx(0.86)
+    assert table.loc["wrong", "attribution_in_box"] == pytest.approx(0.25)
     assert table.loc["wrong", "pointing_game"] == 0
     assert table.loc["all", "flat_baseline"] == pytest.approx(0.5)
     assert table.loc["all", "centre_baseline"] == pytest.approx(0.6)
     classes = pd.read_csv(folder / "audit_classes.csv").set_index("class")
     assert classes["n"].tolist() == [4, 3, 3]
-    assert classes.loc[0, "wrong_energy_in_object"] == pytest.approx((0.2 + 0.3) / 2)  # images 6 and 9
+    assert classes.loc[0, "wrong_attribution_in_box"] == pytest.approx((0.2 + 0.3) / 2)  # images 6 and 9
     page = (folder / "leaderboard.html").read_text()
     assert "Attribution in the object" in page
-    assert "Energy in object" in page
+    assert "Attribution in box" in page
 
 
 def test_without_regions_the_figure_is_empty_and_says_why(write, report):
     write("cam_audit", CORRECT, audit_columns(regions=False))
     folder = report()
     row = pd.read_csv(folder / "leaderboard.csv").iloc[0]
-    assert math.isnan(row["cam_energy_in_object"])
+    assert math.isnan(row["cam_attribution_in_box"])
     assert "cam_audit was run without object regions" in row["notes"]
-    assert "energy_in_object" not in pd.read_csv(folder / "audit.csv")
+    assert "attribution_in_box" not in pd.read_csv(folder / "audit.csv")
 
 
 def test_who_relies_on_the_tag_is_named(write, report):
@@ -170,7 +170,7 @@ def test_classifiers_that_lack_different_images_are_paired_by_image(write, store
         columns = audit_columns()
         energy = np.linspace(0.1, 1, N)
         energy[absent] = math.nan
-        write("cam_audit", CORRECT, columns | {"energy_in_object": energy}, name=name, weights_digest=name)
+        write("cam_audit", CORRECT, columns | {"attribution_in_box": energy}, name=name, weights_digest=name)
     first, second = (energy_values(subject.measured(CamAudit.name)) for subject in with_protocols(read_subjects(store)))
     assert len(first) == len(second) == N
     assert first.mean() == pytest.approx(np.nanmean(np.delete(np.linspace(0.1, 1, N), 5)))

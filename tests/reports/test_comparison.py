@@ -50,9 +50,9 @@ def test_a_copy_differs_in_nothing_and_two_points_are_told_apart(store):
     exact = binomtest(0, 100, 0.5).pvalue
     assert clean.loc["worse", "p_value"] == pytest.approx(exact / 2, rel=1e-6)  # mid-p of the most extreme table
     conditions = comparison.conditions.set_index(["candidate", "benchmark"])
-    assert conditions.loc[("worse", "clean"), ["broken", "mended"]].tolist() == [100, 0]
+    assert conditions.loc[("worse", "clean"), ["regressed", "fixed"]].tolist() == [100, 0]
     assert len(comparison.images) == 100
-    assert set(comparison.images["clean"]) == {"broken"}
+    assert set(comparison.images["clean"]) == {"regressed"}
 
 
 def test_other_images_are_refused(store, write_cells):

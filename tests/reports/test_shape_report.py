@@ -83,7 +83,7 @@ def test_shape_bias_stands_in_the_row_of_the_classifiers_own_dataset(store, deci
     assert (row["dataset"], row["n_images"], row["clean_accuracy"]) == ("toy", 10, 1)
     assert (row["shape_bias"], row["cue_accuracy"]) == (0.5, 0.8)
     assert row["shape_bias_low"] < 0.5 < row["shape_bias_high"]
-    assert (tmp_path / "report" / "sister_sets.csv").exists() is False
+    assert (tmp_path / "report" / "stylized_sets.csv").exists() is False
 
 
 def test_the_columns_come_only_with_the_benchmark(store, clean, tmp_path):
@@ -205,7 +205,7 @@ def test_imported_accuracies_stand_beside_the_classifiers(store, make_spec, make
     store.write_part(ours, make_outcomes(0, 10), 0, provenance)
     store.write_part(theirs, make_outcomes(0, 10, seed=1), 0, provenance)
     write_report(store, tmp_path / "report")
-    table = pd.read_csv(tmp_path / "report" / "sister_sets.csv")
+    table = pd.read_csv(tmp_path / "report" / "stylized_sets.csv")
     found = table[["label", "kind", "benchmark", "dataset", "accuracy"]].to_numpy().tolist()
     assert found == [["subject-01", "human", "edge", "edge", 0], ["net", "classifier", "edge", "edge", 1]]
     [row] = pd.read_csv(tmp_path / "report" / "leaderboard.csv").to_dict("records")
@@ -328,7 +328,7 @@ def test_auxiliary_images_do_not_take_the_place_of_what_was_run_on_the_rows_own_
     assert [variant.parameters["dataset"] for _, variant in subject.older] == ["edges"]
 
 
-def test_sister_sets_say_what_was_decided_among(store, make_spec, make_outcomes, provenance, clean, tmp_path):
+def test_stylized_sets_say_what_was_decided_among(store, make_spec, make_outcomes, provenance, clean, tmp_path):
     clean("net")
     edges = make_spec(
         classifier="net",
@@ -342,7 +342,7 @@ def test_sister_sets_say_what_was_decided_among(store, make_spec, make_outcomes,
     for spec, seed in ((edges, 0), (low_pass, 1)):
         store.write_part(spec, make_outcomes(0, 10, seed=seed), 0, provenance)
     write_report(store, tmp_path / "report")
-    table = pd.read_csv(tmp_path / "report" / "sister_sets.csv")
+    table = pd.read_csv(tmp_path / "report" / "stylized_sets.csv")
     found = table[["benchmark", "dataset", "decision", "condition", "strength", "accuracy"]].to_numpy().tolist()
     assert sorted(found) == [
         ["clean", "toy", "classes", "clean", 0, 1],

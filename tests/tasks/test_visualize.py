@@ -66,7 +66,7 @@ def test_a_method_that_is_refused_does_not_take_another_with_it(tmp_path, monkey
             raise ConfigurationError("no rectifiers here")
         return attribute(classifier, images, targets, method, **settings)
 
-    monkeypatch.setattr("bench.tasks.atlas_looks.attribute", only_grad_cam)
+    monkeypatch.setattr("bench.tasks.atlas_inspection.attribute", only_grad_cam)
     visualize.run(configured(tmp_path, "parts=[grad_cam,guided]", "data.limit=4"))
     [folder] = (tmp_path / "default" / "atlas").iterdir()
     assert (folder / "cam_0_0_grad_cam.png").exists()

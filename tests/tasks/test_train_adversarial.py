@@ -1,4 +1,4 @@
-"""``task=harden`` from the command line's config: what it writes, says and refuses."""
+"""``task=train_adversarial`` from the command line's config: what it writes, says and refuses."""
 
 import json
 import logging
@@ -16,7 +16,7 @@ from bench.cli.schemas import register_schemas
 from bench.conf_files import CONF
 from bench.errors import ConfigurationError, DataError
 from bench.models import load_classifier
-from bench.tasks import evaluate, harden
+from bench.tasks import evaluate, train_adversarial
 from bench.tasks.config import read_recipe, read_settings
 from bench.training import attack_radius
 
@@ -61,7 +61,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def compose(*overrides, task="harden"):
+def compose(*overrides, task="train_adversarial"):
     register_schemas()
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         return hydra.compose("config", overrides=[f"task={task}", *overrides])
@@ -88,8 +88,8 @@ def overrides(folder, *more):
 def test_the_result_is_a_checkpoint_that_the_printed_command_evaluates(folder, recipe, caplog):
     config = compose(*overrides(folder, f"recipe={recipe}"))
     with caplog.at_level(logging.INFO):
-        harden.check(config)
-        harden.run(config)
+        train_adversarial.check(config)
+        train_adversarial.run(config)
     lines = [json.loads(line) for line in (folder / "toy" / "log.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2]
     assert all((line["holdout_pgd"] is None) == (recipe == "plain") for line in lines)
@@ -120,20 +120,20 @@ def test_the_result_is_a_checkpoint_that_the_printed_command_evaluates(folder, r
 
 def test_the_same_command_goes_on_and_then_has_nothing_left_to_do(folder, caplog):
     config = compose(*overrides(folder))
-    harden.run(config)
+    train_adversarial.run(config)
     weights = folder / "toy" / "toy.safetensors"
     before = weights.stat().st_mtime_ns
     with caplog.at_level(logging.INFO):
-        harden.run(config)
+        train_adversarial.run(config)
     assert weights.stat().st_mtime_ns == before
     assert f"{folder}/toy holds 2 of 2 epochs" in caplog.messages
     with pytest.raises(ConfigurationError, match=r"holds another training: recipe\.epochs was 2 and is now 3"):
-        harden.run(compose(*overrides(folder, "recipe.epochs=3")))
+        train_adversarial.run(compose(*overrides(folder, "recipe.epochs=3")))
 
 
 def test_a_new_head_keeps_the_weights_below_it(folder):
     config = compose(*overrides(folder, "recipe.new_head=2", "recipe.epochs=1", "model.num_classes=5"))
-    harden.run(config)
+    train_adversarial.run(config)
     state = torch.load(folder / "toy" / "state.pt", weights_only=True)
     assert state["network"]["fc.weight"].shape == (2, 4)
 
@@ -141,7 +141,7 @@ def test_a_new_head_keeps_the_weights_below_it(folder):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["out=null"], "task=harden needs out=FOLDER"),
+        (["out=null"], "task=train_adversarial needs out=FOLDER"),
         (["data.root=/no/such/place"], "no folder at /no/such/place"),
         (["model.name=harden_tst_net"], "unknown model 'harden_tst_net': did you mean 'harden_test_net'"),
         (["model.weights=pretrained"], "no published weights for 'harden_test_net'"),
@@ -165,7 +165,7 @@ def test_a_new_head_keeps_the_weights_below_it(folder):
 def test_mistakes_are_refused_before_any_work(folder, more, message):
     register_schemas()
     with pytest.raises(ConfigurationError, match=message) as caught:
-        preflight(["task=harden", *overrides(folder, *more)])
+        preflight(["task=train_adversarial", *overrides(folder, *more)])
     assert "\n" not in str(caught.value)
     assert not (folder / "toy").exists()
 
@@ -174,15 +174,15 @@ def test_too_few_logits_are_refused_before_any_work(folder):
     (folder / "images" / "1").rename(folder / "images" / "7")
     register_schemas()
     with pytest.raises(ConfigurationError, match=r"from 0 to 7, and the classifier has 2 .*model\.num_classes=8"):
-        preflight(["task=harden", *overrides(folder)])
+        preflight(["task=train_adversarial", *overrides(folder)])
     with pytest.raises(ConfigurationError, match=r"the number 7, but the numbers of 2 classes .* go from 0 to 1"):
-        preflight(["task=harden", *overrides(folder, "data.label_space=columns")])
+        preflight(["task=train_adversarial", *overrides(folder, "data.label_space=columns")])
 
 
 def test_images_that_do_not_decode_are_refused(folder):
     (folder / "images" / "1" / "3.png").write_bytes(b"no image")
     with pytest.raises(DataError, match=r"1/3\.png"):
-        harden.run(compose(*overrides(folder)))
+        train_adversarial.run(compose(*overrides(folder)))
 
 
 def test_the_recipes_are_those_of_the_papers():

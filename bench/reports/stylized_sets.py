@@ -1,4 +1,4 @@
-"""Accuracy on the sister sets of the cue-conflict images: category folders and parametric manipulations."""
+"""Accuracy on the stylized sets of the cue-conflict images: category folders and parametric manipulations."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ from bench.results import Store
 PARAMETRIC = Parametric.name
 
 
-def sister_set_table(
+def stylized_set_table(
     store: Store, subjects: Sequence[Subject], imported: Sequence[tuple[str, RunSpec]] = ()
 ) -> pd.DataFrame:
     """One row a complete cell: who, which images, decided among what, under which condition, and the accuracy.
@@ -72,7 +72,7 @@ def _row(label: str, kind: str, benchmark: str, spec: RunSpec, estimate: Estimat
     }
 
 
-def sister_set_plots(table: pd.DataFrame) -> list[Plot]:
+def stylized_set_plots(table: pd.DataFrame) -> list[Plot]:
     """Accuracy against strength of each manipulation, where there is any."""
     shown = table[table["condition"].isin(MANIPULATIONS)] if len(table) else table
     if not len(shown):

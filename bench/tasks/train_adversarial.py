@@ -1,4 +1,4 @@
-"""``task=harden``: train a network plainly or adversarially; the same command goes on where it was stopped."""
+"""``task=train_adversarial``: train a network plainly or adversarially; the same command goes on where it stopped."""
 
 import logging
 from pathlib import Path
@@ -36,9 +36,9 @@ def check(config: DictConfig) -> None:
         )
     check_labels(settings.data, classes if recipe.new_head is None else unnamed_classes(recipe.new_head))
     if config.out is None:
-        raise ConfigurationError("task=harden needs out=FOLDER for the checkpoint, log and weights")
+        raise ConfigurationError("task=train_adversarial needs out=FOLDER for the checkpoint, log and weights")
     if Path(str(config.out)).is_file():
-        raise ConfigurationError(f"out={config.out} is a file; task=harden needs a folder")
+        raise ConfigurationError(f"out={config.out} is a file; task=train_adversarial needs a folder")
 
 
 def run(config: DictConfig) -> None:
