@@ -1,12 +1,13 @@
 """The names of the corruptions, their families, severities and definitions."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, get_args
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from bench.errors import ConfigurationError, nearest_names
 from bench.records import Condition
+
+if TYPE_CHECKING:  # names are listed without the seconds that torch takes
+    from torch import Tensor
 
 FAMILIES: Mapping[str, tuple[str, ...]] = {
     "noise": ("gaussian_noise", "shot_noise", "impulse_noise"),
@@ -33,7 +34,7 @@ CIFAR_SIDE = 32
 """Pixels of the only images that ``cifar10_c`` is defined for."""
 
 
-Plugged = Callable[[Tensor, int, Sequence[int]], Tensor]
+Plugged: TypeAlias = "Callable[[Tensor, int, Sequence[int]], Tensor]"
 """``(B,3,H,W)`` uint8 images, the severity from 1 to 5, and ``B`` seeds -> the corrupted images, of the same shape and
 type, each a function of its own image and seed alone."""
 

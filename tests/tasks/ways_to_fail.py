@@ -230,7 +230,7 @@ def workers(first=None, then=None):
     def provoke(place, patch):
         clock = [0.0]
         patch.setattr(dispatch, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-        patch.setattr(evaluate, "open_pool", lambda *_: Workers(first or Ready(), then, clock))
+        patch.setattr("bench.sweep.evaluate.open_pool", lambda *_: Workers(first or Ready(), then, clock))
 
     return provoke
 
