@@ -44,7 +44,8 @@ def _row(
     subject: Subject, benchmark: str, condition: str, strength: float, metric: str, estimate: Estimate
 ) -> dict[str, object]:
     values = (
-        *(subject.label, subject.spec.dataset, subject.protocol, benchmark, condition, strength, metric),
+        *(subject.label, subject.benchmarks[benchmark].spec.dataset, subject.protocol, benchmark),
+        *(condition, strength, metric),
         *(estimate.value, estimate.low, estimate.high, estimate.n),
     )
     return dict(zip(SCORES, values, strict=True))

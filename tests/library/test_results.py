@@ -5,6 +5,8 @@ import torch
 
 import bench
 from bench.errors import ConfigurationError, DataError
+from bench.library.results import Results
+from bench.results import Store
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +81,14 @@ def test_names_that_are_not_there_are_answered_with_the_nearest(results, tmp_pat
         results.compare("<b>means</b>")
     with pytest.raises(DataError, match=r"is empty: bench\.evaluate"):
         bench.open_results(str(tmp_path / "nothing"))
+
+
+def test_scores_on_images_that_a_benchmark_brings_name_those_images(tmp_path, make_spec, make_outcomes, provenance):
+    store = Store(str(tmp_path))
+    own = {"dataset": "sketches", "dataset_digest": "1234", "n_images": 4, "auxiliary": True}
+    for spec in (make_spec(), make_spec(entry="drawn", **own)):
+        store.write_part(spec, make_outcomes(0, spec.n_images), 0, provenance)
+    scores = Results(store).scores()
+    accuracies = scores[scores["metric"] == "accuracy"].set_index("benchmark")
+    assert accuracies["dataset"].to_dict() == {"clean": "toy", "drawn": "sketches"}
+    assert accuracies["n"].to_dict() == {"clean": 10, "drawn": 4}
