@@ -166,7 +166,7 @@ def columns_named(names: Sequence[str], subjects: Sequence[Subject]) -> tuple[Co
         subjects: whose further entries are known.
     """
     known = {column.name: column for column in (*standard_columns(), *columns_of(subjects))}
-    further = [name for name in names if name not in known and f"{name}_low" in names]
+    further = unknown_figures(names, tuple(known.values()))
     known |= {column.name: column for name in further for column in _of_an_entry(name)}
     return tuple(column for name, column in known.items() if name in names)
 
