@@ -20,7 +20,7 @@ from bench.library.presets import build_benchmark
 from bench.results import Store
 from bench.sweep import EngineConfig, open_pool, plan_cells, plan_units, run_pool
 from bench.sweep.job import open_job, open_suite
-from bench.sweep.queue import UnitKey
+from bench.sweep.messages import UnitKey
 from bench.sweep.simulate import simulate
 from bench.tasks.config import chosen_benchmarks, read_settings
 

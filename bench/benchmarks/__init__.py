@@ -1,6 +1,6 @@
 """Benchmarks: classifier and images to per-image outcomes, each one module and one yaml."""
 
-from bench.benchmarks.base import Batch, Benchmark, NonFiniteLogitsError, judge
+from bench.benchmarks.base import Batch, Benchmark, NonFiniteLogitsError, Shown, judge
 from bench.benchmarks.metric import HIGHER, LOWER, Measured, Metric
 from bench.benchmarks.registry import register_benchmark
 
@@ -12,6 +12,7 @@ __all__ = [
     "Measured",
     "Metric",
     "NonFiniteLogitsError",
+    "Shown",
     "judge",
     "register_benchmark",
 ]

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -24,6 +24,20 @@ class NonFiniteLogitsError(ArithmeticError):
 
 
 @dataclass(frozen=True)
+class Shown:
+    """Some images as a benchmark shows them, on the CPU, before they go to the classifier's device."""
+
+    images: Tensor
+    """``(B,3,H,W)`` uint8."""
+    side: Mapping[str, Tensor] = field(default_factory=dict)
+    """What belongs to each image beside its pixels, by name, each ``(B,...)``: the object's mask, say."""
+
+    def pin_memory(self) -> "Shown":
+        """In page-locked memory, for a copy to a GPU that does not wait; called by torch's DataLoader."""
+        return Shown(self.images.pin_memory(), self.side)
+
+
+@dataclass(frozen=True)
 class Batch:
     """Some images of a dataset, as a benchmark shows them."""
 
@@ -40,6 +54,8 @@ class Batch:
     class_ids: tuple[int, ...] | None = None
     """Where decisions are restricted to some classes: the logit column, in the whole classifier, of each class that
     labels number; a benchmark that asks another classifier restricts that one to the same."""
+    side: Mapping[str, Tensor] = field(default_factory=dict)
+    """``Shown.side`` of the images, on the CPU."""
 
     def pixels(self) -> Tensor:
         """``(B,3,H,W)`` float32 in [0,1]."""
@@ -55,8 +71,17 @@ class Batch:
 
     def part(self, start: int, stop: int) -> "Batch":
         """Images ``start .. stop`` of the batch."""
-        rows = slice(start, stop)
-        return replace(self, images=self.images[rows], labels=self.labels[rows], image_ids=self.image_ids[rows])
+        return self.rows(slice(start, stop))
+
+    def rows(self, rows: slice | NDArray[np.int64]) -> "Batch":
+        """Images at these positions of the batch."""
+        return replace(
+            self,
+            images=self.images[rows],
+            labels=self.labels[rows],
+            image_ids=self.image_ids[rows],
+            side={name: values[rows] for name, values in self.side.items()},
+        )
 
 
 class Benchmark(ABC):
@@ -232,17 +257,17 @@ class Benchmark(ABC):
     def check_classifier(self, label_space: LabelSpace) -> None:  # noqa: B027  # as above
         """Refuse, before any work, a classifier whose logit columns mean ``label_space``."""
 
-    def read(self, crops: Crops, positions: Sequence[int], condition: Condition, *, seed: int) -> Tensor:
-        """The images to show, ``(B,3,H,W)`` uint8; called in DataLoader workers, so costly CPU work belongs here."""
+    def read(self, crops: Crops, positions: Sequence[int], condition: Condition, *, seed: int) -> Shown:
+        """The images to show, and what belongs to them; called in DataLoader workers: CPU work belongs here."""
         del condition, seed
-        return crops.read(positions)
+        return Shown(crops.read(positions))
 
     def parameters(self) -> Mapping[str, Parameter]:
         """What identifies a cell beside its condition: every field that is not a list of conditions."""
         return {
-            field.name: getattr(self, field.name)
-            for field in fields(self)  # type: ignore[arg-type]
-            if field.name not in self.condition_fields
+            own.name: getattr(self, own.name)
+            for own in fields(self)  # type: ignore[arg-type]
+            if own.name not in self.condition_fields
         }
 
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bench.benchmarks.base import Batch, Benchmark, judge
+from bench.benchmarks.base import Batch, Benchmark, Shown, judge
 from bench.benchmarks.metric import HIGHER, Measured, Metric
 from bench.data import Crops
 from bench.data.regions import check_regions, open_regions, read_regions
@@ -124,13 +124,14 @@ class CamAudit(Benchmark):
         """Method and target, and a digest of the regions: where their files lie is no part of what they are."""
         return {"method": self.method, "target": self.target, **region_parameters(self.regions, self.missing)}
 
-    def read(self, crops: Crops, positions: Sequence[int], condition: Condition, *, seed: int) -> Tensor:
-        """The images, with the regions (255 on the object) as a fourth channel where there are any."""
+    def read(self, crops: Crops, positions: Sequence[int], condition: Condition, *, seed: int) -> Shown:
+        """The images and, where there are regions, ``objects``: ``(B,H,W)`` bool, true on the object."""
         del condition, seed
         images = crops.read(positions)
         if self.regions is None:
-            return images
-        return torch.cat([images, read_regions(crops, positions, self.regions, missing=self.missing)], dim=1)
+            return Shown(images)
+        regions = read_regions(crops, positions, self.regions, missing=self.missing)
+        return Shown(images, {"objects": regions[:, 0] > 0})
 
     def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
         """The decision and its map.
@@ -139,16 +140,15 @@ class CamAudit(Benchmark):
             Outcomes with the float columns of ``map_columns``, and of ``region_columns`` where regions are given.
         """
         del condition
-        shown = replace(batch, images=batch.images[:, :3])
-        pixels = shown.pixels()
+        pixels = batch.pixels()
         with torch.no_grad():
-            outcomes = judge(classifier(pixels), shown)
-        targets = shown.labels if self.target == "label" else torch.as_tensor(outcomes.prediction).to(pixels.device)
+            outcomes = judge(classifier(pixels), batch)
+        targets = batch.labels if self.target == "label" else torch.as_tensor(outcomes.prediction).to(pixels.device)
         # On the CPU: sums are in double precision, which not every device has.
-        maps = attribution_maps(classifier, pixels, targets, self.method, shown, seed=seed).cpu()
+        maps = attribution_maps(classifier, pixels, targets, self.method, batch, seed=seed).cpu()
         extra = map_columns(maps)
         if self.regions is not None:
-            extra |= region_columns(maps, batch.images[:, 3].cpu() > 0)
+            extra |= region_columns(maps, batch.side["objects"])
         return replace(outcomes, extra=extra)
 
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bench.benchmarks.base import Batch, Benchmark, check_was_read, judge
+from bench.benchmarks.base import Batch, Benchmark, Shown, check_was_read, judge
 from bench.benchmarks.corruption_errors import mce_values, mean_accuracy_values, relative_mce_values
 from bench.benchmarks.metric import HIGHER, LOWER, Metric
 from bench.benchmarks.protocol import as_shown, check_protocol, crop_to_corrupt, encoding_of
@@ -211,15 +211,16 @@ class Corruption(Benchmark):
         """The published base image, whatever the classifier's own ``crop``, or that."""
         return crop_to_corrupt(self.protocol, self.resolved_definition, crop)
 
-    def read(self, crops: Crops, positions: Sequence[int], condition: Condition, *, seed: int) -> Tensor:
-        """The corrupted images, ``(B,3,H,W)`` uint8; of ``batched``, those to corrupt later, on the device."""
+    def read(self, crops: Crops, positions: Sequence[int], condition: Condition, *, seed: int) -> Shown:
+        """The corrupted images; of ``batched``, those to corrupt later, on the device."""
         if self.source == "files":
             rows = list(positions)
-            return read_files(Path(str(self.root)), crops.image_ids[rows].tolist(), crops.labels[rows], condition)
+            folder = Path(str(self.root))
+            return Shown(read_files(folder, crops.image_ids[rows].tolist(), crops.labels[rows], condition))
         images = crops.read(positions)
         if self.source == "batched":
-            return images
-        return self.corrupted(images, crops.image_ids[list(positions)], condition, seed=seed)
+            return Shown(images)
+        return Shown(self.corrupted(images, crops.image_ids[list(positions)], condition, seed=seed))
 
     def corrupted(self, images: Tensor, image_ids: NDArray[np.str_], condition: Condition, *, seed: int) -> Tensor:
         """``images``, ``(B,3,H,W)`` uint8, corrupted on their device; each depends on its own name and seed alone."""

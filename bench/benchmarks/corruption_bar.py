@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
-from bench.benchmarks.base import Batch, Benchmark, check_was_read, judge
+from bench.benchmarks.base import Batch, Benchmark, Shown, check_was_read, judge
 from bench.benchmarks.metric import HIGHER, Measured, Metric
 from bench.benchmarks.protocol import as_shown, check_protocol, crop_to_corrupt, encoding_of
 from bench.corruptions import SEVERITIES
@@ -94,11 +94,11 @@ class CorruptionBar(Benchmark):
         """Every corruption at every severity."""
         return tuple(Condition(name, float(level)) for name in self.corruptions for level in self.severities)
 
-    def read(self, crops: Crops, positions: Sequence[int], condition: Condition, *, seed: int) -> Tensor:
-        """The corrupted images, ``(B,3,S,S)`` uint8; each depends on its own name and the seed alone."""
+    def read(self, crops: Crops, positions: Sequence[int], condition: Condition, *, seed: int) -> Shown:
+        """The corrupted images; each depends on its own name and the seed alone."""
         image_ids = crops.image_ids[list(positions)]
         seeds = [derive_seed(seed, condition.key, str(image_id), bits=32) for image_id in image_ids]
-        return corrupt_bar(crops.read(positions), condition, seeds)
+        return Shown(corrupt_bar(crops.read(positions), condition, seeds))
 
     def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
         """One forward pass.

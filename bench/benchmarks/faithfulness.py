@@ -84,7 +84,7 @@ class Faithfulness(Benchmark):
         columns = {name: np.full(len(batch), np.nan) for name in COLUMNS}
         rows = np.flatnonzero(picked)
         if len(rows):
-            part = replace(batch, images=batch.images[rows], labels=batch.labels[rows], image_ids=batch.image_ids[rows])
+            part = batch.rows(rows)
             targets = torch.as_tensor(outcomes.prediction[rows]).to(pixels.device)
             for name, values in self._figures(classifier, part, targets, seed).items():
                 columns[name][rows] = values

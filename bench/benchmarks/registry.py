@@ -47,6 +47,23 @@ def is_known(name: str) -> bool:
     return name in BUILT_IN or name in _plugged
 
 
+def check_registered(cls: type[Benchmark], entry: str) -> None:
+    """Refuse a benchmark that no report would find by its name.
+
+    Args:
+        cls: its class.
+        entry: what the suite calls it, for messages.
+
+    Raises:
+        ConfigurationError: it is not registered.
+    """
+    if not is_known(cls.name) or benchmark_class(cls.name) is not cls:
+        raise ConfigurationError(
+            f"benchmark {entry!r}: {cls.__name__} is not registered, so no report would know its figures: decorate the"
+            " class with bench.benchmarks.register_benchmark, and name its file with plugins=[FILE]"
+        )
+
+
 def benchmark_class(name: str) -> type[Benchmark]:
     """The benchmark that stored cells call ``name``.
 

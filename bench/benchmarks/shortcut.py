@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from bench.benchmarks.base import Batch, Benchmark, judge
+from bench.benchmarks.base import Batch, Benchmark, Shown, judge
 from bench.benchmarks.cam_audit import attribution_maps, region_parameters
 from bench.corruptions.shortcuts import (
     background_of,
@@ -116,8 +116,8 @@ class Shortcut(Benchmark):
             **region_parameters(self.regions, "refuse"),
         }
 
-    def read(self, crops: Crops, positions: Sequence[int], condition: Condition, *, seed: int) -> Tensor:
-        """``(B,7,H,W)`` uint8: the changed images, the images themselves, and 255 where they were changed."""
+    def read(self, crops: Crops, positions: Sequence[int], condition: Condition, *, seed: int) -> Shown:
+        """The changed images; the ``original`` ones, ``(B,3,H,W)``; and ``changed``, ``(B,H,W)``: which pixels were."""
         images = crops.read(positions)
         height, width = images.shape[2:]
         whole = torch.ones(len(images), height, width, dtype=torch.bool)
@@ -134,7 +134,7 @@ class Shortcut(Benchmark):
             shown, changed = torch.stack(shuffled), whole
         else:
             shown, changed = self._without(condition.name, images, crops, positions, seed)
-        return torch.cat([shown, images, changed[:, None].to(torch.uint8) * 255], dim=1)
+        return Shown(shown, {"original": images, "changed": changed})
 
     def _without(
         self, shortcut: str, images: Tensor, crops: Crops, positions: Sequence[int], seed: int
@@ -173,11 +173,12 @@ class Shortcut(Benchmark):
             has no positive value. ``moved`` is 1 where the prediction is another one.
         """
         del condition
-        changed = batch.images[:, 6].cpu() > 0
+        changed = batch.side["changed"]
         share = changed.double().mean(dim=(1, 2))
         partly = (share > 0) & (share < 1)
-        after, mass = self._look(classifier, replace(batch, images=batch.images[:, :3]), changed, seed)
-        before, clean_mass = self._look(classifier, replace(batch, images=batch.images[:, 3:6]), changed, seed)
+        after, mass = self._look(classifier, batch, changed, seed)
+        original = replace(batch, images=batch.side["original"].to(batch.images.device))
+        before, clean_mass = self._look(classifier, original, changed, seed)
         extra = {
             "clean_correct": before.correct.astype(float),
             "clean_confidence": before.confidence,

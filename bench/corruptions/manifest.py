@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from bench.corruptions.catalogue import CORRUPTIONS, EXTRA_CORRUPTIONS, SEVERITIES
 from bench.corruptions.files import condition_folder
 from bench.errors import DataError
+from bench.paths import write_atomically
 from bench.records import Condition
 
 BLOCK = 65_536
@@ -111,8 +111,4 @@ def _digest(files: Sequence[_File], *, whole: bool) -> str:
 
 def _keep(target: Path, facts: dict[str, object]) -> None:
     """Write the digest; it appears whole, or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".writing-", dir=target.parent)
-    with os.fdopen(handle, "w") as file:
-        json.dump(facts, file)
-    Path(name).replace(target)
+    write_atomically(target, json.dumps(facts).encode())

@@ -7,9 +7,8 @@ from dataclasses import fields, replace
 from typing import Any
 
 from bench.benchmarks import Benchmark
-from bench.benchmarks.registry import benchmark_class, is_known
 from bench.configs import RuntimeConfig
-from bench.data import CropRecipe, DataConfig, Dataset, check_data, check_labels, label_kind_of
+from bench.data import CropRecipe, DataConfig, Dataset
 from bench.errors import ConfigurationError, DataError, nearest_names
 from bench.library.classifiers import as_classifiers
 from bench.library.images import Images, as_images
@@ -20,14 +19,18 @@ from bench.plugins import load_plugins
 from bench.records import SEED_LIMIT
 from bench.reports.chance import cell_warnings
 from bench.results import Store
+from bench.sweep.checks import check_benchmark, check_images
 from bench.sweep.evaluate import SuiteRun, run_suite, set_threads
 from bench.sweep.job import open_suite
+from bench.sweep.settings import auxiliary_entries
 
 logger = logging.getLogger(__name__)
 PUBLISHED_SIDES = (32, 224)
 """Of the base images of CIFAR-10-C and ImageNet-C."""
 
 AnyBenchmark = str | Benchmark
+Chosen = Mapping[str, tuple[Benchmark, DataConfig | None]]
+"""Entry -> benchmark and its images; None for images that come from Python."""
 
 
 def evaluate(
@@ -90,20 +93,21 @@ def evaluate(
     if not 0 <= seed < SEED_LIMIT:
         raise ConfigurationError(f"seed={seed}: give a whole number from 0 and below 2**63")
     classifiers = [_for_images(classifier, shown) for classifier in classifiers]
+    chosen = {name: (entry.benchmark, _images_of(entry, shown.data)) for name, entry in entries.items()}
     for classifier in classifiers:
-        _check(classifier, entries, shown)
+        _check(classifier, chosen, shown)
     results = temporary_results() if store is None else Results(Store(store))
     results.store.files.check_place()
     set_threads(runtime)
     runs = {
         classifier.name: run_suite(
             classifier,
-            open_suite(_with_images(entries, shown, classifier), classifier, runtime),
+            open_suite(_with_images(chosen, shown, classifier), classifier, runtime),
             results.store,
             runtime=runtime,
             seed=seed,
             defense=chosen_defense,
-            auxiliary={entry for entry, found in entries.items() if found.data is not None},
+            auxiliary=auxiliary_entries({name: data for name, (_, data) in chosen.items()}, shown.data),
             command="bench.evaluate",
         )
         for classifier in classifiers
@@ -197,53 +201,35 @@ def _for_images(classifier: Classifier, images: Images) -> Classifier:
     return twin
 
 
-def _check(classifier: Classifier, entries: Mapping[str, Entry], images: Images) -> None:
+def _images_of(entry: Entry, main: DataConfig | None) -> DataConfig | None:
+    """The benchmark's own images, or the main ones; None where those come from Python."""
+    if entry.data is not None or main is None:
+        return entry.data
+    if main.source == "folder" and entry.benchmark.label_kind == "categories":
+        return replace(main, source="categories")  # a folder of the 16 categories, since the benchmark needs those
+    return main
+
+
+def _check(classifier: Classifier, chosen: Chosen, images: Images) -> None:
     """Refuse, before any work, what cannot be run."""
-    for name, entry in entries.items():
-        benchmark, data = entry.benchmark, entry.data or _as_labelled(images.data, entry.benchmark)
-        if not is_known(benchmark.name) or benchmark_class(benchmark.name) is not type(benchmark):
-            raise ConfigurationError(
-                f"benchmark {name!r}: {type(benchmark).__name__} is not registered, so no report would know its"
-                " figures: decorate the class with bench.benchmarks.register_benchmark"
-            )
-        benchmark.check()
-        benchmark.check_conditions(name)
-        benchmark.check_classifier(classifier.label_space)
-        kind = "classes" if data is None else label_kind_of(data)
-        if benchmark.label_kind != kind:
-            raise ConfigurationError(
-                f"benchmark {name!r} needs images labelled with {benchmark.label_kind}, and these are labelled with"
-                f" {kind}"
-            )
+    for name, (benchmark, data) in chosen.items():
+        check_benchmark(name, benchmark, classifier.label_space, data)
         if data is None:
             images.labelled_for(classifier.label_space)
-        else:
-            _check_data(data, classifier, name)
-
-
-def _check_data(data: DataConfig, classifier: Classifier, name: str) -> None:
-    try:
-        check_data(data)
-        check_labels(data, classifier.label_space)
-    except (ConfigurationError, DataError) as error:
-        raise type(error)(f"{name}: {error}") from error
+            continue
+        try:
+            check_images(data, classifier.label_space)
+        except (ConfigurationError, DataError) as error:
+            raise type(error)(f"{name}: {error}") from error
 
 
 def _with_images(
-    entries: Mapping[str, Entry], images: Images, classifier: Classifier
+    chosen: Chosen, images: Images, classifier: Classifier
 ) -> dict[str, tuple[Benchmark, DataConfig | Dataset]]:
-    chosen: dict[str, tuple[Benchmark, DataConfig | Dataset]] = {}
-    for name, entry in entries.items():
-        own = entry.data or _as_labelled(images.data, entry.benchmark)
-        chosen[name] = (entry.benchmark, own or images.labelled_for(classifier.label_space))
-    return chosen
-
-
-def _as_labelled(data: DataConfig | None, benchmark: Benchmark) -> DataConfig | None:
-    """A folder is one of classes or of the 16 categories, by what the benchmark needs."""
-    if data is not None and data.source == "folder" and benchmark.label_kind == "categories":
-        return replace(data, source="categories")
-    return data
+    return {
+        name: (benchmark, data or images.labelled_for(classifier.label_space))
+        for name, (benchmark, data) in chosen.items()
+    }
 
 
 def _report_problems(runs: Mapping[str, SuiteRun], results: Results) -> None:

@@ -89,18 +89,14 @@ def build_benchmark(name: str, node: DictConfig) -> "Benchmark":
         ConfigurationError: a ``_target_`` that is no benchmark, an unknown key, or a value of the wrong type.
     """
     from bench.benchmarks import Benchmark
-    from bench.benchmarks.registry import benchmark_class, is_known
+    from bench.benchmarks.registry import benchmark_class, check_registered
 
     values: dict[str, Any] = {str(key): value for key, value in node.items() if key not in ("name", "data")}
     target = values.pop("_target_", None)
     cls = benchmark_class(str(node.get("name", name))) if target is None else _imported(name, str(target))
     if not isinstance(cls, type) or not issubclass(cls, Benchmark):
         raise ConfigurationError(f"benchmark {name!r}: {target} is not a bench.benchmarks.Benchmark")
-    if not is_known(cls.name) or benchmark_class(cls.name) is not cls:
-        raise ConfigurationError(
-            f"benchmark {name!r}: {target} is not registered, so no report would know its figures: decorate it with"
-            " bench.benchmarks.register_benchmark and name its file with plugins=[FILE]"
-        )
+    check_registered(cls, name)
     return filled(cls, values, f"benchmark {name!r}")
 
 

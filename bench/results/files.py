@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import tempfile
 import uuid
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from bench.errors import ConfigurationError, DataError
+from bench.paths import write_once
 
 
 def why_no_folder(path: Path) -> str:
@@ -125,7 +125,7 @@ class FileTree:
                 return False
             self.fs.pipe_file(target, content)
             return True
-        return _write_local(Path(target), content)
+        return write_once(Path(target), content)
 
 
 def _list_local(root: Path) -> dict[str, list[str]]:
@@ -133,30 +133,3 @@ def _list_local(root: Path) -> dict[str, list[str]]:
         return {}
     folders = (entry for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith("."))
     return {entry.name: sorted(os.listdir(entry.path)) for entry in folders}  # noqa: PTH208
-
-
-def _write_local(target: Path, content: bytes) -> bool:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".writing-", dir=target.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        return _publish(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _publish(temporary: Path, target: Path) -> bool:
-    try:
-        os.link(temporary, target)  # unlike rename, fails where the target exists: nothing is overwritten
-    except FileExistsError:
-        return False
-    except OSError:  # a file system without hard links
-        if target.exists():
-            return False
-        temporary.rename(target)
-    return True

@@ -2,8 +2,9 @@
 
 from bench.configs import EngineConfig, RuntimeConfig
 from bench.sweep.dispatch import run_pool
-from bench.sweep.engine import UnitResult, run_local
+from bench.sweep.engine import run_local
 from bench.sweep.engines import open_pool
+from bench.sweep.messages import UnitResult
 from bench.sweep.plan import Cell, WorkUnit, plan_cells, plan_units
 from bench.sweep.settings import Settings
 from bench.sweep.worker import Job, Placement

@@ -1,4 +1,4 @@
-"""Many workers, one queue: leases out, outcomes in, and the units of a worker that is lost go to others."""
+"""Many workers, one queue: leases go out, outcomes come in, and the units of a lost worker go to others."""
 
 import logging
 import time
@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from bench.errors import DataError
-from bench.sweep.engine import UnitResult
+from bench.sweep.messages import BatchDone, LeaseDone, Message, Ready, UnitKey, UnitResult, key_of
 from bench.sweep.plan import WorkUnit
-from bench.sweep.queue import UnitKey, UnitQueue, cost_of, key_of
-from bench.sweep.worker import LeaseDone, Message, Progress, Ready, UnitDone
+from bench.sweep.queue import UnitQueue, cost_of
 
 logger = logging.getLogger(__name__)
 LONGEST_WAIT = 5.0
@@ -22,16 +21,16 @@ class Pool(Protocol):
     """How many there are to be."""
 
     def start(self, worker: int) -> None:
-        """Start ``worker``, or start it anew after it is gone; it says ``Ready`` when it is."""
+        """Start ``worker``, or start it again after it ended; it sends ``Ready`` when it can take leases."""
 
     def send(self, worker: int, lease: Sequence[UnitKey]) -> None:
         """Give ``lease`` to a worker that is ready."""
 
     def wait(self, seconds: float) -> list[tuple[int, Message]]:
-        """What the workers have said; waits for something at most ``seconds``. A death is a ``Broken``."""
+        """Messages of the workers; waits at most ``seconds`` for one. A worker that ended is a ``Broken``."""
 
     def kill(self, worker: int) -> None:
-        """End ``worker`` at once, whatever it does."""
+        """End ``worker`` at once."""
 
     def close(self) -> None:
         """End all of them."""
@@ -45,8 +44,8 @@ def run_pool(
     start_timeout: float,
     retries: int,
     on_batch: Callable[[WorkUnit, int], None] | None = None,
-) -> Iterator[UnitResult]:
-    """Run ``units`` on the workers of ``pool``, yielding each result once, as soon as it is whole.
+) -> Iterator[UnitResult[WorkUnit]]:
+    """Run ``units`` on the workers of ``pool``, yielding each result once, as soon as it is complete.
 
     After a failure the other units of that cell are not tried, as with ``run_local``; a unit that takes its worker
     down more than ``retries`` times is a failure of its cell.
@@ -57,7 +56,7 @@ def run_pool(
         timeout: seconds after which a worker counts as hanging that has units and has finished no batch.
         start_timeout: seconds that a worker has to become ready: to load weights and images, or to get its place in a
             cluster. None of them count towards ``timeout``.
-        retries: how often a unit is tried again whose worker died or hung.
+        retries: how often a unit is tried again whose worker ended or hung.
         on_batch: called with the unit and the number of images done, after each batch.
 
     Raises:
@@ -87,30 +86,30 @@ class _Dispatcher:
         self.pool, self.timeout, self.start_timeout, self.on_batch = pool, timeout, start_timeout, on_batch
         self.waited = 0.0  # seconds spent waiting for the workers: the clock of the two below
         self.started: dict[int, float] = {}  # by worker that is not ready yet: when it was started
-        self.heard: dict[int, float] = {}  # by worker that has units: when it got them, or last finished a batch
+        self.last_sign: dict[int, float] = {}  # by worker that has units: when it got them, or last finished a batch
         self.idle: set[int] = set()
-        self.last_word = ""
+        self.last_error = ""
 
-    def run(self) -> Iterator[UnitResult]:
+    def run(self) -> Iterator[UnitResult[WorkUnit]]:
         for worker in range(min(self.pool.size, len(self.units))):
             self._start(worker)
         while len(self.queue):
-            if not self.started and not self.heard and not self.idle:
-                raise DataError(f"no worker is left for {len(self.queue)} work units; the last one: {self.last_word}")
+            if not self.started and not self.last_sign and not self.idle:
+                raise DataError(f"no worker is left for {len(self.queue)} work units; the last one: {self.last_error}")
             for worker in sorted(self.idle):
                 self._lease(worker)
             for worker, message in self._wait():
-                if worker in self.started or worker in self.heard or worker in self.idle:
-                    yield from self._hear(worker, message)
+                if worker in self.started or worker in self.last_sign or worker in self.idle:
+                    yield from self._take(worker, message)
             for worker, reason in self._overdue():
                 yield from self._lose(worker, reason)
 
     def _wait(self) -> list[tuple[int, Message]]:
-        """What the workers have said; only time spent here counts as theirs, not what the caller takes to store."""
+        """Messages of the workers; only time spent here counts as theirs, not what the caller takes to store."""
         began = time.monotonic()
-        said = self.pool.wait(min(LONGEST_WAIT, self.timeout / 4))
+        messages = self.pool.wait(min(LONGEST_WAIT, self.timeout / 4))
         self.waited += time.monotonic() - began
-        return said
+        return messages
 
     def _overdue(self) -> list[tuple[int, str]]:
         """Workers that count as hanging, and why: starting and working have a limit each."""
@@ -119,7 +118,7 @@ class _Dispatcher:
         hanging = f"no batch finished in {self.timeout:.0f} s (engine.timeout)"
         return [
             *((worker, unready) for worker, at in self.started.items() if now - at > self.start_timeout),
-            *((worker, hanging) for worker, at in self.heard.items() if now - at > self.timeout),
+            *((worker, hanging) for worker, at in self.last_sign.items() if now - at > self.timeout),
         ]
 
     def _start(self, worker: int) -> None:
@@ -130,33 +129,33 @@ class _Dispatcher:
         lease = self.queue.lease(worker)
         if lease:
             self.idle.discard(worker)
-            self.heard[worker] = self.waited
+            self.last_sign[worker] = self.waited
             self.pool.send(worker, lease)
 
-    def _hear(self, worker: int, message: Message) -> Iterator[UnitResult]:
-        if worker in self.heard:
-            self.heard[worker] = self.waited
-        if isinstance(message, Progress):
+    def _take(self, worker: int, message: Message) -> Iterator[UnitResult[WorkUnit]]:
+        if worker in self.last_sign:
+            self.last_sign[worker] = self.waited
+        if isinstance(message, BatchDone):
             if self.on_batch is not None:
-                self.on_batch(self.units[message.key], message.n)
-        elif isinstance(message, UnitDone):
+                self.on_batch(self.units[message.unit], message.n)
+        elif isinstance(message, UnitResult):
             yield from self._finish(worker, message)
         elif isinstance(message, Ready | LeaseDone):
             self.started.pop(worker, None)
-            self.heard.pop(worker, None)
+            self.last_sign.pop(worker, None)
             self.queue.end_lease(worker)
             self.idle.add(worker)
         else:
             yield from self._lose(worker, message.error)
 
-    def _finish(self, worker: int, done: UnitDone) -> Iterator[UnitResult]:
-        """A unit counts once: what others have been given meanwhile, or what failed elsewhere, is not told twice."""
-        if not self.queue.finish(worker, done.key):
+    def _finish(self, worker: int, done: UnitResult[UnitKey]) -> Iterator[UnitResult[WorkUnit]]:
+        """A unit counts once: its second result is dropped, where it went to another worker meanwhile."""
+        if not self.queue.finish(worker, done.unit):
             return
         if done.outcomes is None:
-            self._drop(done.key.cell_id)
+            self._drop(done.unit.cell_id)
         yield UnitResult(
-            self.units[done.key],
+            self.units[done.unit],
             done.outcomes,
             done.seconds,
             done.error,
@@ -168,12 +167,12 @@ class _Dispatcher:
     def _drop(self, cell_id: str) -> None:
         self.queue.drop_cell(cell_id)
 
-    def _lose(self, worker: int, reason: str) -> Iterator[UnitResult]:
+    def _lose(self, worker: int, reason: str) -> Iterator[UnitResult[WorkUnit]]:
         self.pool.kill(worker)
         was_starting = self.started.pop(worker, None) is not None
-        self.heard.pop(worker, None)
+        self.last_sign.pop(worker, None)
         self.idle.discard(worker)
-        self.last_word = reason
+        self.last_error = reason
         given_up = self.queue.lose(worker)
         if was_starting:
             logger.warning("worker %d could not start, the others go on: %s", worker, reason)

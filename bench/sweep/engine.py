@@ -8,47 +8,18 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from bench.benchmarks import Batch
+from bench.benchmarks import Batch, Shown
 from bench.configs import RuntimeConfig
 from bench.models import restrict
 from bench.records import Outcomes
 from bench.sweep.memory import keep_freed_memory
+from bench.sweep.messages import BatchDone, UnitResult
 from bench.sweep.plan import WorkUnit
 
 CPU_BATCH, GPU_BATCH = 32, 256
-
-
-@dataclass(frozen=True)
-class UnitResult:
-    """What came of one work unit: outcomes, or an error with its traceback."""
-
-    unit: WorkUnit
-    """The unit."""
-    outcomes: Outcomes | None
-    """One row an image; None when it failed."""
-    seconds: float
-    """Wall time spent on it in this process."""
-    error: str = ""
-    """The exception in one line."""
-    traceback: str = ""
-    """Where it came from."""
-    device: str = ""
-    """Where it was computed, in words; empty for this process's device."""
-    host: str = ""
-    """The machine it was computed on; empty for this one."""
-
-
-@dataclass(frozen=True)
-class BatchDone:
-    """Some images of a work unit have been through the classifier: progress, and a sign of life."""
-
-    unit: WorkUnit
-    """The unit."""
-    n: int
-    """Images in the batch."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +36,7 @@ class _OpenUnit:
     failed: _Failed | None = None
 
 
-class _UnitBatches(Dataset[tuple[int, int, int, Tensor | _Failed]]):
+class _UnitBatches(Dataset[tuple[int, int, int, Shown | _Failed]]):
     """Every batch of every unit, read (and corrupted, where the benchmark does so) in DataLoader workers."""
 
     def __init__(self, units: Sequence[WorkUnit], batch_size: int, seed: int) -> None:
@@ -80,15 +51,15 @@ class _UnitBatches(Dataset[tuple[int, int, int, Tensor | _Failed]]):
     def __len__(self) -> int:
         return len(self.ranges)
 
-    def __getitem__(self, item: int) -> tuple[int, int, int, Tensor | _Failed]:
+    def __getitem__(self, item: int) -> tuple[int, int, int, Shown | _Failed]:
         index, start, stop = self.ranges[item]
         cell = self.units[index].cell
         try:
             positions = range(start, stop)
-            images = cell.benchmark.read(cell.crops, positions, cell.spec.condition, seed=self.seed)
+            shown = cell.benchmark.read(cell.crops, positions, cell.spec.condition, seed=self.seed)
         except Exception as error:  # any failure becomes a record of its cell
             return index, start, stop, _failed(error)
-        return index, start, stop, images
+        return index, start, stop, shown
 
 
 def run_local(
@@ -98,8 +69,8 @@ def run_local(
     *,
     seed: int,
     on_batch: Callable[[WorkUnit, int], None] | None = None,
-) -> Iterator[UnitResult]:
-    """Run ``units`` in order, yielding each result as soon as it is whole.
+) -> Iterator[UnitResult[WorkUnit]]:
+    """Run ``units`` in order, yielding each result as soon as it is complete.
 
     After a failure the other units of that cell are not tried; they stay missing.
 
@@ -119,7 +90,7 @@ def run_local(
 
 def run_events(
     classifier: nn.Module, units: Sequence[WorkUnit], runtime: RuntimeConfig, *, seed: int
-) -> Iterator[UnitResult | BatchDone]:
+) -> Iterator[UnitResult[WorkUnit] | BatchDone[WorkUnit]]:
     """What ``run_local`` does, each batch an event too."""
     device = runtime.torch_device()
     if runtime.keep_memory:
@@ -131,9 +102,9 @@ def run_events(
         unit = units[index]
         began = time.perf_counter()
         state = _OpenUnit()
-        for _, start, stop, images in batches:
+        for _, start, stop, shown in batches:
             if state.failed is None and unit.cell.spec.cell_id not in failed_cells:
-                _advance(state, runner, unit, start, images)
+                _advance(state, runner, unit, start, shown)
             yield BatchDone(unit, stop - start)
         seconds = time.perf_counter() - began
         if state.failed is not None:
@@ -145,7 +116,7 @@ def run_events(
 
 def _loader(
     units: Sequence[WorkUnit], runtime: RuntimeConfig, device: torch.device, seed: int
-) -> DataLoader[tuple[int, int, int, Tensor | _Failed]]:
+) -> DataLoader[tuple[int, int, int, Shown | _Failed]]:
     batch_size = runtime.batch_size or (CPU_BATCH if device.type == "cpu" else GPU_BATCH)
     batches = _UnitBatches(units, batch_size, seed)
     workers = automatic_workers(len(batches)) if runtime.workers is None else runtime.workers
@@ -164,12 +135,12 @@ def automatic_workers(n_batches: int) -> int:
     return max(0, min(8, cores - 1))
 
 
-def _advance(state: _OpenUnit, runner: "_Runner", unit: WorkUnit, start: int, images: Tensor | _Failed) -> None:
-    if isinstance(images, _Failed):
-        state.failed = images
+def _advance(state: _OpenUnit, runner: "_Runner", unit: WorkUnit, start: int, shown: Shown | _Failed) -> None:
+    if isinstance(shown, _Failed):
+        state.failed = shown
         return
     try:
-        state.outcomes.append(runner.run(unit, start, images))
+        state.outcomes.append(runner.run(unit, start, shown))
     except Exception as error:  # any failure becomes a record of its cell
         state.failed = _failed(error)
 
@@ -188,21 +159,22 @@ class _Runner:
         self.seed = seed
         self.limit: dict[str, int] = {}  # by benchmark that ran out of memory: the largest batch that may still fit
 
-    def run(self, unit: WorkUnit, start: int, images: Tensor) -> Outcomes:
-        """Outcomes of ``images``, which stand at ``start`` of the unit's dataset."""
+    def run(self, unit: WorkUnit, start: int, shown: Shown) -> Outcomes:
+        """Outcomes of the images at ``start`` and after of the unit's dataset."""
         crops = unit.cell.crops
-        rows = slice(start, start + len(images))
+        rows = slice(start, start + len(shown.images))
         labels, class_ids = crops.labels[rows], crops.class_ids
         if class_ids is not None:
             column = {class_id: index for index, class_id in enumerate(class_ids)}
             labels = np.array([column[int(label)] for label in labels])
         batch = Batch(
-            images.to(self.device, non_blocking=True),
+            shown.images.to(self.device, non_blocking=True),
             torch.as_tensor(labels).to(self.device),
             crops.image_ids[rows],
             condition=unit.cell.spec.condition,
             input_size=unit.cell.input_size,
             class_ids=class_ids,
+            side=shown.side,
         )
         classifier = self.classifier if class_ids is None else restrict(self.classifier, class_ids).to(self.device)
         outcomes = Outcomes.concatenate(list(self._pieces(unit, classifier, batch)))

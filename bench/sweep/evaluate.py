@@ -17,9 +17,10 @@ from bench.models import Classifier, Defense
 from bench.records import Parameter, Provenance
 from bench.results import Store
 from bench.sweep.dispatch import run_pool
-from bench.sweep.engine import UnitResult, run_local
+from bench.sweep.engine import run_local
 from bench.sweep.engines import open_pool
 from bench.sweep.job import Suite, open_job, prepare
+from bench.sweep.messages import UnitResult
 from bench.sweep.plan import Cell, WorkUnit, plan_cells, plan_units
 from bench.sweep.progress import SweepProgress
 from bench.sweep.provenance import describe_run
@@ -37,7 +38,7 @@ class Follower:
     def line(self, figures: Mapping[str, float]) -> None:
         """Images done, images a second and seconds left, every ten seconds."""
 
-    def stored(self, result: UnitResult) -> None:
+    def stored(self, result: UnitResult[WorkUnit]) -> None:
         """One unit is in the store, outcomes or failure."""
 
 
@@ -135,7 +136,7 @@ class _Done:
         """Cells that lack a unit."""
         return sum(left > 0 for left in self._left.values())
 
-    def take(self, result: UnitResult) -> None:
+    def take(self, result: UnitResult[WorkUnit]) -> None:
         """A unit is in the store, outcomes or failure."""
         if result.outcomes is None:
             self.failed[_label(result.unit.cell)] = result.error
@@ -144,7 +145,7 @@ class _Done:
 
 
 OnBatch = Callable[[WorkUnit, int], None]
-Start = Callable[[OnBatch], Generator[UnitResult, None, None]]
+Start = Callable[[OnBatch], Generator[UnitResult[WorkUnit], None, None]]
 """Runs the units; is given what to call after each batch."""
 
 
@@ -185,14 +186,14 @@ def _starter(
 ) -> Start:
     """How the units run: in this process, or on the workers of an engine."""
 
-    def here(count: OnBatch) -> Generator[UnitResult, None, None]:
+    def here(count: OnBatch) -> Generator[UnitResult[WorkUnit], None, None]:
         yield from run_local(prepare(classifier, runtime, defense), units, runtime, seed=seed, on_batch=count)
 
     if workers_from is None or workers_from.engine.name == "local":
         return here
     settings, engine = workers_from, workers_from.engine
 
-    def on_workers(count: OnBatch) -> Generator[UnitResult, None, None]:
+    def on_workers(count: OnBatch) -> Generator[UnitResult[WorkUnit], None, None]:
         needed = frozenset(unit.cell.spec.cell_id for unit in units)
         pool = open_pool(engine, partial(open_job, settings, needed), runtime.device)
         logger.info("%s: engine=%s, %d workers", classifier.name, engine.name, min(pool.size, len(units)))
@@ -218,7 +219,7 @@ def set_threads(runtime: RuntimeConfig) -> None:
         torch.set_num_threads(runtime.threads)
 
 
-def _store_result(result: UnitResult, store: Store, provenance: Provenance) -> None:
+def _store_result(result: UnitResult[WorkUnit], store: Store, provenance: Provenance) -> None:
     unit, spec = result.unit, result.unit.cell.spec
     started = datetime.now(UTC) - timedelta(seconds=result.seconds)
     stamped = replace(

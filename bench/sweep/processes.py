@@ -1,4 +1,4 @@
-"""``engine=processes``: one process a device of this machine, each with a pipe of its own."""
+"""``engine=processes``: one process per device of this machine, each with its own pipe."""
 
 import contextlib
 import multiprocessing
@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
-from bench.sweep.queue import UnitKey
-from bench.sweep.worker import Broken, Message, OpenJob, Placement, Ready, broken, serve
+from bench.sweep.messages import Broken, Message, Ready, UnitKey
+from bench.sweep.worker import OpenJob, Placement, broken, serve
 
 SECONDS_TO_END = 1.0
 
 
 class ProcessPool:
-    """Spawned processes, one a placement.
+    """Spawned processes, one per placement.
 
-    Each has its own pipe: a process that is killed while it speaks leaves no lock behind that others wait for.
+    Each has its own pipe: a process that is killed while it sends leaves no lock behind that others wait for.
 
     Args:
         open_job: builds a worker's job; must be importable there.
@@ -35,16 +35,16 @@ class ProcessPool:
         arguments = (theirs, self._open_job, self._placements[worker])
         process = self._context.Process(target=_work, args=arguments, name=f"snowwolf-{worker}")
         process.start()
-        theirs.close()  # so that its death is the end of the pipe
+        theirs.close()  # so that the pipe closes when the process ends
         self._workers[worker] = process, ours
 
     def send(self, worker: int, lease: Sequence[UnitKey]) -> None:
-        """Give ``lease`` to ``worker``; that it is gone is learnt from ``wait``."""
+        """Give ``lease`` to ``worker``; ``wait`` reports a worker that has ended."""
         with contextlib.suppress(OSError):
             self._workers[worker][1].send(list(lease))
 
     def wait(self, seconds: float) -> list[tuple[int, Message]]:
-        """One message of each worker that has spoken, or died."""
+        """One message of each worker that has sent one, or has ended."""
         pipes = {pipe: worker for worker, (_, pipe) in self._workers.items()}
         return [(pipes[pipe], self._receive(pipes[pipe])) for pipe in wait(list(pipes), seconds)]  # type: ignore[index]
 
@@ -56,7 +56,7 @@ class ProcessPool:
         pipe.close()
 
     def close(self) -> None:
-        """End all: those that wait by themselves, the others by force."""
+        """End all workers: idle ones end by themselves, busy ones are killed."""
         for _, pipe in self._workers.values():
             with contextlib.suppress(OSError):
                 pipe.send(None)
@@ -84,7 +84,7 @@ def _ending(code: int | None) -> str:
 
 
 def _work(pipe: Connection, open_job: OpenJob, placement: Placement) -> None:
-    """The life of a worker; it ends when its sweep does, however that ends."""
+    """The main loop of a worker; it ends when its sweep does, however that ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the sweep, which then ends its workers
     with contextlib.suppress(OSError, EOFError):  # the sweep is gone
         try:

@@ -2,28 +2,12 @@
 
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
+from bench.sweep.messages import UnitKey
 from bench.sweep.plan import WorkUnit
 
 LEASES_A_WORKER = 4
 LONGEST_LEASE = 8
-
-
-class UnitKey(NamedTuple):
-    """A work unit as it travels between processes: no image and no weight goes along."""
-
-    cell_id: str
-    """The cell, as the store names it."""
-    start: int
-    """First image."""
-    stop: int
-    """One past the last image."""
-
-
-def key_of(unit: WorkUnit) -> UnitKey:
-    """The name of ``unit`` in every process."""
-    return UnitKey(unit.cell.spec.cell_id, unit.start, unit.stop)
 
 
 class UnitQueue:
@@ -42,7 +26,7 @@ class UnitQueue:
     def __init__(self, costs: Sequence[tuple[UnitKey, float]], *, workers: int, retries: int) -> None:
         self._cost = dict(costs)
         if len(self._cost) != len(costs):
-            raise ValueError("a work unit stands twice in the plan")
+            raise ValueError("a work unit is in the plan twice")
         self._open = deque(sorted(self._cost, key=lambda key: -self._cost[key]))
         self._left = sum(self._cost.values())  # cost of the open units
         self._leased: dict[int, list[UnitKey]] = {}
@@ -54,7 +38,7 @@ class UnitQueue:
 
     @property
     def has_open(self) -> bool:
-        """Whether a worker that asks would get something."""
+        """Whether a lease would hold any unit."""
         return bool(self._open)
 
     def lease(self, worker: int) -> list[UnitKey]:
@@ -81,14 +65,14 @@ class UnitQueue:
         return True
 
     def end_lease(self, worker: int) -> None:
-        """``worker`` has been through its lease: what it left undone is open again."""
+        """``worker`` has finished its lease: what it did not do is open again."""
         self._reopen(self._leased.pop(worker, []))
 
     def lose(self, worker: int) -> UnitKey | None:
-        """``worker`` is gone: its units go to others.
+        """``worker`` has ended: its units go to others.
 
         Returns:
-            The unit it was at, where that one has now been tried too often and is given up.
+            The unit it was at, where that one has failed too often and is given up.
         """
         lease = self._leased.pop(worker, [])
         if lease:

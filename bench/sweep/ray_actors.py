@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import ConfigurationError
-from bench.sweep.queue import UnitKey
-from bench.sweep.worker import Broken, Message, OpenJob, Placement, Ready, broken, serve
+from bench.sweep.messages import Broken, Message, Ready, UnitKey
+from bench.sweep.worker import OpenJob, Placement, broken, serve
 
 
 def import_ray() -> Any:
@@ -26,14 +26,14 @@ def import_ray() -> Any:
 
 
 class RayPool:
-    """Actors, placed by Ray; a dead one is replaced wherever there is room.
+    """Actors, placed by Ray; one that ends is replaced wherever there is room.
 
     Args:
         open_job: builds a worker's job; must be importable on every node.
         address: of a running cluster (``auto``, ``ray://host:port``, ``host:port``); a new one on this machine if None.
         workers: actors; as many as the cluster has room for if None.
-        gpus: GPUs an actor holds, a fraction where several share one; ignored where the cluster has none.
-        threads: CPU cores an actor holds, and its torch threads.
+        gpus: GPUs per actor, a fraction where several share one; ignored where the cluster has none.
+        threads: CPU cores per actor, and its torch threads.
     """
 
     def __init__(
@@ -43,9 +43,9 @@ class RayPool:
         self._owns = not self._ray.is_initialized()
         if self._owns:
             self._connect(address)
-        held = self._ray.cluster_resources()
-        self._gpus = gpus if held.get("GPU", 0) > 0 else 0.0
-        room = held["GPU"] / gpus if self._gpus else held.get("CPU", 1) / threads
+        resources = self._ray.cluster_resources()
+        self._gpus = gpus if resources.get("GPU", 0) > 0 else 0.0
+        room = resources["GPU"] / gpus if self._gpus else resources.get("CPU", 1) / threads
         self.size = workers or max(1, int(room + 1e-9))
         self._open_job, self._placement = open_job, Placement("auto" if self._gpus else "cpu", threads)
         self._threads = threads
@@ -71,16 +71,16 @@ class RayPool:
         self._streams[worker] = self._actors[worker].work.options(num_returns="streaming").remote(list(lease))
 
     def wait(self, seconds: float) -> list[tuple[int, Message]]:
-        """One message of each actor that has spoken, or died."""
+        """One message of each actor that has sent one, or has ended."""
         streams = {stream: worker for worker, stream in self._streams.items()}
         if not streams:
             time.sleep(seconds)
             return []
-        spoken, _ = self._ray.wait(list(streams), num_returns=1, timeout=seconds, fetch_local=False)
-        if spoken:  # and whoever else has something by now
-            spoken, _ = self._ray.wait(list(streams), num_returns=len(streams), timeout=0, fetch_local=False)
+        ready, _ = self._ray.wait(list(streams), num_returns=1, timeout=seconds, fetch_local=False)
+        if ready:  # and every other that has something by now
+            ready, _ = self._ray.wait(list(streams), num_returns=len(streams), timeout=0, fetch_local=False)
         return [
-            (worker, message) for worker in (streams[stream] for stream in spoken) for message in self._receive(worker)
+            (worker, message) for worker in (streams[stream] for stream in ready) for message in self._receive(worker)
         ]
 
     def kill(self, worker: int) -> None:
@@ -106,7 +106,7 @@ class RayPool:
 
 
 class _Actor:
-    """The inside of an actor: builds its job once, then streams what happens with each lease."""
+    """What runs in an actor: builds its job once, then streams the messages of each lease."""
 
     def __init__(self, folder: str, path: list[str]) -> None:
         if Path(folder).is_dir():  # relative paths of the configuration mean the same here

@@ -34,9 +34,19 @@ class Settings:
     @property
     def auxiliary(self) -> frozenset[str]:
         """Entries of the suite whose images are not the main ones."""
-        return frozenset(name for name, (_, data) in self.benchmarks.items() if data != self.data)
+        return auxiliary_entries({name: data for name, (_, data) in self.benchmarks.items()}, self.data)
 
     @property
     def name(self) -> str:
         """What messages call the classifier, before it is loaded."""
         return self.model.alias or self.model.name
+
+
+def auxiliary_entries(images: Mapping[str, DataConfig | None], main: DataConfig | None) -> frozenset[str]:
+    """Entries of a suite whose images are not the main ones.
+
+    Args:
+        images: of each entry; None for images that come from Python.
+        main: the main images, likewise.
+    """
+    return frozenset(name for name, data in images.items() if data != main)

@@ -4,7 +4,8 @@ import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench.sweep.queue import UnitKey, UnitQueue
+from bench.sweep.messages import UnitKey
+from bench.sweep.queue import UnitQueue
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def simulate(
     lease_seconds: float = 0.0,
     actual: Callable[[UnitKey, float], float] = lambda _, cost: cost,
 ) -> Makespan:
-    """Hand out units as ``run_pool`` does, on workers that take exactly as long as told.
+    """Hand out units as ``run_pool`` does, on workers that take exactly the seconds given.
 
     Args:
         costs: what the queue believes each unit to cost, in seconds.

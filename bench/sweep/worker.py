@@ -1,4 +1,4 @@
-"""What happens inside a worker, and all that it says: the same for a process of this machine and an actor of Ray."""
+"""What runs inside a worker: the same in a process of this machine and in an actor of Ray."""
 
 import platform
 import traceback as traceback_module
@@ -9,10 +9,9 @@ from torch import nn
 
 from bench.configs import RuntimeConfig
 from bench.errors import DataError
-from bench.records import Outcomes
-from bench.sweep.engine import BatchDone, run_events
+from bench.sweep.engine import run_events
+from bench.sweep.messages import BatchDone, Broken, LeaseDone, Message, UnitKey, UnitResult, key_of
 from bench.sweep.plan import Cell, WorkUnit
-from bench.sweep.queue import UnitKey, key_of
 
 
 @dataclass(frozen=True)
@@ -45,59 +44,8 @@ OpenJob = Callable[[Placement], Job]
 """Builds the job inside a worker: a function of a module, with plain settings bound to it."""
 
 
-@dataclass(frozen=True)
-class Ready:
-    """The worker has built its job and takes leases."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """A batch is done: the worker lives."""
-
-    key: UnitKey
-    """The unit."""
-    n: int
-    """Images in the batch."""
-
-
-@dataclass(frozen=True)
-class UnitDone:
-    """A unit is whole, or has failed."""
-
-    key: UnitKey
-    """The unit."""
-    outcomes: Outcomes | None
-    """One row an image; None when it failed."""
-    seconds: float
-    """Wall time spent on it."""
-    error: str
-    """The exception in one line."""
-    traceback: str
-    """Where it came from."""
-    device: str
-    """The worker's device, in words."""
-    host: str
-    """The worker's machine."""
-
-
-@dataclass(frozen=True)
-class LeaseDone:
-    """The worker has been through its lease and takes another."""
-
-
-@dataclass(frozen=True)
-class Broken:
-    """The worker cannot go on; a process that dies without a word is reported as this, too."""
-
-    error: str
-    """Why, in one line."""
-
-
-Message = Ready | Progress | UnitDone | LeaseDone | Broken
-
-
 def serve(job: Job, lease: Sequence[UnitKey]) -> Iterator[Message]:
-    """Run ``lease``, saying what happens.
+    """Run ``lease``, and send what happens.
 
     Raises:
         DataError: a unit of a cell that this worker does not have: its weights or images are not those of the sweep.
@@ -106,15 +54,15 @@ def serve(job: Job, lease: Sequence[UnitKey]) -> Iterator[Message]:
     for event in run_events(job.network, units, job.runtime, seed=job.seed):
         key = key_of(event.unit)
         if isinstance(event, BatchDone):
-            yield Progress(key, event.n)
+            yield BatchDone(key, event.n)
         else:
             where = job.device, platform.node()
-            yield UnitDone(key, event.outcomes, event.seconds, event.error, event.traceback, *where)
+            yield UnitResult(key, event.outcomes, event.seconds, event.error, event.traceback, *where)
     yield LeaseDone()
 
 
 def broken(error: BaseException) -> Broken:
-    """A worker's last word."""
+    """The message that ends a worker."""
     where = traceback_module.extract_tb(error.__traceback__)[-1]
     message = " ".join(str(error).split())
     return Broken(f"{type(error).__name__}: {message} ({where.name}, line {where.lineno})"[:500])

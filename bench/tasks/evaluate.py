@@ -12,13 +12,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from bench.benchmarks import Benchmark
-from bench.data import CropRecipe, DataConfig, LabelSpace, check_data, check_labels, label_kind_of
+from bench.data import CropRecipe, DataConfig, LabelSpace
 from bench.errors import ConfigurationError, DataError
 from bench.models import ModelConfig, check_input_size, check_model, load_classifier
 from bench.reports.chance import cell_warnings
 from bench.reports.exports import check_exports
 from bench.results import Store
 from bench.sweep import Settings
+from bench.sweep.checks import check_benchmark, check_images
 from bench.sweep.evaluate import error_line, run_suite, set_threads
 from bench.sweep.job import describe_defense, open_suite
 from bench.tasks.command import command_line
@@ -85,16 +86,9 @@ def check(config: DictConfig) -> None:
     if not settings.benchmarks:
         raise ConfigurationError("the suite has no benchmark: choose another, or name one with benchmark=NAME")
     for name, (benchmark, data) in settings.benchmarks.items():
-        benchmark.check()
-        benchmark.check_conditions(name)
+        check_benchmark(name, benchmark, classes, data)
         _check_images(config, name, settings, data, classes)
-        benchmark.check_classifier(classes)
         _check_shown_size(settings.model, name, benchmark, model.crop)
-        if benchmark.label_kind != label_kind_of(data):
-            raise ConfigurationError(
-                f"benchmark {name!r} needs images labelled with {benchmark.label_kind}, and data.source={data.source}"
-                " labels them otherwise: data.source=categories reads folders of the 16 categories"
-            )
 
 
 def _check_shown_size(model: ModelConfig, name: str, benchmark: Benchmark, crop: CropRecipe) -> None:
@@ -108,8 +102,7 @@ def _check_shown_size(model: ModelConfig, name: str, benchmark: Benchmark, crop:
 
 def _check_images(config: DictConfig, name: str, settings: Settings, data: DataConfig, classes: LabelSpace) -> None:
     try:
-        check_data(data)
-        check_labels(data, classes)
+        check_images(data, classes)
     except (ConfigurationError, DataError) as error:
         if data is settings.data:
             raise

@@ -51,7 +51,7 @@ class CellFollower(Follower):
         """Progress, every ten seconds."""
         self._tracker.log(figures)
 
-    def stored(self, result: UnitResult) -> None:
+    def stored(self, result: UnitResult[WorkUnit]) -> None:
         """One unit is in the store, outcomes or failure."""
         spec = result.unit.cell.spec
         self._left[spec.cell_id] -= 1

@@ -1,8 +1,7 @@
 """``task=make_corrupted``: write a dataset's corrupted images to disk in ImageNet-C's layout."""
 
+import io
 import logging
-import os
-import tempfile
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -14,6 +13,7 @@ from bench.benchmarks.protocol import IMAGENET_C_CROP, JPEG_QUALITY
 from bench.corruptions.files import corrupted_path
 from bench.data import Crops, check_data
 from bench.errors import ConfigurationError
+from bench.paths import write_atomically
 from bench.records import Condition
 from bench.sweep.images import open_images
 from bench.sweep.progress import SweepProgress
@@ -72,9 +72,6 @@ def _write_missing(
 
 
 def _write_jpeg(target: Path, image: Tensor) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".writing-", dir=target.parent)
-    with os.fdopen(handle, "wb") as file:
-        Image.fromarray(image.permute(1, 2, 0).numpy()).save(file, "JPEG", quality=JPEG_QUALITY, optimize=True)
-    Path(name).chmod(0o644)
-    Path(name).replace(target)
+    file = io.BytesIO()
+    Image.fromarray(image.permute(1, 2, 0).numpy()).save(file, "JPEG", quality=JPEG_QUALITY, optimize=True)
+    write_atomically(target, file.getvalue())

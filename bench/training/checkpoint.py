@@ -2,9 +2,7 @@
 
 import io
 import json
-import os
 import pickle
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from bench.errors import ConfigurationError, DataError
+from bench.paths import write_atomically
 from bench.training.holdout import HoldoutAccuracy
 
 STATE, LOG = "state.pt", "log.jsonl"
@@ -125,17 +124,3 @@ def save_weights(path: Path, network: nn.Module, origin: Mapping[str, Any]) -> N
         for name, value in network.state_dict().items()
     }
     write_atomically(path, save(tensors, {"training": json.dumps(origin)}))
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace ``path`` by ``content``: a reader, or a run after a power cut, sees the old file or the new one."""
-    handle, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)

@@ -45,9 +45,10 @@ def named_by_cues(crops):
 
 
 def run(benchmark, classifier, crops, condition, positions, *, seed=0):
-    images = benchmark.read(crops, positions, condition, seed=seed)
+    shown = benchmark.read(crops, positions, condition, seed=seed)
     rows = list(positions)
-    batch = Batch(images, torch.as_tensor(crops.labels[rows]), crops.image_ids[rows], condition=condition)
+    labels = torch.as_tensor(crops.labels[rows])
+    batch = Batch(shown.images, labels, crops.image_ids[rows], condition=condition, side=shown.side)
     return benchmark.run(classifier, batch, condition, seed=seed)
 
 

@@ -12,7 +12,7 @@ from bench.seeding import derive_seed
 
 def test_images_are_corrupted_while_read_from_seeds_of_their_own(make_crops):
     crops, condition = make_crops(3, side=32), Condition("perlin_noise", 4.0)
-    shown = CorruptionBar().read(crops, [2, 0], condition, seed=7)
+    shown = CorruptionBar().read(crops, [2, 0], condition, seed=7).images
     seeds = [derive_seed(7, condition.key, name, bits=32) for name in ("image_2", "image_0")]
     assert np.array_equal(shown, corrupt_bar(crops.read([2, 0]), condition, seeds))
 

@@ -39,7 +39,7 @@ def published(tmp_path, crops):
 def test_files_are_found_by_the_clean_images_names(published, crops):
     benchmark = Corruption(corruptions=("fog",), severities=(2,), source="files", root=str(published))
     benchmark.check()
-    images = benchmark.read(crops, [2, 0], FOG, seed=0)
+    images = benchmark.read(crops, [2, 0], FOG, seed=0).images
     assert images.shape == (2, 3, 224, 224)
     assert images.float().mean(dim=(1, 2, 3)).tolist() == pytest.approx([80, 0], abs=1)
 
@@ -155,7 +155,7 @@ class Brightness(torch.nn.Module):
 
 def test_batched_corrupts_on_the_device_and_agrees_with_its_images(crops):
     benchmark = Corruption(corruptions=("fog",), severities=(2,), protocol="native")
-    shown = benchmark.read(crops, range(4), FOG, seed=3)
+    shown = benchmark.read(crops, range(4), FOG, seed=3).images
     assert torch.equal(shown, crops.read(range(4))), "the clean crops travel; the device corrupts"
     batch = Batch(shown, torch.zeros(4, dtype=torch.int64), crops.image_ids, condition=FOG)
     outcomes = benchmark.run(Brightness(), batch, FOG, seed=3)

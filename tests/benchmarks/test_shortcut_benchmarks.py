@@ -49,8 +49,8 @@ def make_disc_crops(discs, make_crops, tmp_path):
 
 def run(benchmark, classifier, crops, condition, positions=range(N)):
     rows = list(positions)
-    images = benchmark.read(crops, rows, condition, seed=0)
-    batch = Batch(images, torch.as_tensor(crops.labels[rows]), crops.image_ids[rows])
+    shown = benchmark.read(crops, rows, condition, seed=0)
+    batch = Batch(shown.images, torch.as_tensor(crops.labels[rows]), crops.image_ids[rows], side=shown.side)
     return benchmark.run(classifier, batch, condition, seed=0)
 
 
@@ -145,7 +145,7 @@ def test_object_and_background_are_told_apart(shortcut, discs, make_disc_crops):
     crops, masks = make_disc_crops(discs.images)
     benchmark = Shortcut(shortcuts=(shortcut,), regions=masks)
     read = benchmark.read(crops, range(4), benchmark.conditions()[0], seed=0)
-    shown, images, changed = read[:, :3], read[:, 3:6], read[:, 6] > 0
+    shown, images, changed = read.images, read.side["original"], read.side["changed"]
     assert torch.equal(images, discs.images[:4])
     inside = discs.masks[:4]
     assert torch.equal(changed, inside if shortcut == "object_blank" else ~inside)
@@ -153,7 +153,7 @@ def test_object_and_background_are_told_apart(shortcut, discs, make_disc_crops):
     assert torch.equal(shown[kept], images[kept])
     assert not torch.equal(shown, images)
     again = benchmark.read(crops, [2], benchmark.conditions()[0], seed=0)
-    assert torch.equal(again[0], read[2]), "whatever else is in the batch"
+    assert torch.equal(again.images[0], read.images[2]), "whatever else is in the batch"
 
 
 def test_another_background_is_of_another_class(make_disc_crops, discs):
@@ -162,7 +162,7 @@ def test_another_background_is_of_another_class(make_disc_crops, discs):
         flat[discs.labels == label] = 50 * (label + 1)
     crops, masks = make_disc_crops(flat)
     benchmark = Shortcut(shortcuts=("background_swap",), regions=masks)
-    shown = benchmark.read(crops, range(12), benchmark.conditions()[0], seed=0)[:, 0]
+    shown = benchmark.read(crops, range(12), benchmark.conditions()[0], seed=0).images[:, 0]
     corner = shown[:, -1, -1] // 50 - 1
     assert (corner != discs.labels[:12]).all()
 

@@ -22,9 +22,9 @@ from tests.corruptions.imagenet_c_table import DATA
 
 def shown(benchmark: Corruption, crops: Crops, size: int, condition) -> torch.Tensor:
     """``(N,3,size,size)`` uint8, as the classifier sees them."""
-    images = benchmark.read(crops, range(len(crops)), condition, seed=0)
+    images = benchmark.read(crops, range(len(crops)), condition, seed=0).images
     batch = Batch(images, torch.as_tensor(crops.labels), crops.image_ids, condition=condition, input_size=(size, size))
-    return benchmark.shown(batch, condition, seed=0)
+    return benchmark.shown(batch, condition, seed=0).images
 
 
 def main() -> None:

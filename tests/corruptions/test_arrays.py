@@ -50,7 +50,7 @@ def test_the_benchmark_shows_the_arrays_as_they_are_or_makes_the_same(root, imag
     assert files.parameters()["definition"] == made.parameters()["definition"] == "cifar10_c"
     shown = []
     for benchmark in (files, made):
-        read = benchmark.read(crops, range(6), CONDITIONS[1], seed=0)
+        read = benchmark.read(crops, range(6), CONDITIONS[1], seed=0).images
         batch = Batch(read, torch.as_tensor(LABELS), crops.image_ids, condition=CONDITIONS[1], input_size=(32, 32))
         shown.append(benchmark.shown(batch, CONDITIONS[1], seed=0))
     assert torch.equal(*shown)

@@ -99,9 +99,10 @@ def test_grad_cam_and_saliency_of_a_family(make_classifier, images, architecture
 
 def assert_audited(classifier, picture):
     """The bias audit of the right half has figures, unless nothing in the map speaks for the predicted class."""
-    shown = torch.cat([(picture * 255).to(torch.uint8), torch.zeros(1, 1, SIDE, SIDE, dtype=torch.uint8)], dim=1)
-    shown[:, 3, :, SIDE // 2 :] = 255
-    batch = Batch(shown, torch.tensor([1]), np.array(["image"]))
+    objects = torch.zeros(1, SIDE, SIDE, dtype=torch.bool)
+    objects[:, :, SIDE // 2 :] = True
+    shown = (picture * 255).to(torch.uint8)
+    batch = Batch(shown, torch.tensor([1]), np.array(["image"]), side={"objects": objects})
     audit = CamAudit(regions="samples")  # of which only their presence matters once an image is read
     figures = audit.run(classifier, batch, audit.conditions()[0], seed=0).extra
     assert figures["region_share"][0] == 0.5

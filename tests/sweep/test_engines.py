@@ -16,9 +16,9 @@ from bench.errors import ConfigurationError, DataError
 from bench.results import Store
 from bench.sweep import EngineConfig, Placement, dispatch, plan_units, run_local, run_pool
 from bench.sweep.engines import placements
+from bench.sweep.messages import BatchDone, Broken, LeaseDone, Ready, UnitKey, UnitResult, key_of
 from bench.sweep.processes import ProcessPool
-from bench.sweep.queue import UnitKey, UnitQueue, key_of
-from bench.sweep.worker import Broken, LeaseDone, Progress, Ready, UnitDone
+from bench.sweep.queue import UnitQueue
 from tests.sweep.toy_job import Trap, open_toy_job
 
 HERE = Placement("cpu", 1)
@@ -74,8 +74,8 @@ class ChaoticPool:
             for key in lease:
                 outcomes = self.make_outcomes(key.start, key.stop)
                 self.talk[worker] += [
-                    Progress(key, key.stop - key.start),
-                    UnitDone(key, outcomes, 0.0, "", "", "d", "h"),
+                    BatchDone(key, key.stop - key.start),
+                    UnitResult(key, outcomes, 0.0, "", "", "d", "h"),
                 ]
             self.talk[worker].append(LeaseDone())
 
@@ -229,8 +229,8 @@ def one_unit(tmp_path, monkeypatch):
 
 def test_time_of_starting_does_not_count_as_silence(one_unit, make_outcomes):
     unit, key, clock = one_unit
-    done = UnitDone(key, make_outcomes(0, 20), 0.0, "", "", "d", "h")
-    script = [(500, None), (500, Ready()), (9, None), (9, Progress(key, 10)), (9, done)]
+    done = UnitResult(key, make_outcomes(0, 20), 0.0, "", "", "d", "h")
+    script = [(500, None), (500, Ready()), (9, None), (9, BatchDone(key, 10)), (9, done)]
     pool = ScriptedPool(clock, script)
     (result,) = run_pool([unit], pool, timeout=20, start_timeout=1001, retries=0)
     assert result.outcomes is not None
@@ -247,7 +247,7 @@ def test_a_worker_that_is_never_ready_is_given_up_after_the_time_for_starting(on
 def test_time_that_the_caller_takes_to_store_does_not_count_as_silence(one_unit, make_outcomes):
     unit, _, clock = one_unit
     first, second = replace(unit, stop=10), replace(unit, start=10)
-    said = [UnitDone(key_of(part), make_outcomes(0, 10), 0.0, "", "", "d", "h") for part in (first, second)]
+    said = [UnitResult(key_of(part), make_outcomes(0, 10), 0.0, "", "", "d", "h") for part in (first, second)]
     pool = ScriptedPool(clock, [(1, Ready()), (1, said[0]), (1, LeaseDone()), (1, None), (1, said[1])])
     for _ in run_pool([first, second], pool, timeout=20, start_timeout=20, retries=0):
         clock[0] += 1000  # a slow disk

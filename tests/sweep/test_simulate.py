@@ -6,7 +6,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.sweep.queue import UnitKey
+from bench.sweep.messages import UnitKey
 from bench.sweep.simulate import simulate
 
 

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.benchmarks import Benchmark, judge
+from bench.benchmarks import Benchmark, Shown, judge
 from bench.benchmarks.clean import Clean
 from bench.records import Condition
 from bench.results import Store
@@ -35,7 +35,7 @@ class Noise(Benchmark):
     def read(self, crops, positions, condition, *, seed):
         if self.fail_reading:
             raise OSError("the disk went away")
-        return crops.read(positions)
+        return Shown(crops.read(positions))
 
     def run(self, classifier, batch, condition, *, seed):
         if self.fail_running:

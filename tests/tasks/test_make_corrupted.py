@@ -86,7 +86,7 @@ def test_files_give_the_predictions_of_evaluating_the_jpegs_by_hand(tmp_path):
     dataset = load_dataset(DataConfig(name="samples", source="samples", limit=4))
     crops = open_crops(dataset, classifier.crop, cache_dir=tmp_path / "cache", cache_gb=1, workers=0, on_error="refuse")
     benchmark = Corruption(corruptions=("motion_blur",), severities=(3,), source="files", root=str(tmp_path / "out"))
-    shown = benchmark.read(crops, range(4), condition, seed=0)
+    shown = benchmark.read(crops, range(4), condition, seed=0).images
     outcomes = benchmark.run(
         classifier,
         Batch(shown, torch.as_tensor(crops.labels), crops.image_ids, condition=condition),

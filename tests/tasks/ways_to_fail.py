@@ -16,7 +16,7 @@ import torch
 
 from bench.models import hub
 from bench.sweep import dispatch
-from bench.sweep.worker import Broken, Ready
+from bench.sweep.messages import Broken, Ready
 from bench.tasks import evaluate
 
 FULL = OSError(errno.ENOSPC, "No space left on device")

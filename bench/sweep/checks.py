@@ -1,0 +1,46 @@
+"""What is refused before any work, whoever asks for it: the command, a worker, or ``bench.evaluate``."""
+
+from bench.benchmarks import Benchmark
+from bench.benchmarks.registry import check_registered
+from bench.data import DataConfig, LabelSpace, check_data, check_labels, label_kind_of
+from bench.errors import ConfigurationError
+
+
+def check_benchmark(entry: str, benchmark: Benchmark, classifier: LabelSpace, data: DataConfig | None) -> None:
+    """Refuse a benchmark that cannot run on these images with a classifier of these classes.
+
+    Args:
+        entry: what the suite calls it, for messages.
+        benchmark: what is to run.
+        classifier: what the classifier's logit columns mean.
+        data: its images; None for images from Python, which are labelled with classes.
+
+    Raises:
+        ConfigurationError: parameters, conditions, classes or labels that do not fit.
+    """
+    check_registered(type(benchmark), entry)
+    benchmark.check()
+    benchmark.check_conditions(entry)
+    benchmark.check_classifier(classifier)
+    kind = "classes" if data is None else label_kind_of(data)
+    if benchmark.label_kind != kind:
+        advice = ": data.source=categories reads folders of the 16 categories"
+        raise ConfigurationError(
+            f"benchmark {entry!r} needs images labelled with {benchmark.label_kind}, and these are labelled with"
+            f" {kind}{advice if benchmark.label_kind == 'categories' else ''}"
+        )
+
+
+def check_images(data: DataConfig, classifier: LabelSpace) -> None:
+    """Refuse images that are not there, or whose classes do not fit the classifier's.
+
+    Args:
+        data: which images.
+        classifier: what the classifier's logit columns mean.
+
+    Raises:
+        ConfigurationError: a wrong setting, or classes that do not fit.
+        DataError: an empty or damaged data set.
+    """
+    check_data(data)
+    check_labels(data, classifier)
