@@ -16,6 +16,7 @@ from bench.attacks.declaration import (
     UNTARGETED,
     Declaration,
 )
+from bench.attacks.foolbox_attacks import FOOLBOX
 from bench.attacks.job import Job
 from bench.attacks.one_pixel import OnePixelSettings, one_pixel_attack
 from bench.attacks.options import (
