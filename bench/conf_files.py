@@ -25,11 +25,11 @@ def choices(group: str, folders: Iterable[Path] = (CONF,)) -> Mapping[str, str]:
     Returns:
         Name -> the first sentence of the file's leading comment, empty where there is none; in alphabetical order.
     """
-    found: dict[str, str] = {}
+    choices: dict[str, str] = {}
     for folder in folders:
         for path in (folder / group).glob("*.yaml"):
-            found.setdefault(path.stem, _summary(path))
-    return dict(sorted(found.items()))
+            choices.setdefault(path.stem, _summary(path))
+    return dict(sorted(choices.items()))
 
 
 def _summary(path: Path) -> str:

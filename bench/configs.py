@@ -74,7 +74,7 @@ class RuntimeConfig:
     device: str = "auto"
     """``auto`` (CUDA, else MPS, else CPU), or a torch device."""
     batch_size: int | None = None
-    """Images a step; found automatically when left out, halved when it does not fit in memory."""
+    """Images per step; found automatically when left out, halved when it does not fit in memory."""
     workers: int | None = None
     """DataLoader processes; automatic when left out."""
     threads: int | None = None
@@ -200,7 +200,7 @@ class Recipe:
     epochs: int = 15
     """Passes over the images."""
     batch_size: int = 128
-    """Images a step."""
+    """Images per step."""
     learning_rate: float = 0.2
     """Peak of the one-cycle schedule."""
     momentum: float = 0.9

@@ -1,4 +1,4 @@
-"""The errors a user can mend: each message says what was wrong, where, and what to do."""
+"""The errors a user can fix: each message says what was wrong, where, and what to do."""
 
 import difflib
 from collections.abc import Iterable

@@ -56,9 +56,9 @@ def _load_file(path: Path) -> None:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     if _loaded.get(path.name) == digest:
         return
-    found = sys.modules.get(path.stem) or importlib.util.find_spec(path.stem)
-    where = getattr(found, "__file__", None) or getattr(found, "origin", None)
-    if found is not None and (where is None or Path(where).resolve() != path):
+    module = sys.modules.get(path.stem) or importlib.util.find_spec(path.stem)
+    where = getattr(module, "__file__", None) or getattr(module, "origin", None)
+    if module is not None and (where is None or Path(where).resolve() != path):
         raise ConfigurationError(f"plugins: {path} has the name of the module {path.stem} ({where}): rename the file")
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))

@@ -35,7 +35,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What happened to each image under one condition: columns of equal length ``N``, one entry an image."""
+    """What happened to each image under one condition: columns of equal length ``N``, one entry per image."""
 
     image_id: NDArray[np.str_]
     """``(N,)`` names, unique within a dataset."""
@@ -143,7 +143,7 @@ class RunSpec:
     """Images in the dataset after ``limit`` and skips."""
     label_space: str
     """What labels and predictions number: ``imagenet``, ``imagenet_r``, ``cifar10``, ``the 16 categories``, ...;
-    ``10 classes`` where nobody names them."""
+    ``10 classes`` where they have no names."""
     n_classes: int
     """Classes that a decision is made among."""
     benchmark: str

@@ -93,8 +93,8 @@ class Declaration:
     def defaults(self) -> Mapping[str, Any]:
         """Option -> the attack's own default; options that must be given are left out."""
         if self.is_own:
-            found = {entry.name: entry.default for entry in fields(self.build)}
-            return {name: value for name, value in found.items() if name in self.options and value is not MISSING}
+            defaults = {entry.name: entry.default for entry in fields(self.build)}
+            return {name: value for name, value in defaults.items() if name in self.options and value is not MISSING}
         parameters = inspect.signature(self.build.__init__).parameters
         known = {name: parameters[name].default for name in self.options}
         return {name: value for name, value in known.items() if value is not inspect.Parameter.empty}

@@ -48,11 +48,11 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
 @contextmanager
 def frozen(classifier: nn.Module) -> Iterator[None]:
     """Ask for no weight gradients meanwhile: libraries that call ``backward`` would compute and accumulate them."""
-    wanted = [parameter for parameter in classifier.parameters() if parameter.requires_grad]
-    for parameter in wanted:
+    trained = [parameter for parameter in classifier.parameters() if parameter.requires_grad]
+    for parameter in trained:
         parameter.requires_grad_(False)
     try:
         yield
     finally:
-        for parameter in wanted:
+        for parameter in trained:
             parameter.requires_grad_(True)

@@ -48,7 +48,7 @@ def run_attack(
         targets: ``(B,)`` int64 target classes for a targeted attack, in place of ``attack_spec.target``.
 
     Returns:
-        One entry an image, in order.
+        One entry per image, in order.
 
     Raises:
         ConfigurationError: inputs or parameters that cannot work.

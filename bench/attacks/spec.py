@@ -221,15 +221,15 @@ def _read_options(name: str, given: Mapping[str, Any]) -> dict[str, Parameter]:
     defaults = declared.defaults
     values = {**defaults, **given}
     read = {}
-    for option, wanted in declared.options.items():
+    for option, option_type in declared.options.items():
         by_default = f" (by default {_plain(defaults[option])})" if option in defaults else ""
         if option not in values:
-            raise ConfigurationError(f"attack {name!r} needs options.{option}: {wanted.describe()}")
+            raise ConfigurationError(f"attack {name!r} needs options.{option}: {option_type.describe()}")
         try:
-            read[option] = wanted.read(values[option])
+            read[option] = option_type.read(values[option])
         except ValueError as error:
             raise ConfigurationError(
-                f"attack {name!r}: {option} is {wanted.describe()}{by_default}, not {_plain(values[option])}"
+                f"attack {name!r}: {option} is {option_type.describe()}{by_default}, not {_plain(values[option])}"
             ) from error
     return read
 

@@ -144,15 +144,15 @@ class Benchmark(ABC):
         return cls.entry_titles.get(entry, entry.replace("_", " "))
 
     @classmethod
-    def describe(cls, condition: Condition, unit: str, said: Collection[Parameter] = ()) -> str:
+    def describe(cls, condition: Condition, unit: str, known: Collection[Parameter] = ()) -> str:
         """A condition in words: ``snow severity 3``.
 
         Args:
             condition: one of ``conditions()``.
             unit: what its strength counts, as of ``unit``.
-            said: what the reader knows already: a condition of that name is its strength alone.
+            known: words that the reader knows already: a condition of that name is its strength alone.
         """
-        return describe_condition(condition, unit, (cls.name, *said))
+        return describe_condition(condition, unit, (cls.name, *known))
 
     @classmethod
     def budget(cls, parameters: Mapping[str, Parameter]) -> Mapping[str, Parameter]:
@@ -213,7 +213,7 @@ class Benchmark(ABC):
         return "classes"
 
     def prepared(self, crop: CropRecipe, cache_dir: Path) -> Self:
-        """The benchmark for one classifier, once, before it is planned: what was left to be found out is filled in.
+        """The benchmark for one classifier, once, before it is planned: parameters that depend on it are filled in.
 
         Args:
             crop: the classifier's own recipe.

@@ -27,7 +27,7 @@ from bench.seeding import derive_seed
 SOURCES = ("batched", "reference", "files")
 MANIFESTS = ("sample", "whole")
 LARGEST_CIFAR_SIDE = 32
-"""Pixels: a classifier of this input size or smaller is shown CIFAR-10-C unless told otherwise."""
+"""Pixels: a classifier of this input size or smaller is shown CIFAR-10-C by default."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class Corruption(Benchmark):
             resized to the classifier's input. ``native``: each classifier's own crop, corrupted.
         encode: of ``native``, ``jpeg85`` or ``none`` (the default).
         root: for ``files``, the folder of the corruptions.
-        files_digest: for ``files``, the digest of their manifest; found out when left out, else insisted on.
+        files_digest: for ``files``, the digest of their manifest; read when left out, else checked.
         manifest: for ``files``, whether their digest reads a ``sample`` of their bytes or the ``whole``.
 
     Raises:

@@ -25,7 +25,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Faithfulness(Benchmark):
-    """What speaks for and against the maps of an attribution method, on some images of the dataset.
+    """Evidence for and against the maps of an attribution method, on some images of the dataset.
 
     Costly, and a few images tell: ``share`` picks them by name, the same for every classifier; the others have an
     outcome and no figure.
@@ -97,15 +97,15 @@ class Faithfulness(Benchmark):
         maps = attribution_maps(classifier, pixels, targets, self.method, batch, seed=seed)
         others = attribution_maps(classifier, pixels, targets, self.other, batch, seed=seed)
         noise = torch.stack([_noise(maps[0], derive_seed(seed, "noise", str(name))) for name in batch.image_ids])
-        found = {"method_correlation": rank_correlation(maps.abs(), others.abs())}
+        figures = {"method_correlation": rank_correlation(maps.abs(), others.abs())}
         for curve in (deletion, insertion):
             for prefix, order in (("", maps), ("random_", noise)):
                 walked = curve(classifier, pixels, targets, order, steps=self.steps, baseline=baseline)
-                found[f"{prefix}{curve.__name__}_area"] = walked.area
+                figures[f"{prefix}{curve.__name__}_area"] = walked.area
         if self.randomise:
             stages = randomisation_check(classifier, pixels, targets, self.method, stages=2, seed=seed)
-            found["head_correlation"], found["all_correlation"] = (stage.correlation for stage in stages)
-        return {name: values.double().cpu().numpy() for name, values in found.items()}
+            figures["head_correlation"], figures["all_correlation"] = (stage.correlation for stage in stages)
+        return {name: values.double().cpu().numpy() for name, values in figures.items()}
 
 
 def _noise(like: Tensor, seed: int) -> Tensor:
@@ -114,5 +114,5 @@ def _noise(like: Tensor, seed: int) -> Tensor:
 
 def _mean_colour(classifier: nn.Module) -> Any:
     """What blank pixels become: zero after normalisation, the authors' choice; grey for a network without any."""
-    found = (part.mean for part in classifier.modules() if isinstance(part, Classifier))
-    return next(found, 0.5)
+    means = (part.mean for part in classifier.modules() if isinstance(part, Classifier))
+    return next(means, 0.5)

@@ -96,11 +96,11 @@ def largest_strength(measured: Measured) -> Condition:
     Raises:
         DataError: there is none above 0.
     """
-    found = [condition for condition in measured.expected if condition.strength > 0]
-    if not found:
+    above_zero = [condition for condition in measured.expected if condition.strength > 0]
+    if not above_zero:
         unit = measured.spec.strength_unit or "strength"
         raise DataError(f"{measured.name} was not run at {'an' if unit[0] in 'aeiou' else 'a'} {unit} above 0")
-    return max(found, key=lambda condition: condition.strength)
+    return max(above_zero, key=lambda condition: condition.strength)
 
 
 def correct_at_largest_strength(measured: Measured) -> NDArray[np.bool_]:

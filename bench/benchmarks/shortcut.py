@@ -158,9 +158,9 @@ class Shortcut(Benchmark):
         start = derive_seed(seed, "background_swap", str(crops.image_ids[position])) % n
         for other in ((start + step) % n for step in range(n)):
             if crops.labels[other] != crops.labels[position]:
-                found = background_of(crops.read([other])[0], self._objects(crops, [other])[0])
-                if found is not None:
-                    return found
+                background = background_of(crops.read([other])[0], self._objects(crops, [other])[0])
+                if background is not None:
+                    return background
         raise DataError(f"{crops.name} has no background of another class to put behind {crops.image_ids[position]}")
 
     def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:

@@ -39,9 +39,9 @@ def category_scores(logits: Tensor, categories: CategoryMap) -> Tensor:
     """
     n_classes, highest = logits.shape[1], max(max(columns) for columns in categories.columns.values())
     if highest >= n_classes or n_classes != (categories.n_classes or n_classes):
-        wanted = categories.n_classes or f"more than {highest}"
+        expected = categories.n_classes or f"more than {highest}"
         raise DataError(
-            f"the classifier has {n_classes} classes, and the map to the 16 categories is for {wanted}: give the"
+            f"the classifier has {n_classes} classes, and the map to the 16 categories is for {expected}: give the"
             " benchmark a class_map=FILE for its label space"
         )
     log_probabilities = logits.float().log_softmax(dim=1)

@@ -52,7 +52,7 @@ class Transfer(Benchmark):
     @property
     def spec(self) -> AttackSpec:
         """The attack on a surrogate. It does not stop at the first success: an image that barely fools a surrogate
-        fools nobody else.
+        fools no other network.
         """
         return AttackSpec(self.attack, self.options, active_set=False)
 
@@ -91,9 +91,9 @@ class Transfer(Benchmark):
         return _surrogate_name(condition)
 
     @classmethod
-    def describe(cls, condition: Condition, unit: str, said: Collection[Parameter] = ()) -> str:
-        """The surrogate by its name alone: the digest of its weights tells a reader nothing."""
-        return super().describe(replace(condition, name=_surrogate_name(condition)), unit, said)
+    def describe(cls, condition: Condition, unit: str, known: Collection[Parameter] = ()) -> str:
+        """The surrogate by its name alone: the digest of its weights means nothing to a reader."""
+        return super().describe(replace(condition, name=_surrogate_name(condition)), unit, known)
 
     @property
     def passes(self) -> int:

@@ -10,19 +10,19 @@ AFTER_THE_NUMBER = ("pixels", "values", "percent", "degrees", "tiles")
 """Units that stand behind their number: ``3 pixels``, ``90 degrees``."""
 
 
-def describe_condition(condition: Condition, unit: str, said: Collection[Parameter] = ()) -> str:
+def describe_condition(condition: Condition, unit: str, known: Collection[Parameter] = ()) -> str:
     """A condition in words: ``snow severity 3``, ``epsilon 4/255``, ``1 pixel``, ``gamma 0.5``.
 
     Args:
         condition: what is done to the images.
         unit: what its strength counts; empty where it has none.
-        said: what the reader knows already, such as the benchmark's name: a condition of that name is its strength.
+        known: words that the reader knows, such as the benchmark's name: a condition of that name is its strength.
     """
     if condition == CLEAN:
         return "the clean images"
     if not unit:
         return condition.name
-    name = "" if condition.name in (unit, *said) else condition.name
+    name = "" if condition.name in (unit, *known) else condition.name
     return f"{name} {describe_strength(condition.strength, unit)}".strip()
 
 

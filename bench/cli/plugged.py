@@ -35,8 +35,8 @@ def _register_benchmarks() -> None:
 
 def _defaults(cls: type[Any]) -> dict[str, Any]:
     """Field -> default of a dataclass, those without one marked as to be given."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for item in fields(cls):
         value = item.default_factory() if item.default_factory is not MISSING else item.default
-        found[item.name] = "???" if value is MISSING else list(value) if isinstance(value, tuple) else value
-    return found
+        values[item.name] = "???" if value is MISSING else list(value) if isinstance(value, tuple) else value
+    return values

@@ -1,4 +1,4 @@
-"""Common image corruptions: batched in torch, and the reference package they are held against.
+"""Common image corruptions: batched in torch, and the reference package they are compared with.
 
 References:
     Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations",

@@ -120,14 +120,14 @@ def read_corrupted_array(root: Path, rows: NDArray[np.int64], condition: Conditi
 
 
 def _place(image_id: str) -> int:
-    found = _TEST_NUMBER.search(image_id)
-    if found is None:
+    match = _TEST_NUMBER.search(image_id)
+    if match is None:
         raise DataError(
             f"the name of image {image_id!r} does not say its place in CIFAR-10's test set, so its row in the arrays is"
             " unknown: use split=test of the python batches (data.root=.../cifar-10-batches-py), or name the files"
             " test_00000.png, test_00001.png, ... in the official order"
         )
-    return int(found[1])
+    return int(match[1])
 
 
 def _open_images(path: Path) -> NDArray[np.uint8]:

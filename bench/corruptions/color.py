@@ -87,8 +87,8 @@ def _from_hsv(hue: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
     table = torch.tensor(
         [[0, 3, 1], [2, 0, 1], [1, 0, 3], [1, 2, 0], [3, 1, 0], [0, 1, 2]], dtype=torch.int64, device=hue.device
     )
-    wanted = table.index_select(0, sector.to(torch.int64).flatten() % 6).view(*hue.shape, 3).permute(0, 3, 1, 2)
-    return candidates.gather(1, wanted)
+    indices = table.index_select(0, sector.to(torch.int64).flatten() % 6).view(*hue.shape, 3).permute(0, 3, 1, 2)
+    return candidates.gather(1, indices)
 
 
 def _apply_contrast(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:

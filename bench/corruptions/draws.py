@@ -14,7 +14,7 @@ from bench.seeding import derive_seed
 Parameter = TypeVar("Parameter")
 
 Draws = Mapping[str, Tensor]
-"""Random parameters by name, each ``(B, ...)``: one row an image."""
+"""Random parameters by name, each ``(B, ...)``: one row per image."""
 
 
 @dataclass(frozen=True)

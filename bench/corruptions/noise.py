@@ -18,7 +18,7 @@ SPECKLE_SCALE = Parameters(imagenet_c=(0.15, 0.2, 0.35, 0.45, 0.6), cifar10_c=(0
 _LEAST_BITS = 7
 """Of a photon count: a mean of 60 exceeds 127 with a chance below 1e-13."""
 _DEVIATIONS = 8.6
-"""By how many standard deviations the highest count that a table tells apart exceeds the mean of white."""
+"""By how many standard deviations the highest count that a table distinguishes exceeds the mean of white."""
 
 
 def _to_bytes(values: Tensor) -> Tensor:

@@ -98,7 +98,7 @@ def resting_snow(flakes: Tensor, size: Sequence[int], zoom: float, threshold: fl
     """``(B, H, W)`` levels of flakes, not yet falling: drawn small as ``(B, h, w)``, enlarged, the faint ones left out.
 
     Args:
-        flakes: brightness, 1 being white; `zoom_window` tells ``h`` and ``w``.
+        flakes: brightness, 1 being white; `zoom_window` gives ``h`` and ``w``.
         size: height and width of the image.
         zoom: by how much to enlarge.
         threshold: brightness below which there is no flake.

@@ -164,9 +164,9 @@ def check_labels(config: DataConfig, classifier: LabelSpace) -> None:
         DataError: no class folders, or one without images.
     """
     source = SOURCES[config.source]
-    found = source.classes(config)
-    if found is not None and source.label_kind == "classes":
-        match_classes(*found, classifier, _declared(config))
+    own_classes = source.classes(config)
+    if own_classes is not None and source.label_kind == "classes":
+        match_classes(*own_classes, classifier, _declared(config))
 
 
 def label_kind_of(config: DataConfig) -> str:

@@ -66,10 +66,10 @@ def decision_files(path: Path) -> list[Path]:
     """
     if path.is_file():
         return [path]
-    found = sorted(path.glob("*.csv")) if path.is_dir() else []
-    if not found:
+    files = sorted(path.glob("*.csv")) if path.is_dir() else []
+    if not files:
         raise ConfigurationError(f"no CSV file of decisions at {path}: give path=FILE.csv or a folder of them")
-    return found
+    return files
 
 
 def read_decisions(path: Path) -> list[Decisions]:
@@ -79,18 +79,18 @@ def read_decisions(path: Path) -> list[Decisions]:
         ConfigurationError: no file.
         DataError: not in the published format, an unknown category, or an image decided twice by one decision maker.
     """
-    held: dict[tuple[str, str], dict[str, tuple[str, str, str]]] = {}
+    by_experiment: dict[tuple[str, str], dict[str, tuple[str, str, str]]] = {}
     for file in decision_files(path):
         for line, row in _rows(file):
             where = f"{file.name}, line {line}"
             image_id, trial, has_cues = _trial(row, where)
-            mine = held.setdefault((CUE_CONFLICT if has_cues else _experiment(file), row["subj"]), {})
+            mine = by_experiment.setdefault((CUE_CONFLICT if has_cues else _experiment(file), row["subj"]), {})
             if image_id in mine:
                 raise DataError(f"{where}: {row['subj']} has decided on {image_id} already")
             mine[image_id] = trial
-    if not held:
+    if not by_experiment:
         raise DataError(f"{path} holds no trials")
-    return [_decisions(name, experiment, held[experiment, name]) for experiment, name in sorted(held)]
+    return [_decisions(name, experiment, by_experiment[experiment, name]) for experiment, name in sorted(by_experiment)]
 
 
 def _experiment(file: Path) -> str:

@@ -26,7 +26,7 @@ class LabelSpace:
     """
 
     name: str
-    """``imagenet``, ``cifar10``, where the images lie, ...; ``10 classes`` where nobody says which they are."""
+    """``imagenet``, ``cifar10``, where the images lie, ...; ``10 classes`` where nothing says which they are."""
     n_classes: int
     """How many."""
     class_names: tuple[str, ...] = ()
@@ -77,12 +77,12 @@ def own_label_space(where: str, names: Iterable[str]) -> LabelSpace:
     Raises:
         ConfigurationError: two names for one number, such as ``1`` and ``01``.
     """
-    found = sorted(set(names))
-    if is_numbered(found):
-        found.sort(key=int)
-        if len({int(name) for name in found}) != len(found):
+    names_in_order = sorted(set(names))
+    if is_numbered(names_in_order):
+        names_in_order.sort(key=int)
+        if len({int(name) for name in names_in_order}) != len(names_in_order):
             raise ConfigurationError(f"{where} has two folders for one class index, such as '1' and '01'")
-    return LabelSpace(where, len(found), tuple(found))
+    return LabelSpace(where, len(names_in_order), tuple(names_in_order))
 
 
 def is_numbered(names: Sequence[str]) -> bool:
@@ -97,7 +97,7 @@ def imagenet() -> LabelSpace:
 
 
 def imagenet_with(n_classes: int) -> LabelSpace | None:
-    """The ImageNet variant (1k, 12k, 21k, 22k) with that many classes, which timm tells apart so; None for others."""
+    """The ImageNet variant (1k, 12k, 21k, 22k) with that many classes, by which timm knows it; None for others."""
     subset = infer_imagenet_subset({"num_classes": n_classes})
     if subset is None:
         return None

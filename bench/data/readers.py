@@ -89,7 +89,7 @@ def reader_classes(source: ReaderSource) -> tuple[LabelSpace, tuple[str, ...]] |
 
 @lru_cache(maxsize=16)
 def _classes(source: ReaderSource, state: tuple[object, ...]) -> tuple[LabelSpace, tuple[str, ...]] | None:
-    """Listed once for all jobs of a sweep; ``state`` tells when the files have changed."""
+    """Listed once for all jobs of a sweep; ``state`` changes when the files do."""
     del state
     if source.scheme == "tfds":  # its images cannot be listed without being read
         names = tuple(_reader(source).class_to_idx or ())
@@ -171,8 +171,8 @@ def _shard_label(shard: Path, key: str, parts: Mapping[str, FileRange], field: s
         text = ReadRange([parts["json" if field else "cls"]])(0)
         return int(json.loads(text)[field] if field else text)
     except (KeyError, ValueError, TypeError) as error:
-        wanted = f"the field {field!r} of a .json" if field else "a whole number in a .cls"
-        raise DataError(f"{shard}: sample {key!r} has no label: {wanted} file is wanted") from error
+        expected = f"the field {field!r} of a .json" if field else "a whole number in a .cls"
+        raise DataError(f"{shard}: sample {key!r} has no label: {expected} file is needed") from error
 
 
 @dataclass(frozen=True)

@@ -78,8 +78,8 @@ def read_region_folder(root: Path) -> dict[str, Region]:
     )
     suffixes = {path.suffix.lower() for path in paths} & {".xml", ".png"}
     if len(suffixes) != 1:
-        held = "both .xml and .png files" if suffixes else "neither .xml nor .png files"
-        raise DataError(f"{root} holds {held}: object regions are a folder of one of the two")
+        contents = "both .xml and .png files" if suffixes else "neither .xml nor .png files"
+        raise DataError(f"{root} holds {contents}: object regions are a folder of one of the two")
     [suffix] = suffixes
     read = _read_xml if suffix == ".xml" else _mask_region
     return {
@@ -96,14 +96,14 @@ def read_coco(path: Path) -> dict[str, Region]:
         DataError: it is not such a file.
     """
     try:
-        found = json.loads(path.read_text())
+        content = json.loads(path.read_text())
         boxes: dict[Any, list[Box]] = {}
-        for annotation in found["annotations"]:
+        for annotation in content["annotations"]:
             left, top, width, height = (float(value) for value in annotation["bbox"])
             boxes.setdefault(annotation["image_id"], []).append((left, top, left + width, top + height))
         images = [
             (str(item["file_name"]), int(item["width"]), int(item["height"]), boxes[item["id"]])
-            for item in found["images"]
+            for item in content["images"]
             if item["id"] in boxes
         ]
     except (ValueError, KeyError, TypeError) as error:

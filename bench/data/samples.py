@@ -14,10 +14,10 @@ from bench.errors import DataError
 
 def load_samples(name: str) -> Dataset:
     """``foolbox/data/imagenet_<number>_<label>.jpg``; the label in the file name is ImageNet's class number."""
-    found = importlib.util.find_spec("foolbox")
-    if found is None or found.origin is None:
+    spec = importlib.util.find_spec("foolbox")
+    if spec is None or spec.origin is None:
         raise DataError("the sample images come with the package foolbox, which is not installed")
-    root = Path(found.origin).parent / "data"
+    root = Path(spec.origin).parent / "data"
     paths = sorted(path.name for path in root.glob("imagenet_*.jpg"))
     listing = "\n".join(f"{path} {(root / path).stat().st_size}" for path in paths)
     return Dataset(

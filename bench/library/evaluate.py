@@ -69,7 +69,7 @@ def evaluate(
         seed: of all random draws, from 0 and below 2**63.
         defense: what stands in front of every classifier: a name or an object of ``bench.models.DEFENSES``.
         device: ``auto`` (CUDA, else MPS, else CPU) or a torch device.
-        batch_size: images a step; found automatically when left out.
+        batch_size: images per step; found automatically when left out.
         workers: processes that read images; 0 (none) for images that come from Python, automatic for others.
         threads: torch's threads; left as they are when left out.
         cache_dir: where decoded crops are kept.

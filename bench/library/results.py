@@ -32,7 +32,7 @@ class Results:
     """Keeps a temporary store alive."""
 
     def leaderboard(self) -> pd.DataFrame:
-        """One row a classifier and protocol: every figure with its 95 % interval, as in ``leaderboard.csv``.
+        """One row per classifier and protocol: every figure with its 95 % interval, as in ``leaderboard.csv``.
 
         Raises:
             DataError: the store is empty or damaged.
@@ -81,7 +81,7 @@ class Results:
         return pd.concat(frames, ignore_index=True)
 
     def missing(self) -> pd.DataFrame:
-        """One row a cell that failed, is incomplete or was not run, with its error."""
+        """One row per cell that failed, is incomplete or was not run, with its error."""
         return missing_cells(self._subjects())
 
     def report(self, folder: str | Path, exports: Sequence[str] = ()) -> Path:
@@ -122,15 +122,15 @@ class Results:
 
     def _cells(self, benchmark: str, classifier: str | None) -> list[StoredCell]:
         cells = self.store.cells()
-        found = [cell for cell in cells if benchmark in (key_of(cell.spec), cell.spec.entry, cell.spec.title)]
-        if not found:
+        matching = [cell for cell in cells if benchmark in (key_of(cell.spec), cell.spec.entry, cell.spec.title)]
+        if not matching:
             names = {cell.spec.title for cell in cells}
             raise ConfigurationError(
                 f"no outcomes of {benchmark!r} in {self.store.root}: {nearest_names(benchmark, names)}"
             )
-        chosen = [cell for cell in found if classifier in (None, cell.spec.classifier)]
+        chosen = [cell for cell in matching if classifier in (None, cell.spec.classifier)]
         if not chosen:
-            names = {cell.spec.classifier for cell in found}
+            names = {cell.spec.classifier for cell in matching}
             hint = nearest_names(str(classifier), names)
             raise ConfigurationError(f"no outcomes of {benchmark!r} and classifier {classifier!r}: {hint}")
         return sorted(chosen, key=lambda cell: (cell.spec.classifier, cell.spec.entry, cell.spec.condition))

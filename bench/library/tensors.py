@@ -27,7 +27,7 @@ def corrupt(
     """Corrupted images, as ImageNet-C makes them (Hendrycks and Dietterich 2019), without its JPEG step.
 
     Args:
-        images: ``(B,3,H,W)``, uint8 or floats in [0,1], at least 32 pixels a side, on any device.
+        images: ``(B,3,H,W)``, uint8 or floats in [0,1], at least 32 pixels per side, on any device.
         corruption: ``fog``, ``gaussian_noise``, ...
         severity: 1 to 5.
         seed: of the random corruptions; the draws of an image depend on its place in the batch.
@@ -96,7 +96,7 @@ def attribute(
     method: str = "grad_cam",
     **settings: Any,
 ) -> Tensor:
-    """Attribution maps: what in each image speaks for a class.
+    """Attribution maps: which pixels of each image are evidence for a class.
 
     Args:
         model: a ``Classifier``, or any network that takes pixels in [0,1].
@@ -106,7 +106,7 @@ def attribute(
         **settings: of the method.
 
     Returns:
-        ``(B,H,W)`` float maps; larger speaks more for the class.
+        ``(B,H,W)`` float maps; larger is more evidence for the class.
 
     Raises:
         ConfigurationError: an unknown method or setting.

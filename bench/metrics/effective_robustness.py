@@ -1,4 +1,4 @@
-"""Effective robustness (Taori et al. 2020): accuracy under shift beyond what the clean accuracy foretells."""
+"""Effective robustness (Taori et al. 2020): accuracy under shift beyond what the clean accuracy predicts."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ class LogitFit:
     """Classifiers it rests on."""
 
     def predict(self, clean: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Accuracy under shift, in [0,1], that clean accuracies in (0,1) foretell."""
+        """Accuracy under shift, in [0,1], predicted from clean accuracies in (0,1)."""
         return np.asarray(expit(self.intercept + self.slope * logit(clean)))
 
 

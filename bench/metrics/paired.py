@@ -124,9 +124,9 @@ def paired_difference(first: NDArray[np.generic], second: NDArray[np.generic], *
     differences = second.astype(np.float64) - first.astype(np.float64)
     spread = float(differences.std(ddof=1)) if n > 1 else float("nan")
     if first.dtype == np.bool_ and second.dtype == np.bool_:
-        found = mcnemar(first.astype(np.bool_), second.astype(np.bool_))
-        value, p_value = (found.only_second - found.only_first) / n, found.mid
-        low, high = tango_interval(found.only_first, found.only_second, n)
+        counts = mcnemar(first.astype(np.bool_), second.astype(np.bool_))
+        value, p_value = (counts.only_second - counts.only_first) / n, counts.mid
+        low, high = tango_interval(counts.only_first, counts.only_second, n)
     else:
         estimate = bootstrap_columns(differences[:, None], seed=seed)[0]
         value, low, high = estimate.value, estimate.low, estimate.high

@@ -1,4 +1,4 @@
-"""The Pareto front: who is beaten by nobody on every count."""
+"""The Pareto front: what no other is at least as good as on every figure and better on one."""
 
 import numpy as np
 from numpy.typing import NDArray

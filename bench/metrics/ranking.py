@@ -18,7 +18,7 @@ class Ranking:
     rank: NDArray[np.int64]
     """``(A,)`` 1 + the number of classifiers that the corrected test finds better: the best rank it can have."""
     last: NDArray[np.int64]
-    """``(A,)`` ``A`` - the number found worse: the worst rank it can have. All intervals hold together at 95 %."""
+    """``(A,)`` ``A`` - the number that are worse: the worst rank it can have. The intervals hold jointly at 95 %."""
     corrected: NDArray[np.float64]
     """``(A, A)`` Holm-corrected p-values of the pairs; 1 on the diagonal."""
     detectable: float
@@ -26,12 +26,12 @@ class Ranking:
 
     @property
     def separated(self) -> NDArray[np.bool_]:
-        """``(A, A)`` which pairs the corrected test tells apart."""
+        """``(A, A)`` which pairs differ significantly after the correction."""
         return self.corrected < ALPHA
 
     @property
     def ties(self) -> NDArray[np.int64]:
-        """``(A,)`` how many others each is not told apart from."""
+        """``(A,)`` how many others each does not differ significantly from."""
         others: NDArray[np.int64] = np.sum(~self.separated, axis=1) - 1
         return others
 
@@ -40,9 +40,9 @@ def rank_classifiers(values: NDArray[np.generic], *, higher_is_better: bool) -> 
     """Rank classifiers by the mean of their per-image values.
 
     Pairs are tested by McNemar's mid-p where the values are booleans and by the paired t-test otherwise, from one
-    matrix product; Holm's correction runs over all pairs. Not being told apart is not transitive (A may be tied with
-    B and B with C, while A beats C), so ranks are those of Mogstad, Romano, Shaikh & Wilhelm (2024): the first rank
-    that the separated pairs leave open, with the last beside it. Classifiers that no test tells apart from any other
+    matrix product; Holm's correction runs over all pairs. Ties are not transitive (A may be tied with B and
+    B with C, while A beats C), so ranks are those of Mogstad, Romano, Shaikh & Wilhelm (2024): the first rank
+    that the separated pairs leave open, with the last beside it. Classifiers that differ significantly from no other
     share rank 1, and two copies of one classifier always share theirs.
 
     Args:

@@ -14,7 +14,7 @@ from bench.records import Estimate
 
 @dataclass(frozen=True)
 class CueTrials:
-    """What was shown and what was answered, one entry an image."""
+    """What was shown and what was answered, one entry per image."""
 
     shape: NDArray[Any]
     """``(N,)`` category of the shape."""

@@ -86,7 +86,7 @@ class FileTree:
         """Find out now, not after the first hours of work.
 
         Raises:
-            DataError: the disk is full, or nobody may write there.
+            DataError: the disk is full, or the folder is not writable.
         """
         folder, name = f".writing-{uuid.uuid4().hex}", "probe"  # its own: others may remove theirs at this moment
         self.write_once(folder, name, b"?")
@@ -107,14 +107,14 @@ class FileTree:
         """Write ``content`` so that no reader ever sees a part of it; False where the file was there already.
 
         Raises:
-            DataError: the disk is full, or nobody may write there.
+            DataError: the disk is full, or the folder is not writable.
         """
         try:
             return self._write_once(folder, name, content)
         except OSError as error:
             reason = error.strerror or " ".join(str(error).split())
             raise DataError(
-                f"cannot write to {self.root}: {reason}; what was stored before stands: mend that and run the same"
+                f"cannot write to {self.root}: {reason}; what was stored before stands: fix that and run the same"
                 " command again"
             ) from error
 

@@ -128,16 +128,16 @@ def compact(store: Store, cell: StoredCell) -> int:
 def _stretches(store: Store, cell: StoredCell) -> Iterator[list[tuple[int, int]]]:
     """Runs of two or more adjoining parts with one provenance; overlapping parts are left as they are."""
     open_run: list[tuple[int, int]] = []
-    told = None
+    previous = None
     for part in sorted(store.covered(cell.spec)):
         provenance = store.identity(cell.spec.cell_id, _name(*part))[1]
         same = {**provenance.__dict__, "started": "", "seconds": 0.0}
-        if open_run and (part[0] != open_run[-1][1] or same != told):
+        if open_run and (part[0] != open_run[-1][1] or same != previous):
             if len(open_run) > 1:
                 yield open_run
             open_run = []
         open_run.append(part)
-        told = same
+        previous = same
     if len(open_run) > 1:
         yield open_run
 
@@ -158,10 +158,10 @@ def merge(store: Store, other: Store, on_part: Callable[[], None] = lambda: None
                 _check_rows(other, folder, name, content)
             except DamagedError as error:
                 raise DataError(f"{other.root}/{folder}/{name} is damaged ({error}): quarantine it first") from error
-            held = _held(store, folder, name) if PART.fullmatch(name) else []
-            if any(_differ(store, folder, here, content, name) for here in held):
+            present = _present(store, folder, name) if PART.fullmatch(name) else []
+            if any(_differ(store, folder, here, content, name) for here in present):
                 differing.append(Finding(folder, name, "its predictions are others there"))
-            elif not _cover(held, name) and store.files.write_once(folder, name, content):
+            elif not _cover(present, name) and store.files.write_once(folder, name, content):
                 copied += 1
                 on_part()
                 continue
@@ -174,18 +174,18 @@ def _range(name: str) -> tuple[int, int]:
     return int(name[:9]), int(name[10:19])
 
 
-def _held(store: Store, folder: str, name: str) -> list[str]:
+def _present(store: Store, folder: str, name: str) -> list[str]:
     """The parts of ``folder`` here that share images with the part ``name``."""
     start, stop = _range(name)
     parts = [part for part in store.files.names(folder) if PART.fullmatch(part)]
     return [part for part in parts if _range(part)[0] < stop and start < _range(part)[1]]
 
 
-def _cover(held: Sequence[str], name: str) -> bool:
-    """Whether the parts ``held`` have every image of the part ``name``."""
+def _cover(present: Sequence[str], name: str) -> bool:
+    """Whether the parts ``present`` have every image of the part ``name``."""
     start, stop = _range(name)
-    clipped = [(max(low, start) - start, min(high, stop) - start) for low, high in map(_range, held)]
-    return bool(held) and not missing_ranges(clipped, stop - start)
+    clipped = [(max(low, start) - start, min(high, stop) - start) for low, high in map(_range, present)]
+    return bool(present) and not missing_ranges(clipped, stop - start)
 
 
 def _differ(store: Store, folder: str, here: str, content: bytes, name: str) -> bool:

@@ -21,8 +21,8 @@ def part_bytes(table: pa.Table) -> bytes:
         writer.write_table(table)
         writer.add_key_value_metadata({KEY: OPEN})
     content = buffer.getvalue()
-    head, found, tail = content.rpartition(OPEN.encode())
-    if not found:
+    head, separator, tail = content.rpartition(OPEN.encode())
+    if not separator:
         raise AssertionError("pyarrow wrote no digest field")
     return head + _digest(content).encode() + tail
 
@@ -37,10 +37,10 @@ def read_part(content: bytes, columns: list[str] | None = None) -> pa.Table:
     """
     try:
         source = pq.ParquetFile(io.BytesIO(content), page_checksum_verification=True)
-        told = (source.metadata.metadata or {}).get(KEY.encode())
-        if told is not None:
-            head, _, tail = content.rpartition(told)
-            if _digest(head + OPEN.encode() + tail).encode() != told:
+        digest = (source.metadata.metadata or {}).get(KEY.encode())
+        if digest is not None:
+            head, _, tail = content.rpartition(digest)
+            if _digest(head + OPEN.encode() + tail).encode() != digest:
                 raise DamagedError("its digest is another")
         table = source.read(columns, use_threads=columns is None)
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:

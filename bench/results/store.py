@@ -167,9 +167,9 @@ class Store:
             but: ids of cells to leave out, known to be damaged.
         """
         tree = self.files.tree()
-        found = [self._describe(folder, names) for folder, names in tree.items() if folder not in but]
+        described = [self._describe(folder, names) for folder, names in tree.items() if folder not in but]
         return sorted(
-            (cell for cell in found if cell is not None),
+            (cell for cell in described if cell is not None),
             key=lambda cell: (cell.spec.classifier, cell.spec.entry, cell.spec.condition, cell.spec.cell_id),
         )
 

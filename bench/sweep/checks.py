@@ -1,4 +1,4 @@
-"""What is refused before any work, whoever asks for it: the command, a worker, or ``bench.evaluate``."""
+"""What is refused before any work, by the command and by ``bench.evaluate`` alike."""
 
 from bench.benchmarks import Benchmark
 from bench.benchmarks.registry import check_registered

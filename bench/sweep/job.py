@@ -58,12 +58,12 @@ def prepare(classifier: Classifier, runtime: RuntimeConfig, defense: Defense | N
     return defend(prepare_fast(on_device) if runtime.fast else on_device, defense)
 
 
-def open_job(settings: Settings, wanted: Set[str], placement: Placement) -> Job:
+def open_job(settings: Settings, needed: Set[str], placement: Placement) -> Job:
     """The job as a worker builds it, from settings alone.
 
     Args:
         settings: the sweep's.
-        wanted: ids of the cells that the sweep will ask for.
+        needed: ids of the cells that the sweep will ask for.
         placement: this worker's device and threads.
 
     Raises:
@@ -76,7 +76,7 @@ def open_job(settings: Settings, wanted: Set[str], placement: Placement) -> Job:
     classifier = load_classifier(settings.model)
     suite = open_suite(settings.benchmarks, classifier, runtime)
     cells = plan_cells(classifier, suite, seed=settings.seed, defense=settings.defense, auxiliary=settings.auxiliary)
-    lacking = wanted - {cell.spec.cell_id for cell in cells}
+    lacking = needed - {cell.spec.cell_id for cell in cells}
     if lacking:
         raise cell_is_not_here(min(lacking))
     return Job(

@@ -12,7 +12,7 @@ def keep_freed_memory() -> bool:
     On a CPU the page faults of fresh activations can cost more than the arithmetic on them.
 
     Returns:
-        Whether the C library is one that can be told so.
+        Whether the C library is one that has that setting.
     """
     if platform.libc_ver()[0] != "glibc":
         return False

@@ -1,4 +1,4 @@
-"""What is said while work units run: by the engine to the sweep, and by workers in other processes to the engine."""
+"""What engines and workers report while work units run."""
 
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar

@@ -52,7 +52,7 @@ def simulate(
             continue
         leases += 1
         done = now + lease_seconds + sum(taken[key] for key in lease)
-        for key in lease:  # nobody dies here: what is leased will be done
+        for key in lease:  # no worker is lost here: every lease is finished
             queue.finish(worker, key)
         end = max(end, done)
         heapq.heappush(idle, (done, worker))

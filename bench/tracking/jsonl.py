@@ -1,4 +1,4 @@
-"""A tracker that needs no service: one JSON object a line, one file a run."""
+"""A tracker that needs no service: one JSON object per line, one file per run."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Weights & Biases: one run a job and one for the report, in one group a sweep."""
+"""Weights & Biases: one run per job and one for the report, in one group per sweep."""
 
 import logging
 import os

@@ -31,12 +31,12 @@ class EpochRecord:
     train_accuracy: float
     """In [0,1], on what was trained on: the perturbed images in adversarial training."""
     holdout: HoldoutAccuracy
-    """On the images held out."""
+    """On the held-out images."""
     seconds: float
     """Wall time of the epoch, judging included."""
 
     def to_json(self) -> str:
-        """One line, the accuracies on the images held out flattened to ``holdout_*``."""
+        """One line, the accuracies on the held-out images flattened to ``holdout_*``."""
         values = asdict(self)
         held_out = {f"holdout_{key}": value for key, value in values.pop("holdout").items()}
         return json.dumps({**values, **held_out}, allow_nan=False)
@@ -101,19 +101,19 @@ def load_state(folder: Path, identity: Mapping[str, Any]) -> TrainingState | Non
         content = torch.load(path, map_location="cpu", weights_only=True)
         if content["format"] != FORMAT:
             raise ValueError(f"format {content['format']}, not {FORMAT}")
-        found = json.loads(content["identity"])
+        stored = json.loads(content["identity"])
         history = tuple(EpochRecord.from_json(line) for line in content["history"])
         rest = {key: content[key] for key in ("best_epoch", "stopped", "network", "optimizer")}
     except (RuntimeError, KeyError, ValueError, TypeError, EOFError, pickle.UnpicklingError) as error:
         raise DataError(f"{path} is not a training state that can be read: choose another out=FOLDER") from error
-    _refuse_another(folder, found, json.loads(json.dumps(identity)))
+    _refuse_another(folder, stored, json.loads(json.dumps(identity)))
     return TrainingState(identity=identity, history=history, **rest)
 
 
-def _refuse_another(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    differing = sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key))
+def _refuse_another(folder: Path, stored: Mapping[str, Any], current: Mapping[str, Any]) -> None:
+    differing = sorted(key for key in {*stored, *current} if stored.get(key) != current.get(key))
     if differing:
-        named = ", ".join(f"{key} was {found.get(key)} and is now {wanted.get(key)}" for key in differing[:3])
+        named = ", ".join(f"{key} was {stored.get(key)} and is now {current.get(key)}" for key in differing[:3])
         raise ConfigurationError(f"{folder} holds another training: {named}; choose another out=FOLDER")
 
 

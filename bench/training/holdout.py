@@ -34,7 +34,7 @@ class Split:
 
 @dataclass(frozen=True)
 class HoldoutAccuracy:
-    """Accuracies on the images held out, in [0,1]."""
+    """Accuracies on the held-out images, in [0,1]."""
 
     clean: float
     """On the images as they are."""
@@ -76,7 +76,7 @@ def judge_holdout(
                 correct[0] += int((network(batch.pixels()).argmax(dim=1) == labels).sum())
             continue
         seeds = [derive_seed(seed, "holdout", str(image_id)) for image_id in batch.image_ids]
-        found = run_attack(network, batch.pixels(), labels, PGD_10, epsilon, seeds=seeds)
+        attacked = run_attack(network, batch.pixels(), labels, PGD_10, epsilon, seeds=seeds)
         generator = torch.Generator(device).manual_seed(seeds[0])
         own = perturb(
             network,
@@ -90,7 +90,7 @@ def judge_holdout(
         with torch.no_grad():
             own_correct = int((network(own).argmax(dim=1) == labels).sum())
         truth = labels.cpu().numpy()
-        correct += [(found.clean_prediction == truth).sum(), own_correct, (found.prediction == truth).sum()]
+        correct += [(attacked.clean_prediction == truth).sum(), own_correct, (attacked.prediction == truth).sum()]
     clean, own_attack, pgd = (correct / len(positions)).tolist()
     return HoldoutAccuracy(clean, own_attack, pgd) if recipe.steps else HoldoutAccuracy(clean, None, None)
 
@@ -111,6 +111,6 @@ def collapse(history: Sequence[HoldoutAccuracy]) -> str:
     if last.pgd >= best / 2 or last.pgd >= last.own_attack / 2:
         return ""
     return (
-        f"catastrophic overfitting: PGD-10 accuracy on the images held out fell from {best:.1%} to"
+        f"catastrophic overfitting: PGD-10 accuracy on the held-out images fell from {best:.1%} to"
         f" {last.pgd:.1%}, while {last.own_attack:.1%} withstand the attack trained against"
     )

@@ -34,7 +34,7 @@ class Training:
         device: where to train.
 
     Raises:
-        ConfigurationError: the folder holds another training, or fewer images than are to be held out.
+        ConfigurationError: the folder holds another training, or fewer images than the held-out part needs.
         DataError: the folder's state cannot be read.
     """
 
@@ -88,7 +88,7 @@ class Training:
         """Train; each epoch is yielded once its checkpoint is on disk.
 
         Args:
-            on_batch: told the epoch and the number of images of each batch trained on.
+            on_batch: called with the epoch and the number of images of each batch trained on.
 
         Raises:
             ConfigurationError: the loss is no longer finite.
