@@ -121,3 +121,29 @@ def test_the_command_runs_to_its_page_in_the_users_folder(installed, tmp_path):
     again = run(installed / "snowwolf", "task=report", "name=again", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "reports" / "again" / "leaderboard.csv").read_text() == (report / "leaderboard.csv").read_text()
+
+
+SCRIPT = """
+import torch, bench
+from torch import nn
+
+class ChannelMeans(nn.Module):
+    def forward(self, images):
+        return 10 * images.mean(dim=(2, 3))
+
+images = torch.rand(24, 3, 32, 32) * 0.1
+labels = torch.arange(24) % 3
+images[range(24), labels] += 0.5
+print(bench.evaluate(ChannelMeans(), (images, labels), ["clean", "fgsm"]).leaderboard())
+"""
+"""At most 12 lines, as docs/library.md shows them."""
+
+
+@pytest.mark.slow
+def test_a_short_script_evaluates_a_hand_written_network(installed, tmp_path):
+    assert len(SCRIPT.strip().splitlines()) <= 12
+    (tmp_path / "mine.py").write_text(SCRIPT)
+    done = run(installed / "python", "mine.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "ChannelMeans" in done.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"mine.py"}

@@ -17,7 +17,7 @@ from bench.attacks.declaration import (
     Declaration,
 )
 from bench.attacks.foolbox_attacks import FOOLBOX
-from bench.attacks.job import Job
+from bench.attacks.inputs import AttackInput
 from bench.attacks.one_pixel import OnePixelSettings, one_pixel_attack
 from bench.attacks.options import (
     COUNT,
@@ -29,14 +29,14 @@ from bench.attacks.square import SquareSettings, square_attack
 from bench.errors import ConfigurationError
 
 
-def _search_pixels(job: Job, epsilon: float, norm: str, settings: OnePixelSettings) -> Candidates:
+def _search_pixels(inputs: AttackInput, epsilon: float, norm: str, settings: OnePixelSettings) -> Candidates:
     del norm
-    return one_pixel_attack(job, int(epsilon), settings)
+    return one_pixel_attack(inputs, int(epsilon), settings)
 
 
-def _search_squares(job: Job, epsilon: float, norm: str, settings: SquareSettings) -> Candidates:
+def _search_squares(inputs: AttackInput, epsilon: float, norm: str, settings: SquareSettings) -> Candidates:
     del norm
-    return square_attack(job, epsilon, settings)
+    return square_attack(inputs, epsilon, settings)
 
 
 def _cascade_passes(options: Mapping[str, Any]) -> int:

@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
-from bench.attacks.job import Job
+from bench.attacks.inputs import AttackInput
 from bench.attacks.options import Option
 from bench.attacks.result import Candidates
 
 Options = Mapping[str, Option]
-Search = Callable[[Job, float, str, Any], Candidates]
-"""Job, epsilon, norm of epsilon, and the settings that the options fill in -> the images found."""
+Search = Callable[[AttackInput, float, str, Any], Candidates]
+"""AttackInput, epsilon, norm of epsilon, and the settings that the options fill in -> the images found."""
 
 GRADIENT, SCORES, DECISIONS, NOTHING = "gradient", "scores", "decisions", "nothing"
 GRADIENT_AND_SCORES = "gradient and scores"

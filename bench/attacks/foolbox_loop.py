@@ -17,7 +17,7 @@ from torch import Tensor
 
 from bench.attacks.gradient import random_start
 from bench.attacks.guard import seeded
-from bench.attacks.job import Job, evaluate
+from bench.attacks.inputs import AttackInput, evaluate
 from bench.attacks.result import Candidates, join
 from bench.attacks.spec import is_gradient_descent
 
@@ -39,12 +39,12 @@ _NO_START = "init_attack failed"
 # Foolbox's message where no starting point was found: an unsuccessful attack, not a crash.
 
 
-def run_foolbox(attack: AttackWithDistance, job: Job, epsilon: float | None) -> Candidates:
+def run_foolbox(attack: AttackWithDistance, inputs: AttackInput, epsilon: float | None) -> Candidates:
     """Run a foolbox attack through foolbox's own call.
 
     Args:
         attack: the configured attack.
-        job: images to attack.
+        inputs: images to attack.
         epsilon: radius for fixed-epsilon attacks; None lets a minimal-norm attack seek its smallest perturbation.
 
     Returns:
@@ -53,14 +53,14 @@ def run_foolbox(attack: AttackWithDistance, job: Job, epsilon: float | None) -> 
     if is_gradient_descent(attack):
         assert isinstance(attack, BaseGradientDescent)
         assert epsilon is not None
-        seed_random_start(attack, job.seeds)
-        return _run_batch(attack, job, epsilon)
+        seed_random_start(attack, inputs.seeds)
+        return _run_batch(attack, inputs, epsilon)
     if isinstance(attack, BATCHED) or (isinstance(attack, L2CarliniWagnerAttack) and not attack.abort_early):
-        return _run_batch(attack, job, epsilon)
+        return _run_batch(attack, inputs, epsilon)
     parts = []
-    for row in range(len(job)):
-        with seeded(job.seeds[row], job.images.device):
-            parts.append(_run_batch(attack, job.rows(torch.tensor([row], device=job.images.device)), epsilon))
+    for row in range(len(inputs)):
+        with seeded(inputs.seeds[row], inputs.images.device):
+            parts.append(_run_batch(attack, inputs.rows(torch.tensor([row], device=inputs.images.device)), epsilon))
     return join(parts)
 
 
@@ -73,19 +73,19 @@ def seed_random_start(attack: BaseGradientDescent, seeds: tuple[int, ...]) -> No
     attack.get_random_start = types.MethodType(start, attack)  # type: ignore[method-assign]
 
 
-def _run_batch(attack: AttackWithDistance, job: Job, epsilon: float | None) -> Candidates:
-    before = job.model.queries
-    model = PyTorchModel(job.model, bounds=(0, 1), device=job.images.device)
+def _run_batch(attack: AttackWithDistance, inputs: AttackInput, epsilon: float | None) -> Candidates:
+    before = inputs.model.queries
+    model = PyTorchModel(inputs.model, bounds=(0, 1), device=inputs.images.device)
     fixed = isinstance(attack, FixedEpsilonAttack)
     try:
-        _, images, _ = attack(model, job.images, job.criterion(), epsilons=epsilon if fixed else None)
+        _, images, _ = attack(model, inputs.images, inputs.criterion(), epsilons=epsilon if fixed else None)
     except ValueError as error:
         if _NO_START not in str(error):
             raise
-        images = job.images
-    spent = (job.model.queries - before) // len(job)
+        images = inputs.images
+    spent = (inputs.model.queries - before) // len(inputs)
     images = _detached(images)
-    return Candidates(images=images, logits=evaluate(job.model, images), queries=torch.full((len(job),), spent))
+    return Candidates(images=images, logits=evaluate(inputs.model, images), queries=torch.full((len(inputs),), spent))
 
 
 def _detached(images: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from foolbox.types import Bounds
 from torch import Tensor
 
 from bench.attacks.guard import GuardedClassifier, seeded
-from bench.attacks.job import Job, evaluate
+from bench.attacks.inputs import AttackInput, evaluate
 from bench.attacks.result import Candidates, Settled, in_order
 
 _CPU = torch.device("cpu")
@@ -34,7 +34,7 @@ def random_start(attack: BaseGradientDescent, images: Tensor, epsilon: float, se
     return torch.cat(rows).to(images.device)
 
 
-def descend(attack: BaseGradientDescent, job: Job, epsilon: float) -> Candidates:
+def descend(attack: BaseGradientDescent, inputs: AttackInput, epsilon: float) -> Candidates:
     """Run a foolbox gradient descent attack; each image keeps the iterate of the first step it was broken at.
 
     Step for step the iterates are foolbox's; an image never broken keeps the last one. The logits that decide
@@ -42,27 +42,27 @@ def descend(attack: BaseGradientDescent, job: Job, epsilon: float) -> Candidates
 
     Args:
         attack: the configured foolbox attack.
-        job: images to attack.
+        inputs: images to attack.
         epsilon: radius of the ball, in the attack's norm.
     """
-    classes, sign = (job.labels, 1.0) if job.targets is None else (job.targets, -1.0)
-    origin, moved = job.images, job.images
+    classes, sign = (inputs.labels, 1.0) if inputs.targets is None else (inputs.targets, -1.0)
+    origin, moved = inputs.images, inputs.images
     if attack.random_start:
-        moved = random_start(attack, job.images, epsilon, job.seeds).clamp(0, 1)
+        moved = random_start(attack, inputs.images, epsilon, inputs.seeds).clamp(0, 1)
     stepsize = attack.rel_stepsize * epsilon if attack.abs_stepsize is None else attack.abs_stepsize
     optimizer = attack.get_optimizer(astensor(origin), stepsize)
 
     settled = []
-    queries = torch.zeros(len(job), dtype=torch.int64)
-    zero_share = torch.empty(len(job))
-    active = torch.arange(len(job), device=origin.device)
+    queries = torch.zeros(len(inputs), dtype=torch.int64)
+    zero_share = torch.empty(len(inputs))
+    active = torch.arange(len(inputs), device=origin.device)
     for step in range(attack.steps + 1):
         last = step == attack.steps
-        logits, gradient = (evaluate(job.model, moved), None) if last else _gradient(job.model, moved, classes)
+        logits, gradient = (evaluate(inputs.model, moved), None) if last else _gradient(inputs.model, moved, classes)
         if step == 0 and gradient is not None:
             zero_share = (gradient == 0).float().flatten(1).mean(dim=1).cpu()
         queries[active.cpu()] += 1
-        leaving = torch.ones_like(active, dtype=torch.bool) if last else job.broken(logits, active)
+        leaving = torch.ones_like(active, dtype=torch.bool) if last else inputs.is_adversarial(logits, active)
         settled.append(Settled(active[leaving], moved[leaving], logits[leaving]))
         if bool(leaving.all()):
             break

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bench.attacks.job import Job, evaluate
+from bench.attacks.inputs import AttackInput, evaluate
 from bench.attacks.result import Candidates, Settled, in_order
 from bench.errors import ConfigurationError
 
@@ -30,7 +30,7 @@ class OnePixelSettings:
             raise ConfigurationError(f"one_pixel: population must be at least 4, got {self.population}")
 
 
-def one_pixel_attack(job: Job, pixels: int, settings: OnePixelSettings) -> Candidates:
+def one_pixel_attack(inputs: AttackInput, pixels: int, settings: OnePixelSettings) -> Candidates:
     """Search every image's best ``pixels`` pixels, all images and candidates batched; broken images leave.
 
     Fitness is the paper's probability of the true (or target) class, compared as its logarithm, which orders the
@@ -38,24 +38,24 @@ def one_pixel_attack(job: Job, pixels: int, settings: OnePixelSettings) -> Candi
     in which a candidate is adversarial, with the fittest such candidate; the others end with their fittest candidate.
 
     Args:
-        job: images to attack; each draws from its own seed.
+        inputs: images to attack; each draws from its own seed.
         pixels: how many pixels may change, k.
         settings: the budget.
     """
-    images, size = job.images, job.images.shape[-2:]
+    images, size = inputs.images, inputs.images.shape[-2:]
     batch_size = settings.batch_size or forward_batch(images.device, *size)
-    sources = [np.random.Generator(np.random.PCG64(seed)) for seed in job.seeds]
+    sources = [np.random.Generator(np.random.PCG64(seed)) for seed in inputs.seeds]
     children = genes = _first_population(sources, pixels, settings.population, size).to(images.device)
     fitness = torch.full(genes.shape[:2], torch.inf, device=images.device)
-    active = torch.arange(len(job), device=images.device)
-    queries = torch.zeros(len(job), dtype=torch.int64)
+    active = torch.arange(len(inputs), device=images.device)
+    queries = torch.zeros(len(inputs), dtype=torch.int64)
     settled = []
     for generation in range(settings.generations + 1):
         if generation:
             children = _children([sources[row] for row in active.tolist()], genes, settings.scale, size)
-        scores = _show(job, children, active, batch_size)
+        scores = _show(inputs, children, active, batch_size)
         queries[active.cpu()] += settings.population
-        cost, adversarial = _fitness(job, scores, active), job.broken(scores, active)
+        cost, adversarial = _fitness(inputs, scores, active), inputs.is_adversarial(scores, active)
         broken = adversarial.any(dim=1)
         leaving = torch.nonzero(broken).flatten()
         fittest = cost.where(adversarial, torch.inf)[leaving].argmin(dim=1)
@@ -68,7 +68,7 @@ def one_pixel_attack(job: Job, pixels: int, settings: OnePixelSettings) -> Candi
             break
     else:
         answers = paint(images[active], genes[torch.arange(len(active), device=genes.device), fitness.argmin(dim=1)])
-        settled.append(Settled(active, answers, evaluate(job.model, answers)))
+        settled.append(Settled(active, answers, evaluate(inputs.model, answers)))
         queries[active.cpu()] += 1
     found = in_order(settled)
     return Candidates(images=found.images, logits=found.logits, queries=queries)
@@ -138,18 +138,20 @@ def _within(genes: Tensor, size: torch.Size) -> Tensor:
     return genes
 
 
-def _show(job: Job, children: Tensor, rows: Tensor, batch_size: int) -> Tensor:
+def _show(inputs: AttackInput, children: Tensor, rows: Tensor, batch_size: int) -> Tensor:
     """``(m,P,K)`` logits of every child ``(m,P,k,5)`` of the images ``rows``."""
     flat, owners = children.flatten(0, 1), rows.repeat_interleave(children.shape[1])
     logits = [
-        evaluate(job.model, paint(job.images[owners[start : start + batch_size]], flat[start : start + batch_size]))
+        evaluate(
+            inputs.model, paint(inputs.images[owners[start : start + batch_size]], flat[start : start + batch_size])
+        )
         for start in range(0, len(flat), batch_size)
     ]
     return torch.cat(logits).reshape(*children.shape[:2], -1)
 
 
-def _fitness(job: Job, scores: Tensor, rows: Tensor) -> Tensor:
+def _fitness(inputs: AttackInput, scores: Tensor, rows: Tensor) -> Tensor:
     """``(m,P)`` to be lowered: log-probability of the true class, or minus that of the target."""
-    aim = job.aim[rows][:, None, None].expand(-1, scores.shape[1], 1)
+    aim = inputs.aim[rows][:, None, None].expand(-1, scores.shape[1], 1)
     own = scores.log_softmax(dim=-1).gather(-1, aim).squeeze(-1)
-    return own if job.targets is None else -own
+    return own if inputs.targets is None else -own

@@ -68,7 +68,7 @@ class Settled(NamedTuple):
     """The answers of the images that left a search together."""
 
     rows: Tensor
-    """``(m,)`` int64 rows of the job."""
+    """``(m,)`` int64 rows of the inputs."""
     images: Tensor
     """``(m,3,H,W)`` answers."""
     logits: Tensor
@@ -76,7 +76,7 @@ class Settled(NamedTuple):
 
 
 def in_order(parts: Sequence[Settled]) -> Settled:
-    """All answers in the order of the job, whenever each image left."""
+    """All answers in the order of the inputs, whenever each image left."""
     rows = torch.cat([part.rows for part in parts])
     order = rows.argsort()
     images, logits = torch.cat([part.images for part in parts]), torch.cat([part.logits for part in parts])

@@ -16,7 +16,7 @@ from bench.attacks.declaration import Search
 from bench.attacks.foolbox_loop import run_foolbox
 from bench.attacks.gradient import descend
 from bench.attacks.guard import GuardedClassifier, frozen
-from bench.attacks.job import Job, evaluate
+from bench.attacks.inputs import AttackInput, evaluate
 from bench.attacks.result import AttackResult, Candidates, distances, verify
 from bench.attacks.spec import AttackSpec, build_foolbox, is_gradient_descent, own_settings
 from bench.errors import ConfigurationError
@@ -83,16 +83,16 @@ def run_attack_grid(
         targets = _choose_targets(attack_spec.target, clean, labels, seeds)
     if targets is not None and bool((targets == labels).any()):
         raise ConfigurationError("a target class equals the true class; a targeted attack needs another one")
-    whole = Job(model=model, images=images, labels=labels, targets=targets, seeds=tuple(seeds))
+    whole = AttackInput(model=model, images=images, labels=labels, targets=targets, seeds=tuple(seeds))
     correct = torch.nonzero(clean.argmax(dim=1) == labels).flatten()
     method = _method(attack_spec)
-    job = whole.rows(correct)
+    inputs = whole.rows(correct)
     runs: list[Candidates | None] = [None] * len(epsilons)
     with frozen(classifier):
         if len(correct) and method.minimal_norm:
-            runs = [_with_restarts(method, job, attack_spec.restarts, None)] * len(epsilons)
+            runs = [_with_restarts(method, inputs, attack_spec.restarts, None)] * len(epsilons)
         elif len(correct):
-            runs = [_with_restarts(method, job, attack_spec.restarts, epsilon) for epsilon in epsilons]
+            runs = [_with_restarts(method, inputs, attack_spec.restarts, epsilon) for epsilon in epsilons]
     return [
         _judge(method, whole, clean, correct, found, epsilon) for found, epsilon in zip(runs, epsilons, strict=True)
     ]
@@ -104,8 +104,8 @@ class _Method:
 
     name: str
     """The attack's canonical name; the stage of what it breaks."""
-    search: Callable[[Job, float | None], Candidates]
-    """Job and epsilon (None: seek the smallest perturbation) to candidates."""
+    search: Callable[[AttackInput, float | None], Candidates]
+    """AttackInput and epsilon (None: seek the smallest perturbation) to candidates."""
     norm: str
     """Norm of epsilon."""
     minimal_norm: bool
@@ -119,37 +119,41 @@ def _method(spec: AttackSpec) -> _Method:
         return _Method(name=spec.name, search=own, norm=norm, minimal_norm=spec.minimal_norm)
     attack = build_foolbox(spec)
 
-    def search(job: Job, epsilon: float | None) -> Candidates:
+    def search(inputs: AttackInput, epsilon: float | None) -> Candidates:
         if spec.active_set and is_gradient_descent(attack):
             assert isinstance(attack, BaseGradientDescent)
             assert epsilon is not None
-            return descend(attack, job, epsilon)
-        return run_foolbox(attack, job, epsilon)
+            return descend(attack, inputs, epsilon)
+        return run_foolbox(attack, inputs, epsilon)
 
     return _Method(name=spec.name, search=search, norm=norm, minimal_norm=spec.minimal_norm)
 
 
-def _own_search(run: Search, norm: str, settings: Any, job: Job, epsilon: float | None) -> Candidates:
+def _own_search(run: Search, norm: str, settings: Any, inputs: AttackInput, epsilon: float | None) -> Candidates:
     """A search of the smallest perturbation is given no bound."""
-    return run(job, math.inf if epsilon is None else epsilon, norm, settings)
+    return run(inputs, math.inf if epsilon is None else epsilon, norm, settings)
 
 
-def _with_restarts(method: _Method, job: Job, restarts: int, epsilon: float | None) -> Candidates:
+def _with_restarts(method: _Method, inputs: AttackInput, restarts: int, epsilon: float | None) -> Candidates:
     """Restarts are spent on survivors; a minimal-norm attack repeats every image and keeps the closest."""
-    best = method.search(job, epsilon)
+    best = method.search(inputs, epsilon)
     for restart in range(1, restarts):
-        again = torch.ones_like(job.labels, dtype=torch.bool) if method.minimal_norm else ~job.broken(best.logits)
+        again = (
+            torch.ones_like(inputs.labels, dtype=torch.bool)
+            if method.minimal_norm
+            else ~inputs.is_adversarial(best.logits)
+        )
         rows = torch.nonzero(again).flatten()
         if not len(rows):
             break
-        part = job.rows(rows)
+        part = inputs.rows(rows)
         part = replace(part, seeds=tuple(derive_seed(seed, "restart", restart) for seed in part.seeds))
         found = method.search(part, epsilon)
-        better = part.broken(found.logits)
+        better = part.is_adversarial(found.logits)
         if method.minimal_norm:
             gap = distances(method.norm, part.images, best.images[rows])
             closer = distances(method.norm, part.images, found.images) < gap
-            better &= closer | ~part.broken(best.logits[rows])
+            better &= closer | ~part.is_adversarial(best.logits[rows])
         _merge(best, found, rows, better)
     return best
 
@@ -163,7 +167,7 @@ def _merge(best: Candidates, found: Candidates, rows: Tensor, better: Tensor) ->
 
 
 def _judge(
-    method: _Method, whole: Job, clean: Tensor, correct: Tensor, found: Candidates | None, epsilon: float
+    method: _Method, whole: AttackInput, clean: Tensor, correct: Tensor, found: Candidates | None, epsilon: float
 ) -> AttackResult:
     """Put the candidates back among all images, and verify what is reported."""
     images, logits = whole.images.clone(), clean.clone()
@@ -174,7 +178,7 @@ def _judge(
     stage = np.where(_numpy(clean_prediction != whole.labels), "clean", "").astype(object)
     if found is not None:
         part, rows = whole.rows(correct), _numpy(correct)
-        broken = part.broken(found.logits)
+        broken = part.is_adversarial(found.logits)
         sizes = distances(method.norm, part.images, found.images)
         reported = broken & (sizes <= epsilon) if method.minimal_norm else torch.ones_like(broken)
         images[correct[reported]] = found.images[reported]
@@ -192,7 +196,7 @@ def _judge(
         prediction=_numpy(prediction),
         confidence=_numpy(confidence).astype(np.float32),
         distance=distance,
-        success=_numpy(whole.broken(logits)),
+        success=_numpy(whole.is_adversarial(logits)),
         queries=queries,
         zero_gradient=zero_gradient,
         stage=stage.astype(np.str_),

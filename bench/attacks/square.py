@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bench.attacks.job import Job, evaluate
+from bench.attacks.inputs import AttackInput, evaluate
 from bench.attacks.result import Candidates
 
 _BLOCK = 64
@@ -28,24 +28,24 @@ class SquareSettings:
     """Whether the schedule of square sizes is stretched to ``queries`` (AutoAttack leaves it as for 10,000)."""
 
 
-def square_attack(job: Job, epsilon: float, settings: SquareSettings) -> Candidates:
+def square_attack(inputs: AttackInput, epsilon: float, settings: SquareSettings) -> Candidates:
     """Square attack in Linf on the active set.
 
     Row ``i`` is bit for bit what the authors' code does with that image alone after ``torch.manual_seed(seeds[i])``:
     each image draws its own squares, and leaves once its margin is gone.
 
     Args:
-        job: images to attack.
+        inputs: images to attack.
         epsilon: Linf radius.
         settings: the budget.
     """
-    images, device = job.images, job.images.device
+    images, device = inputs.images, inputs.images.device
     n, channels, height, width = images.shape
-    generators = [torch.Generator().manual_seed(seed) for seed in job.seeds]
+    generators = [torch.Generator().manual_seed(seed) for seed in inputs.seeds]
     stripes = torch.stack([torch.rand(channels, 1, width, generator=source) for source in generators]).to(device)
     best = (images + epsilon * _sign(stripes)).clamp(0, 1)
-    logits = evaluate(job.model, best)
-    margin, loss = _margin_and_loss(job, logits, torch.arange(n, device=device))
+    logits = evaluate(inputs.model, best)
+    margin, loss = _margin_and_loss(inputs, logits, torch.arange(n, device=device))
     queries = torch.ones(n, dtype=torch.int64)
     draws = torch.empty(n, _BLOCK, 2 + channels)
     for proposal in range(settings.queries):
@@ -59,8 +59,8 @@ def square_attack(job: Job, epsilon: float, settings: SquareSettings) -> Candida
         delta = _squares(draws[active.cpu(), proposal % _BLOCK].to(device), side, height, width) * (2.0 * epsilon)
         origin = images[active]
         moved = torch.minimum(torch.maximum(best[active] + delta, origin - epsilon), origin + epsilon).clamp(0, 1)
-        new_logits = evaluate(job.model, moved)
-        new_margin, new_loss = _margin_and_loss(job, new_logits, active)
+        new_logits = evaluate(inputs.model, moved)
+        new_margin, new_loss = _margin_and_loss(inputs, new_logits, active)
         improved = new_loss < loss[active]
         loss[active] = torch.where(improved, new_loss, loss[active])
         improved |= new_margin <= 0
@@ -92,11 +92,11 @@ def _squares(draws: Tensor, side: int, height: int, width: int) -> Tensor:
     return _sign(draws[:, 2:])[:, :, None, None] * mask
 
 
-def _margin_and_loss(job: Job, logits: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+def _margin_and_loss(inputs: AttackInput, logits: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     """The margin, gone when not positive, and the loss the search lowers (margin; cross-entropy when targeted)."""
-    aim = job.aim[rows]
+    aim = inputs.aim[rows]
     own = logits.gather(1, aim[:, None]).squeeze(1)
     others = logits.scatter(1, aim[:, None], -torch.inf).amax(dim=1)
-    if job.targets is None:
+    if inputs.targets is None:
         return own - others, own - others
     return others - own, torch.nn.functional.cross_entropy(logits, aim, reduction="none")

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.attacks.guard import GuardedClassifier
-from bench.attacks.job import evaluate
+from bench.attacks.inputs import evaluate
 from bench.attacks.result import AttackResult, verify
 from bench.errors import ConfigurationError
 

@@ -99,7 +99,7 @@ class Benchmark(ABC):
     citation: ClassVar[str] = ""
     """The paper that it follows; empty where there is none."""
     licence: ClassVar[str] = ""
-    """Licence of the code or the data that it takes over, and of which; empty where nothing is taken over."""
+    """Licence of the code, parameters or data of others that it uses, and whose; empty where it uses none."""
     metrics: ClassVar[tuple[Metric, ...]] = ()
     """Its figures, in the order of the leaderboard."""
     several: ClassVar[bool] = False

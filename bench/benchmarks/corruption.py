@@ -94,6 +94,7 @@ class Corruption(Benchmark):
         ),
     )
     citation = "Hendrycks & Dietterich, Benchmarking Neural Network Robustness to Common Corruptions, ICLR 2019"
+    licence = "Apache-2.0: parameters of hendrycks/robustness, reference images of imagecorruptions"
     needs_clean = True
     calibrated = True
     stated_parameters = ("source", "definition", "protocol")

@@ -60,6 +60,7 @@ class CorruptionBar(Benchmark):
     axis = "C-bar"
     metrics = (Metric("corruption_bar_accuracy", "C-bar accuracy", HIGHER, _shares_correct, under_shift=True),)
     citation = "Mintun, Kirillov & Xie, On Interaction Between Augmentations and Corruptions, NeurIPS 2021"
+    licence = "MIT: parameters of facebookresearch/augmentation-corruption"
     strength_unit = "severity"
     condition_fields = ("corruptions", "severities")
 

@@ -56,6 +56,7 @@ class Stability(Benchmark):
     axis = "Stability"
     metrics = (Metric("mean_flip_probability", "Flip probability", LOWER, _flip_probabilities),)
     citation = "Hendrycks & Dietterich, Benchmarking Neural Network Robustness to Common Corruptions, ICLR 2019"
+    licence = "Apache-2.0: parameters of hendrycks/robustness"
     strength_unit = "difficulty"
     condition_fields = ("perturbations",)
 

@@ -18,7 +18,7 @@ LEFTOVER = ".writing-"
 
 
 @dataclass(frozen=True)
-class Finding:
+class FaultyPart:
     """A file that is not what it should be."""
 
     cell_id: str
@@ -30,16 +30,16 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What a look at every byte has shown."""
+class StoreCheck:
+    """What reading every byte of a store has shown."""
 
     parts: int
     """Parts read."""
     bytes: int
     """Their size together."""
-    damaged: tuple[Finding, ...]
+    damaged: tuple[FaultyPart, ...]
     """Parts that hold something else than was written, or rows that contradict their name or themselves."""
-    leftovers: tuple[Finding, ...]
+    leftovers: tuple[FaultyPart, ...]
     """Half-written files of killed runs: never read, harmless."""
 
 
@@ -51,11 +51,11 @@ class Merged:
     """Parts that came from the other store."""
     present: int
     """Parts that were here already."""
-    differing: tuple[Finding, ...]
+    differing: tuple[FaultyPart, ...]
     """Of those, the ones with other predictions there than here; those here stand."""
 
 
-def verify(store: Store, on_part: Callable[[], None] = lambda: None) -> Verdict:
+def verify(store: Store, on_part: Callable[[], None] = lambda: None) -> StoreCheck:
     """Read every byte of every part.
 
     Args:
@@ -66,7 +66,7 @@ def verify(store: Store, on_part: Callable[[], None] = lambda: None) -> Verdict:
     for folder, names in sorted(store.files.tree().items()):
         for name in names:
             if name.startswith(LEFTOVER):
-                leftovers.append(Finding(folder, name, "half-written by a run that was killed"))
+                leftovers.append(FaultyPart(folder, name, "half-written by a run that was killed"))
             if not PART.fullmatch(name) and not FAILED.fullmatch(name):
                 continue
             content = store.files.read(folder, name)
@@ -74,9 +74,9 @@ def verify(store: Store, on_part: Callable[[], None] = lambda: None) -> Verdict:
             try:
                 _check_rows(store, folder, name, content)
             except (DamagedError, DataError) as error:
-                damaged.append(Finding(folder, name, str(error)))
+                damaged.append(FaultyPart(folder, name, str(error)))
             on_part()
-    return Verdict(parts, size, tuple(damaged), tuple(leftovers))
+    return StoreCheck(parts, size, tuple(damaged), tuple(leftovers))
 
 
 def _check_rows(store: Store, folder: str, name: str, content: bytes) -> None:
@@ -94,7 +94,7 @@ def _check_rows(store: Store, folder: str, name: str, content: bytes) -> None:
             raise DamagedError("its column correct contradicts label and prediction")
 
 
-def set_aside(store: Store, findings: tuple[Finding, ...]) -> None:
+def set_aside(store: Store, findings: tuple[FaultyPart, ...]) -> None:
     """Rename damaged parts, so that they no longer count and the next run computes their images anew."""
     for finding in findings:
         store.files.rename(finding.cell_id, finding.name, finding.name + SET_ASIDE)
@@ -158,10 +158,10 @@ def merge(store: Store, other: Store, on_part: Callable[[], None] = lambda: None
                 _check_rows(other, folder, name, content)
             except DamagedError as error:
                 raise DataError(f"{other.root}/{folder}/{name} is damaged ({error}): quarantine it first") from error
-            present = _present(store, folder, name) if PART.fullmatch(name) else []
-            if any(_differ(store, folder, here, content, name) for here in present):
-                differing.append(Finding(folder, name, "its predictions are others there"))
-            elif not _cover(present, name) and store.files.write_once(folder, name, content):
+            here = _parts_like(store, folder, name) if PART.fullmatch(name) else []
+            if any(_differ(store, folder, own, content, name) for own in here):
+                differing.append(FaultyPart(folder, name, "its predictions are others there"))
+            elif not _cover(here, name) and store.files.write_once(folder, name, content):
                 copied += 1
                 on_part()
                 continue
@@ -174,18 +174,18 @@ def _range(name: str) -> tuple[int, int]:
     return int(name[:9]), int(name[10:19])
 
 
-def _present(store: Store, folder: str, name: str) -> list[str]:
+def _parts_like(store: Store, folder: str, name: str) -> list[str]:
     """The parts of ``folder`` here that share images with the part ``name``."""
     start, stop = _range(name)
     parts = [part for part in store.files.names(folder) if PART.fullmatch(part)]
     return [part for part in parts if _range(part)[0] < stop and start < _range(part)[1]]
 
 
-def _cover(present: Sequence[str], name: str) -> bool:
-    """Whether the parts ``present`` have every image of the part ``name``."""
+def _cover(parts: Sequence[str], name: str) -> bool:
+    """Whether ``parts`` have every image of the part ``name``."""
     start, stop = _range(name)
-    clipped = [(max(low, start) - start, min(high, stop) - start) for low, high in map(_range, present)]
-    return bool(present) and not missing_ranges(clipped, stop - start)
+    clipped = [(max(low, start) - start, min(high, stop) - start) for low, high in map(_range, parts)]
+    return bool(parts) and not missing_ranges(clipped, stop - start)
 
 
 def _differ(store: Store, folder: str, here: str, content: bytes, name: str) -> bool:

@@ -147,13 +147,13 @@ def disk_full_after(n: int):
 def nan_logits(place, patch):
     load = evaluate.load_classifier
 
-    def broken(config):
+    def with_nan_weights(config):
         classifier = load(config)
         for parameter in classifier.parameters():
             parameter.data.fill_(float("nan"))
         return classifier
 
-    patch.setattr(evaluate, "load_classifier", broken)
+    patch.setattr(evaluate, "load_classifier", with_nan_weights)
 
 
 def after_the_job(do: Callable[[Path], None]):

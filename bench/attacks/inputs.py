@@ -10,7 +10,7 @@ from bench.attacks.guard import GuardedClassifier
 
 
 @dataclass(frozen=True)
-class Job:
+class AttackInput:
     """``n`` correctly classified images to attack; an image's outcome may depend on its own row alone."""
 
     model: GuardedClassifier
@@ -32,12 +32,12 @@ class Job:
         """``(n,)`` the class the search pushes away from, or towards when targeted."""
         return self.labels if self.targets is None else self.targets
 
-    def broken(self, logits: Tensor, rows: Tensor | None = None) -> Tensor:
+    def is_adversarial(self, logits: Tensor, rows: Tensor | None = None) -> Tensor:
         """Which logits are adversarial.
 
         Args:
             logits: ``(m,...,K)`` logits of versions of the images ``rows``.
-            rows: ``(m,)`` int64 rows of the job; None for all ``n`` in order.
+            rows: ``(m,)`` int64 rows of the inputs; None for all ``n`` in order.
 
         Returns:
             ``(m,...)`` bool.
@@ -51,9 +51,9 @@ class Job:
         """The same rule as foolbox states it."""
         return Misclassification(self.labels) if self.targets is None else TargetedMisclassification(self.targets)
 
-    def rows(self, index: Tensor) -> "Job":
-        """The job of the rows in ``index``, a ``(m,)`` int64 tensor."""
-        return Job(
+    def rows(self, index: Tensor) -> "AttackInput":
+        """The inputs of the rows in ``index``, a ``(m,)`` int64 tensor."""
+        return AttackInput(
             model=self.model,
             images=self.images[index],
             labels=self.labels[index],
