@@ -14,7 +14,7 @@ import vl_convert
 
 from bench import __version__
 from bench.errors import ConfigurationError, nearest_names
-from bench.reports.page import VEGA_LITE, Plot
+from bench.reports.plots import VEGA_LITE, Plot
 from bench.reports.tables import Leaderboard, format_estimate, order_columns
 
 SCHEMA_FILE = "leaderboard.schema.json"

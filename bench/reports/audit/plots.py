@@ -4,8 +4,7 @@ import altair as alt
 import pandas as pd
 
 from bench.benchmarks.shortcut import SHORTCUTS
-from bench.reports.page import Plot
-from bench.reports.plots import PALETTE
+from bench.reports.plots import PALETTE, Plot
 
 SPLIT_COLOURS = {"correct": PALETTE[0], "wrong": PALETTE[1]}
 INTERVAL = ("", "_low", "_high")
@@ -122,7 +121,7 @@ def _area_panel(faithfulness: pd.DataFrame, curve: str) -> alt.LayerChart | alt.
 
 
 def _verdicts(shortcuts: pd.DataFrame) -> str:
-    """Who is caught relying on an added tag or watermark, in words."""
+    """Which classifiers rely on an added tag or watermark, in words."""
     tried = shortcuts.dropna(subset=["relies_on_it"]) if "relies_on_it" in shortcuts else shortcuts.iloc[:0]
     if tried.empty:
         return ""
