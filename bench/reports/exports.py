@@ -120,7 +120,10 @@ def _figures(source: Exported) -> dict[str, bytes]:
 
 
 def _badge(source: Exported) -> dict[str, bytes]:
-    """A badge for a README: the first known figure of the first row; mCE before clean accuracy."""
+    """A badge for a README: the first known figure of the first row.
+
+    The figure that rows are sorted by comes first, then the reference accuracy.
+    """
     rows = source.board.table
     row = rows.iloc[0] if len(rows) else pd.Series(math.nan, index=rows.columns)
     columns = {column.name: column for column in source.board.columns}

@@ -27,7 +27,7 @@ class Cell:
     flag: str = ""
     """Why the figure cannot be trusted; empty where there is no doubt."""
     images: str = ""
-    """The images it is measured on, where these are not the row's: ``1,280 images of cue_conflict``."""
+    """The images it is measured on, where these are not the row's: ``1,280 images of sketches``."""
 
 
 def flags_of(checks: pd.DataFrame) -> dict[str, dict[str, str]]:

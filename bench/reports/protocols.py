@@ -40,12 +40,12 @@ def differences(entries: Sequence[LeaderboardEntry]) -> dict[str, list[str]]:
 
 
 def describe_variant(variant: Variant) -> str:
-    """Version and parameters of a benchmark in words: ``version 1, steps 20``."""
+    """Version and parameters of a benchmark in words: ``version 1, gamma 2``."""
     return ", ".join([f"version {variant.version}", *_words(variant.parameters)])
 
 
 def describe_options(variant: Variant) -> str:
-    """The budget of a benchmark in words: ``rel stepsize 0.1, steps 20``."""
+    """The budget of a benchmark in words: ``budget 20, rate 0.1``."""
     return ", ".join(_words(variant.declared.budget(variant.parameters)))
 
 
