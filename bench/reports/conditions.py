@@ -116,13 +116,13 @@ def condition_plots(table: pd.DataFrame) -> list[Plot]:
     Args:
         table: of ``condition_table``.
     """
-    plots = []
+    plots, benchmarks = [], table.groupby("axis")["benchmark"].nunique()
     for (axis, benchmark, metric), rows in table.groupby(["axis", "benchmark", "metric"], sort=False):
         if (rows["strength"] > 0).any():
             units = sorted(set(rows["unit"]) - {""})
             unit = units[0] if len(units) == 1 else "strength"
             what = str(metric).replace("_", " ")
-            heading = str(axis) if str(benchmark).lower() == str(axis).lower() else f"{axis}, {benchmark}"
+            heading = str(axis) if benchmarks[axis] == 1 else f"{axis}, {benchmark}"
             note = "Bars are 95 % intervals."
             plots.append(Plot(f"{heading}: {what} against {unit}", note, _strength_plot(rows, what, unit)))
     return plots

@@ -11,12 +11,12 @@ INTERVAL = ("", "_low", "_high")
 
 
 def audit_plots(audit: pd.DataFrame, shortcuts: pd.DataFrame, faithfulness: pd.DataFrame) -> list[Plot]:
-    """Energy in the object, what shortcuts do, and what speaks for the maps: those with any data."""
+    """Attribution in the object, the effect of shortcuts, and the faithfulness of the maps: those with any data."""
     plots = []
     if "attribution_in_box" in audit and not audit.dropna(subset=["attribution_in_box"]).empty:
         note = (
             "Share of positive attribution in the object's region, on images that were classified correctly and"
-            " wrongly; bars are 95 % intervals. The tick is the same share of a map that knows nothing but the image's"
+            " wrongly; bars are 95 % intervals. The tick is the same share of a map that only favours the image's"
             " centre: what counts is how far a classifier is above it. Wrong and far to the left is a classifier that"
             " looked at the background."
         )

@@ -40,13 +40,13 @@ def corruption_section(data: ReportData) -> Section:
         note = "Corruption error in percent of AlexNet's: 100 is AlexNet, less is better."
         plots.append(Plot("Corruption error", note, corruption_heat_map(error, CORRUPTION_ERROR)))
     if len(accuracy):
-        note = "Mean accuracy over the severities, of rows that AlexNet's errors mean nothing to. More is better."
+        note = "Mean accuracy over the severities, of rows to which AlexNet's errors do not apply. More is better."
         plots.append(Plot("Accuracy by corruption", note, corruption_heat_map(accuracy, CORRUPTION_ACCURACY)))
     if len(family_error):
         note = "Mean corruption error of each family; bars are 95 % intervals. Left is better."
         plots.append(Plot("Corruption families", note, family_plot(family_error, CORRUPTION_ERROR)))
     if len(family_accuracy):
-        note = "Mean accuracy over each family, of rows that AlexNet's errors mean nothing to. Right is better."
+        note = "Mean accuracy over each family, of rows to which AlexNet's errors do not apply. Right is better."
         plots.append(Plot("Accuracy by corruption family", note, family_plot(family_accuracy, CORRUPTION_ACCURACY)))
     return Section({"corruptions.csv": corruptions, "families.csv": families}, plots)
 

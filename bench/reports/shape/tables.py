@@ -198,6 +198,6 @@ def _consistency(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> ErrorCo
 
 
 def _common(one: pd.DataFrame, other: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Whether each was right about the images that both saw, in one order."""
+    """Whether each decided correctly on the images that both decided on, in the same order."""
     joined = one[["image_id", "correct"]].merge(other[["image_id", "correct"]], on="image_id", validate="one_to_one")
     return joined["correct_x"].to_numpy(dtype=bool), joined["correct_y"].to_numpy(dtype=bool)
