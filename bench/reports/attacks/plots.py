@@ -30,7 +30,7 @@ def attack_plots(
         rows = distances[distances["norm"] == norm]
         plots.append(Plot(f"Smallest perturbations ({norm.upper()})", note, distance_plot(rows, norm)))
     if len(queries):
-        note = "Share of the correctly classified images that are misclassified by then: a higher curve is a weaker classifier."
+        note = "Share of the correctly classified images that are misclassified by then. A higher curve is worse."
         plots.append(Plot("Success against queries", note, query_plot(queries)))
     if len(transfer):
         note = "Accuracy of the target (column) on images made against the surrogate (row); the diagonal is white-box."
