@@ -115,7 +115,7 @@ def test_a_benchmark_of_a_new_axis_has_a_section_without_any_edit(said, place):
         *(("shade", "Shade", 0.2), ("shade", "Shade", 0.5)),
         *(("red", "tint", 50), ("blue", "tint", 25), ("blue", "tint", 50)),
     }
-    assert set(table["label"]) == {"sharp", "soft"}
+    assert set(table["classifier"]) == {"sharp", "soft"}
     assert (table["value_low"] <= table["value"]).all()
     board = pd.read_csv(folder / "leaderboard.csv").set_index("label")["shade_accuracy"]
     half = table[(table["benchmark"] == "shade") & (table["strength"] == 0.5)].set_index("label")["value"]
