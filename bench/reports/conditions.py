@@ -122,7 +122,7 @@ def condition_plots(table: pd.DataFrame) -> list[Plot]:
             units = sorted(set(rows["unit"]) - {""})
             unit = units[0] if len(units) == 1 else "strength"
             what = str(metric).replace("_", " ")
-            heading = str(axis) if benchmarks[axis] == 1 else f"{axis}, {benchmark}"
+            heading = str(axis) if benchmarks[str(axis)] == 1 else f"{axis}, {benchmark}"
             note = "Bars are 95 % intervals."
             plots.append(Plot(f"{heading}: {what} against {unit}", note, _strength_plot(rows, what, unit)))
     return plots
