@@ -1,5 +1,7 @@
 """Plug-ins: modules outside the project that register benchmarks, attacks, corruptions, models and data sources.
 
+They may also register sections of the report (``bench.reports.register_section``).
+
 An installed package names its module in the entry point group ``snowwolf.plugins``; a single file is named by its path
 (``plugins=[FILE]``). Importing the module registers what it holds, with ``bench.benchmarks.register_benchmark`` and its
 like.

@@ -19,8 +19,8 @@ from bench.attacks import AttackSpec
 from bench.corruptions import CORRUPTIONS, SEVERITIES
 from bench.records import Condition, Outcomes, Provenance, RunSpec
 from bench.reports.columns import columns_of
+from bench.reports.entries import read_entries
 from bench.reports.protocols import with_protocols
-from bench.reports.subjects import read_subjects
 from bench.reports.summary import summarise
 from bench.results import Store
 
@@ -71,14 +71,14 @@ def measure(root: str, answers: "multiprocessing.Queue[dict[str, float]]") -> No
     """Summarise the store; put seconds and peak memory."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.perf_counter()
-    subjects = with_protocols(read_subjects(Store(root)))
+    entries = with_protocols(read_entries(Store(root)))
     described = time.perf_counter()
-    for subject in subjects:
-        for benchmark in subject.benchmarks:
-            for condition in subject.conditions(benchmark):
-                subject.correct(benchmark, condition)
+    for entry in entries:
+        for benchmark in entry.benchmarks:
+            for condition in entry.conditions(benchmark):
+                entry.correct(benchmark, condition)
     read = time.perf_counter()
-    summary = summarise(subjects, columns_of(subjects))
+    summary = summarise(entries, columns_of(entries))
     done = time.perf_counter()
     answers.put(
         {

@@ -1,47 +1,62 @@
 """The short leaderboard that a sweep prints at its end."""
 
-import html
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from bench.cli.text import WIDTH
+from bench.reports.entries import read_entries
+from bench.reports.protocols import with_protocols
+from bench.reports.tables import DASH, Leaderboard, format_estimate, leaderboard
+from bench.results import Store
 
-_BAR = re.compile(r"(?<!\\)(?:\\\\)*\|")
-_LEFT_OUT = ("Parameters (M)", "GMACs")
 _LONGEST_NAME = 40
 
 
-def leaderboard_text(folder: Path) -> str:
-    """The report's leaderboard, at most 100 columns wide, and where its page is.
-
-    The figures are those of ``leaderboard.md``: the first ones that fit, each with its 95 % interval in brackets.
+def leaderboard_text(store: Store, page: Path) -> str:
+    """The leaderboard of a store, at most 100 characters wide, and where its page is.
 
     Args:
-        folder: of the report, as ``task=report`` has written it.
+        store: only read.
+        page: the report's page.
+
+    Raises:
+        DataError: the store is empty or damaged.
     """
-    lines = (folder / "leaderboard.md").read_text().splitlines()
-    table = [_cells(line) for line in lines if line.startswith("|") and not line.startswith("|---")]
-    columns = [column for column in zip(*table, strict=True) if column[0] not in _LEFT_OUT]
-    columns = [column for column in columns if set(column[1:]) != {"\N{EN DASH}"}]
+    return board_text(leaderboard(with_protocols(read_entries(store, allow_none=True))), page)
+
+
+def board_text(board: Leaderboard, page: Path) -> str:
+    """A leaderboard, at most 100 characters wide, and where its page is.
+
+    It has the first figures that fit, each with its 95 % interval in brackets; a figure that no row has is left out.
+
+    Args:
+        board: the leaderboard of the report.
+        page: the report's page.
+    """
+    rows = [row for _, row in board.table.iterrows()]
+    columns = [
+        ["Classifier", *(str(label) for label in board.table.index)],
+        ["Images", *(str(n) for n in board.table["n_images"])],
+        *(
+            [column.title, *(format_estimate(row, column.name, percent=column.percent) for row in rows)]
+            for column in board.columns
+        ),
+    ]
+    columns = [[_cut(cell) for cell in column] for column in columns if set(column[1:]) != {DASH}]
     shown = _fitting(columns)
     left_out = len(columns) - len(shown)
     more = f" ({left_out} more columns there)" if left_out else ""
-    return "\n".join([*_lines(shown), f"page: {folder / 'leaderboard.html'}{more}"])
+    return "\n".join([*_lines(shown), f"page: {page}{more}"])
 
 
-def _cells(line: str) -> list[str]:
-    """The texts of a row of a Markdown table."""
-    inner = line.strip().removeprefix("|").removesuffix("|")
-    cells, start = [], 0
-    for bar in _BAR.finditer(inner):
-        cells.append(inner[start : bar.end() - 1])
-        start = bar.end()
-    cells.append(inner[start:])
-    return [html.unescape(re.sub(r"\\([\\|])", r"\1", cell.strip()))[:_LONGEST_NAME] for cell in cells]
+def _cut(cell: str) -> str:
+    """The text of a cell in one line, without what is too long."""
+    return cell.replace("\n", " ").strip()[:_LONGEST_NAME]
 
 
 def _fitting(columns: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+    """The first columns that fit in a line."""
     shown: list[Sequence[str]] = []
     left = WIDTH
     for column in columns:

@@ -11,7 +11,6 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from bench.cli.compose import expand_jobs
-from bench.cli.leaderboard import leaderboard_text
 from bench.errors import ConfigurationError, DataError, TrackingError
 from bench.tasks.config import report_folder
 
@@ -121,12 +120,14 @@ def _report(config: DictConfig, *, worth: bool) -> list[Gap]:
     """Make the report; where jobs failed (not ``worth``) and nothing at all is stored, their reasons are enough."""
     from bench.results import Store
 
+    store = Store(str(config.store))
     try:
-        if worth or Store(str(config.store)).files.tree():
+        if worth or store.files.tree():
+            from bench.cli.leaderboard import leaderboard_text
             from bench.tasks.report import run as report
 
             report(config)
-            print(leaderboard_text(report_folder(config)))
+            print(leaderboard_text(store, report_folder(config) / "leaderboard.html"))
     except (ConfigurationError, DataError) as error:
         return [Gap("the report", {"": str(error)})]
     except TrackingError as error:

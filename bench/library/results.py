@@ -12,11 +12,12 @@ import pandas as pd
 from bench.errors import ConfigurationError, DataError, nearest_names
 from bench.library.scores import tidy_scores
 from bench.plugins import load_plugins
-from bench.reports.choose import choose_subject
+from bench.reports.choose import choose_entry
 from bench.reports.comparison import Comparison, compare
+from bench.reports.entries import LeaderboardEntry, read_entries
+from bench.reports.grouping import key_of
 from bench.reports.missing import missing_cells
 from bench.reports.protocols import with_protocols
-from bench.reports.subjects import Subject, key_of, read_subjects
 from bench.reports.tables import Leaderboard, format_estimate, leaderboard
 from bench.reports.write import write_report
 from bench.results import Store, StoredCell
@@ -49,7 +50,7 @@ class Results:
         Raises:
             DataError: the store is empty or damaged.
         """
-        return tidy_scores(self._subjects())
+        return tidy_scores(self._entries())
 
     def outcomes(self, benchmark: str, *, classifier: str | None = None) -> pd.DataFrame:
         """The outcome of each image under each condition of a benchmark.
@@ -82,7 +83,7 @@ class Results:
 
     def missing(self) -> pd.DataFrame:
         """One row per cell that failed, is incomplete or was not run, with its error."""
-        return missing_cells(self._subjects())
+        return missing_cells(self._entries())
 
     def report(self, folder: str | Path, exports: Sequence[str] = ()) -> Path:
         """Write the leaderboard page, its tables and figures.
@@ -111,14 +112,14 @@ class Results:
         if not candidates:
             raise ConfigurationError("name at least one candidate to compare with the baseline")
         return compare(
-            choose_subject(self.store, baseline), [choose_subject(self.store, candidate) for candidate in candidates]
+            choose_entry(self.store, baseline), [choose_entry(self.store, candidate) for candidate in candidates]
         )
 
-    def _subjects(self) -> list[Subject]:
-        return with_protocols(read_subjects(self.store))
+    def _entries(self) -> list[LeaderboardEntry]:
+        return with_protocols(read_entries(self.store))
 
     def _board(self) -> Leaderboard:
-        return leaderboard(self._subjects())
+        return leaderboard(self._entries())
 
     def _cells(self, benchmark: str, classifier: str | None) -> list[StoredCell]:
         cells = self.store.cells()

@@ -7,7 +7,7 @@ import pandas as pd
 from bench.metrics.estimates import proportion
 from bench.records import Estimate
 from bench.reports.columns import columns_of
-from bench.reports.subjects import Subject
+from bench.reports.entries import LeaderboardEntry
 from bench.reports.summary import summarise
 
 SCORES = [
@@ -15,36 +15,36 @@ SCORES = [
 ]
 
 
-def tidy_scores(subjects: Sequence[Subject]) -> pd.DataFrame:
+def tidy_scores(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
     """The columns ``SCORES``: accuracies by condition, then the leaderboard's figures with an empty condition.
 
     Args:
-        subjects: marked with their protocols.
+        entries: marked with their protocols.
     """
-    rows = [row for subject in subjects for row in _accuracies(subject)]
-    columns = columns_of(subjects)
-    summary = summarise(subjects, columns)
-    for subject in subjects:
+    rows = [row for entry in entries for row in _accuracies(entry)]
+    columns = columns_of(entries)
+    summary = summarise(entries, columns)
+    for entry in entries:
         for column in columns:
-            estimate = summary.estimates.get((subject.label, column.name))
+            estimate = summary.estimates.get((entry.label, column.name))
             if estimate is not None:
-                rows.append(_row(subject, column.benchmark, "", float("nan"), column.name, estimate))
+                rows.append(_row(entry, column.benchmark, "", float("nan"), column.name, estimate))
     return pd.DataFrame(rows, columns=SCORES)
 
 
-def _accuracies(subject: Subject) -> Iterator[dict[str, object]]:
-    for benchmark in sorted(subject.benchmarks):
-        for condition in subject.conditions(benchmark):
-            if subject.complete(benchmark, condition):
-                estimate = proportion(subject.correct(benchmark, condition))
-                yield _row(subject, benchmark, condition.name, condition.strength, "accuracy", estimate)
+def _accuracies(entry: LeaderboardEntry) -> Iterator[dict[str, object]]:
+    for benchmark in sorted(entry.benchmarks):
+        for condition in entry.conditions(benchmark):
+            if entry.complete(benchmark, condition):
+                estimate = proportion(entry.correct(benchmark, condition))
+                yield _row(entry, benchmark, condition.name, condition.strength, "accuracy", estimate)
 
 
 def _row(
-    subject: Subject, benchmark: str, condition: str, strength: float, metric: str, estimate: Estimate
+    entry: LeaderboardEntry, benchmark: str, condition: str, strength: float, metric: str, estimate: Estimate
 ) -> dict[str, object]:
     values = (
-        *(subject.label, subject.benchmarks[benchmark].spec.dataset, subject.protocol, benchmark),
+        *(entry.label, entry.benchmarks[benchmark].spec.dataset, entry.protocol, benchmark),
         *(condition, strength, metric),
         *(estimate.value, estimate.low, estimate.high, estimate.n),
     )

@@ -1,4 +1,4 @@
-"""How far confidence can be trusted, under each condition, from the stored confidences."""
+"""Calibration under each condition, from the stored confidences."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,40 +11,40 @@ from bench.metrics.calibration import (
 )
 from bench.metrics.estimates import proportion
 from bench.records import Condition
-from bench.reports.subjects import Subject
+from bench.reports.entries import LeaderboardEntry
 from bench.reports.tables import interval
 
 
-def calibration_conditions(subjects: Sequence[Subject]) -> list[tuple[Subject, str, Condition]]:
-    """Every complete cell that has a calibration: clean and corrupted images, not attacked ones."""
+def calibration_conditions(entries: Sequence[LeaderboardEntry]) -> list[tuple[LeaderboardEntry, str, Condition]]:
+    """Every complete cell of a benchmark that declares ``calibrated``: entry, benchmark and condition."""
     return [
-        (subject, benchmark, condition)
-        for subject in subjects
-        for benchmark in _calibrated(subject)
-        for condition in subject.conditions(benchmark)
-        if subject.complete(benchmark, condition)
+        (entry, benchmark, condition)
+        for entry in entries
+        for benchmark in _calibrated(entry)
+        for condition in entry.conditions(benchmark)
+        if entry.complete(benchmark, condition)
     ]
 
 
-def _calibrated(subject: Subject) -> list[str]:
-    """In the order of the leaderboard."""
+def _calibrated(entry: LeaderboardEntry) -> list[str]:
+    """The benchmarks with a calibration, in the order of the leaderboard."""
     return [
         name
         for declared in all_benchmarks()
-        for name, variant in subject.benchmarks.items()
+        for name, variant in entry.benchmarks.items()
         if variant.benchmark == declared.name and declared.calibrated and not variant.spec.auxiliary
     ]
 
 
-def calibration_rows(cells: Sequence[tuple[Subject, str, Condition]]) -> Iterator[dict[str, object]]:
-    """One row a cell: accuracy, mean confidence, ECE (15 equal-width bins), adaptive ECE, top-label Brier score."""
-    for subject, benchmark, condition in cells:
-        frame = subject.outcomes(benchmark, condition)
+def calibration_rows(cells: Sequence[tuple[LeaderboardEntry, str, Condition]]) -> Iterator[dict[str, object]]:
+    """One row per cell: accuracy, mean confidence, ECE (15 equal-width bins), adaptive ECE, top-label Brier score."""
+    for entry, benchmark, condition in cells:
+        frame = entry.outcomes(benchmark, condition)
         confidence, correct = frame["confidence"].to_numpy(), frame["correct"].to_numpy(dtype=bool)
         yield {
-            "label": subject.label,
-            "protocol": subject.protocol,
-            "dataset": subject.spec.dataset,
+            "label": entry.label,
+            "protocol": entry.protocol,
+            "dataset": entry.spec.dataset,
             "condition": condition.name,
             "severity": int(condition.strength),
             "n_images": len(frame),

@@ -1,21 +1,22 @@
-"""A clean accuracy that guessing reaches: most often, labels that do not fit the classifier."""
+"""Warnings about a clean accuracy that guessing reaches; most often, the labels do not match the classifier."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.benchmarks.clean import Clean
 from bench.metrics.estimates import proportion
 from bench.records import RunSpec
-from bench.reports.subjects import Subject
+from bench.reports.entries import LeaderboardEntry
+from bench.reports.measured import measured
+from bench.reports.reference import REFERENCE
 from bench.results import Store, missing_ranges
 
 
 def chance_warning(correct: NDArray[np.bool_], spec: RunSpec) -> str:
-    """A warning in words where a clean accuracy is no better than guessing; empty where it is better.
+    """A warning where a clean accuracy is no better than guessing; empty where it is better.
 
-    It is better where its 95 % interval lies above one in as many classes as the decision is made among.
+    It is better where its 95 % interval lies above 1 / (number of classes).
 
     Args:
         correct: ``(N,)`` whether each clean image is right, of at least one.
@@ -32,17 +33,17 @@ def chance_warning(correct: NDArray[np.bool_], spec: RunSpec) -> str:
 
 
 def cell_warnings(specs: Sequence[RunSpec], store: Store) -> list[str]:
-    """The warnings of those cells among ``specs`` that are of clean images and whole in the store."""
-    clean = [spec for spec in specs if spec.benchmark == Clean.name]
-    whole = [spec for spec in clean if not missing_ranges(store.covered(spec), spec.n_images)]
-    return [warning for spec in whole if (warning := chance_warning(store.correct(spec), spec))]
+    """The warnings of the cells among ``specs`` that are on unchanged images and complete in the store."""
+    clean = [spec for spec in specs if spec.benchmark == REFERENCE.name]
+    complete = [spec for spec in clean if not missing_ranges(store.covered(spec), spec.n_images)]
+    return [warning for spec in complete if (warning := chance_warning(store.correct(spec), spec))]
 
 
-def chance_warnings(subjects: Sequence[Subject]) -> dict[str, str]:
-    """Label -> warning, of the rows whose clean accuracy is no better than guessing."""
-    found = {
-        subject.label: chance_warning(subject.clean(), subject.measured(Clean.name).spec)
-        for subject in subjects
-        if subject.has_clean
+def chance_warnings(entries: Sequence[LeaderboardEntry]) -> dict[str, str]:
+    """Label -> warning, for the entries whose clean accuracy is no better than guessing."""
+    warnings = {
+        entry.label: chance_warning(entry.clean(), measured(entry, REFERENCE.name).spec)
+        for entry in entries
+        if entry.has_clean
     }
-    return {label: warning for label, warning in found.items() if warning}
+    return {label: warning for label, warning in warnings.items() if warning}

@@ -1,4 +1,4 @@
-"""Two classifiers on the same images: every figure's difference, every condition, every image that flipped."""
+"""Two classifiers on the same images: the difference of every figure, condition and image."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.benchmarks.clean import Clean
-from bench.benchmarks.words import CLEAN
 from bench.errors import DataError
 from bench.metrics.paired import holm, mcnemar, paired_difference
 from bench.records import Condition
 from bench.reports.columns import Column, columns_of
+from bench.reports.entries import LeaderboardEntry
 from bench.reports.protocols import describe_variant, with_protocols
-from bench.reports.subjects import Subject
+from bench.reports.reference import REFERENCE, REFERENCE_CONDITION
 
 DIFFERENCES = [
     *["candidate", "baseline", "metric", "better", "baseline_value", "candidate_value", "difference"],
@@ -35,14 +34,14 @@ class Comparison:
     """Candidates against one baseline."""
 
     differences: pd.DataFrame
-    """One row a candidate and figure; ``verdict`` is better, worse or undecided after Holm's correction."""
+    """One row per candidate and figure; ``verdict`` is better, worse or undecided after Holm's correction."""
     conditions: pd.DataFrame
-    """One row a candidate and shared condition: the images regressed and fixed."""
+    """One row per candidate and shared condition: how many images regressed and how many were fixed."""
     images: pd.DataFrame
-    """One row a candidate and image that flipped under any shared condition, and in how many."""
+    """One row per candidate and image that flipped under any shared condition, and under how many."""
 
 
-def compare(baseline: Subject, candidates: Sequence[Subject]) -> Comparison:
+def compare(baseline: LeaderboardEntry, candidates: Sequence[LeaderboardEntry]) -> Comparison:
     """Every figure, condition and image. Holm's correction runs over each table: all figures, all conditions.
 
     Raises:
@@ -58,16 +57,16 @@ def compare(baseline: Subject, candidates: Sequence[Subject]) -> Comparison:
     return Comparison(table, _corrected(pd.DataFrame(conditions, columns=CONDITIONS)), flipped)
 
 
-def unlike(first: Subject, second: Subject, benchmark: str) -> str:
-    """Why the figures of a benchmark are not the same measurement for both, in words; empty where they are."""
+def unlike(first: LeaderboardEntry, second: LeaderboardEntry, benchmark: str) -> str:
+    """Why the figures of a benchmark are not the same measurement for both; empty where they are."""
     one, other = first.benchmarks.get(benchmark), second.benchmarks.get(benchmark)
     if one is None or other is None or (one.version, one.parameters) == (other.version, other.parameters):
         return ""
     return f"{benchmark} differs: {describe_variant(one)} against {describe_variant(other)}"
 
 
-def shared_conditions(first: Subject, second: Subject) -> Iterator[tuple[str, Condition]]:
-    """Benchmark and condition of every cell that both have complete and measured alike."""
+def shared_conditions(first: LeaderboardEntry, second: LeaderboardEntry) -> Iterator[tuple[str, Condition]]:
+    """Benchmark and condition of every cell that is complete in both and measured in the same way."""
     for benchmark in first.benchmarks:
         if benchmark in second.benchmarks and not unlike(first, second, benchmark):
             for condition in first.conditions(benchmark):
@@ -75,8 +74,8 @@ def shared_conditions(first: Subject, second: Subject) -> Iterator[tuple[str, Co
                     yield benchmark, condition
 
 
-def _aligned(baseline: Subject, candidate: Subject) -> list[Subject]:
-    """Both, marked with the conditions that either was run under."""
+def _aligned(baseline: LeaderboardEntry, candidate: LeaderboardEntry) -> list[LeaderboardEntry]:
+    """Both, with the conditions that either was run under as expected ones."""
     if (baseline.spec.dataset_digest, baseline.spec.n_images) != (
         candidate.spec.dataset_digest,
         candidate.spec.n_images,
@@ -90,7 +89,7 @@ def _aligned(baseline: Subject, candidate: Subject) -> list[Subject]:
     return with_protocols([baseline, candidate])
 
 
-def _differences(first: Subject, second: Subject) -> Iterator[dict[str, object]]:
+def _differences(first: LeaderboardEntry, second: LeaderboardEntry) -> Iterator[dict[str, object]]:
     for column in columns_of([first, second]):
         row: dict[str, object] = {
             "candidate": second.label,
@@ -119,19 +118,19 @@ def _differences(first: Subject, second: Subject) -> Iterator[dict[str, object]]
         }
 
 
-def refuse_unlike(column: Column, first: Subject, second: Subject) -> None:
+def refuse_unlike(column: Column, first: LeaderboardEntry, second: LeaderboardEntry) -> None:
     """Raise DataError where a figure is not the same measurement for both."""
     note = unlike(first, second, column.benchmark)
     if note:
         raise DataError(note)
     if column.strength_column:
-        at = [column.strength(subject).strength for subject in (first, second)]
+        at = [column.strength(entry).strength for entry in (first, second)]
         if at[0] != at[1]:
             unit = column.declared.strength_unit
             raise DataError(f"{column.benchmark} is summarised at {unit} {at[0]:.6g} against {at[1]:.6g}")
 
 
-def _conditions(first: Subject, second: Subject) -> Iterator[dict[str, object]]:
+def _conditions(first: LeaderboardEntry, second: LeaderboardEntry) -> Iterator[dict[str, object]]:
     for benchmark, condition in shared_conditions(first, second):
         ours, theirs = first.correct(benchmark, condition), second.correct(benchmark, condition)
         test = mcnemar(ours, theirs)
@@ -149,8 +148,8 @@ def _conditions(first: Subject, second: Subject) -> Iterator[dict[str, object]]:
         }
 
 
-def _images(first: Subject, second: Subject) -> pd.DataFrame:
-    """Image by image: those of the row's main dataset; auxiliary images are left out."""
+def _images(first: LeaderboardEntry, second: LeaderboardEntry) -> pd.DataFrame:
+    """The images of the main dataset that flipped; auxiliary images are left out."""
     n = first.spec.n_images
     regressed, fixed = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     own = [
@@ -162,26 +161,28 @@ def _images(first: Subject, second: Subject) -> pd.DataFrame:
         ours, theirs = first.correct(benchmark, condition), second.correct(benchmark, condition)
         regressed += ours & ~theirs
         fixed += ~ours & theirs
-    kept = np.flatnonzero(regressed + fixed)
-    if not len(kept):
+    flipped = np.flatnonzero(regressed + fixed)
+    if not len(flipped):
         return pd.DataFrame(columns=IMAGES)
-    rows = first.outcomes(*own[0]).iloc[kept]
+    rows = first.outcomes(*own[0]).iloc[flipped]
     return pd.DataFrame(
         {
             "candidate": second.label,
             "baseline": first.label,
             "image_id": rows["image_id"].to_numpy(),
             "label": rows["label"].to_numpy(),
-            "clean": _clean_flips(first, second, own)[kept],
-            "regressed": regressed[kept],
-            "fixed": fixed[kept],
+            "clean": _clean_flips(first, second, own)[flipped],
+            "regressed": regressed[flipped],
+            "fixed": fixed[flipped],
         }
     )
 
 
-def _clean_flips(first: Subject, second: Subject, own: Sequence[tuple[str, Condition]]) -> NDArray[np.str_]:
-    """``(N,)`` regressed, fixed or the same on the uncorrupted image; empty text where either lacks the cell."""
-    if (Clean.name, CLEAN) not in own:
+def _clean_flips(
+    first: LeaderboardEntry, second: LeaderboardEntry, own: Sequence[tuple[str, Condition]]
+) -> NDArray[np.str_]:
+    """``(N,)`` ``regressed``, ``fixed`` or ``same`` on the unchanged image; empty text where either lacks the cell."""
+    if (REFERENCE.name, REFERENCE_CONDITION) not in own:
         return np.full(first.spec.n_images, "")
     ours, theirs = first.clean(), second.clean()
     return np.select([ours & ~theirs, ~ours & theirs], ["regressed", "fixed"], "same")

@@ -8,11 +8,10 @@ import pandas as pd
 
 from bench.reports.columns import Column
 from bench.reports.comparison import Comparison
-from bench.reports.tables import escape_markdown, markdown_table
+from bench.reports.tables import DASH, escape_markdown, markdown_table
 
-DASH = "\N{EN DASH}"
 MOST_CONDITIONS = 20
-"""Rows of the table of conditions; the CSV file has all."""
+"""Most rows that the table of conditions shows; the CSV file has all."""
 
 
 def comparison_markdown(
@@ -52,10 +51,15 @@ def comparison_markdown(
         markdown_table(
             ["Classifier", "Parameters (M)", "GMACs", "Images/s", "Seconds", "Device", "Pareto front"], costs_rows
         ),
-        "The front is that of clean accuracy, mean corruption accuracy and GMACs over all rows of the protocol in the"
-        " store.",
+        _front(columns),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _front(columns: Sequence[Column]) -> str:
+    """Which figures the Pareto front is computed over."""
+    names = [f"{column.title[:1].lower()}{column.title[1:]}" for column in columns if column.on_front]
+    return f"The front is that of {', '.join(names)} and GMACs over all rows of the protocol in the store."
 
 
 def number(value: object, form: str) -> str:
@@ -93,7 +97,7 @@ def _flips(conditions: pd.DataFrame) -> str:
         ]
         for _, row in shown.iterrows()
     ]
-    table = markdown_table(["Candidate", "Benchmark", "Condition", "Broken", "Mended", "p (Holm)"], rows)
+    table = markdown_table(["Candidate", "Benchmark", "Condition", "Regressed", "Fixed", "p (Holm)"], rows)
     left = len(conditions) - len(shown)
     return table + (f"\n\nand {left} conditions with larger p-values: conditions.csv" if left else "")
 
@@ -112,6 +116,13 @@ def _effective(table: pd.DataFrame, by_name: dict[str, Column]) -> str:
         ]
         for _, row in figures.iterrows()
     ]
-    titles = ["Classifier", "Figure", "Accuracy", "Foretold by clean accuracy", "Beyond it", "Classifiers in the fit"]
+    titles = [
+        "Classifier",
+        "Figure",
+        "Accuracy",
+        "Expected from clean accuracy",
+        "Above expected",
+        "Classifiers in the fit",
+    ]
     parts = [markdown_table(titles, rows)] if rows else []
     return "\n\n".join([*parts, *(f"- {escape_markdown(reason)}" for reason in reasons)]) or "No figure to judge."

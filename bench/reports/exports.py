@@ -14,7 +14,7 @@ import vl_convert
 
 from bench import __version__
 from bench.errors import ConfigurationError, nearest_names
-from bench.reports.page import VEGA_LITE, Plot
+from bench.reports.plots import VEGA_LITE, Plot
 from bench.reports.tables import Leaderboard, format_estimate, order_columns
 
 SCHEMA_FILE = "leaderboard.schema.json"
@@ -120,7 +120,10 @@ def _figures(source: Exported) -> dict[str, bytes]:
 
 
 def _badge(source: Exported) -> dict[str, bytes]:
-    """A badge for a README: the first known figure of the first row; mCE before clean accuracy."""
+    """A badge for a README: the first known figure of the first row.
+
+    The figure that rows are sorted by comes first, then the reference accuracy.
+    """
     rows = source.board.table
     row = rows.iloc[0] if len(rows) else pd.Series(math.nan, index=rows.columns)
     columns = {column.name: column for column in source.board.columns}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.reports.subjects import Subject
+from bench.reports.entries import LeaderboardEntry
 
 ATTACKS, AUDIT, CLUSTERS = "attacks", "audit", "clusters"
 
@@ -52,17 +52,17 @@ def gallery_path(report: Path, weights_digest: str, dataset_digest: str, *, defe
     return report / "galleries" / f"{kind}-{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}.png"
 
 
-def read_galleries(report: Path, subjects: Sequence[Subject]) -> list[Gallery]:
-    """What ``task=attack_gallery``, ``audit_gallery`` and ``audit_clusters`` have left for the subjects, by kind."""
+def read_galleries(report: Path, entries: Sequence[LeaderboardEntry]) -> list[Gallery]:
+    """What ``task=attack_gallery``, ``audit_gallery`` and ``audit_clusters`` have left for the entries, by kind."""
     galleries = []
     for kind, (title, note) in HEADINGS.items():
         found = []
-        for subject in subjects:
-            spec = subject.spec
+        for entry in entries:
+            spec = entry.spec
             path = gallery_path(report, spec.weights_digest, spec.dataset_digest, defense=spec.defense, kind=kind)
             if path.is_file():
                 content = base64.b64encode(path.read_bytes()).decode()
-                found.append((subject.label, f"data:image/png;base64,{content}"))
+                found.append((entry.label, f"data:image/png;base64,{content}"))
         if found:
             galleries.append(Gallery(title, note, found, together=kind == AUDIT))
     return galleries

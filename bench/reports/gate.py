@@ -1,4 +1,4 @@
-"""Has anything become worse? Every figure of a baseline, held against the same classifier's figure today."""
+"""Has anything become worse? Every figure of a baseline, compared with the same classifier's figure today."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from bench.errors import DataError
 from bench.metrics.paired import holm, loss_beyond
 from bench.reports.columns import Column
 from bench.reports.comparison import refuse_unlike
-from bench.reports.subjects import Subject, newest
+from bench.reports.entries import LeaderboardEntry, newest
 from bench.reports.tables import escape_markdown, markdown_table
 
 ALPHA = 0.05
@@ -23,21 +23,21 @@ class Finding:
     """One figure of the baseline, today."""
 
     label: str
-    """Whose it is: the row's name, which no other row of the baseline has."""
+    """The label of its row, unique in the baseline."""
     title: str
     """The figure's heading."""
     baseline: float
-    """Its value then, in points."""
+    """Its value in the baseline, in points."""
     today: float = float("nan")
-    """Its value now; NaN where missing."""
+    """Its value today, in points; NaN where missing."""
     p_value: float = float("nan")
-    """One-sided, that more than the tolerance is truly lost; Holm-corrected over all figures. NaN where missing."""
+    """One-sided p-value of a loss beyond the tolerance; Holm-corrected over all figures. NaN where missing."""
     missing: str = ""
     """Why it cannot be compared; empty where it can."""
 
     @property
     def failed(self) -> bool:
-        """Whether it closes the gate."""
+        """Whether it makes the gate fail."""
         return bool(self.missing) or self.p_value < ALPHA
 
 
@@ -46,36 +46,36 @@ class Known:
     """A row of the baseline."""
 
     label: str
-    """Name that no other row of the baseline has."""
+    """Its label, unique in the baseline."""
     classifier: str
     """Name of the classifier."""
     defense: str
-    """What stands in front of it."""
+    """Its defense; empty for none."""
     dataset_digest: str
-    """Of its images."""
+    """Digest of its images."""
     figures: Callable[[Column], float]
-    """The figure under a column; raises DataError where the baseline has none, and then it asks nothing."""
-    losses: Callable[[Column, Subject], NDArray[Any]]
-    """``(N,)`` how much smaller each image's value has become; raises DataError where that cannot be said."""
+    """The figure in a column; raises DataError where the baseline has none, and then the column is not compared."""
+    losses: Callable[[Column, LeaderboardEntry], NDArray[Any]]
+    """``(N,)`` how much smaller each image's value has become; raises DataError where that cannot be computed."""
 
 
-def known_subject(subject: Subject) -> Known:
-    """A baseline of which every image is known: the test is paired."""
+def known_entry(entry: LeaderboardEntry) -> Known:
+    """A baseline row whose value is known for every image, so that the test is paired."""
 
-    def losses(column: Column, today: Subject) -> NDArray[Any]:
-        refuse_unlike(column, subject, today)
-        return column.values(subject).astype(np.float64) - column.values(today).astype(np.float64)
+    def losses(column: Column, today: LeaderboardEntry) -> NDArray[Any]:
+        refuse_unlike(column, entry, today)
+        return column.values(entry).astype(np.float64) - column.values(today).astype(np.float64)
 
-    spec = subject.spec
+    spec = entry.spec
 
     def figure(column: Column) -> float:
-        return float(column.values(subject).mean())
+        return float(column.values(entry).mean())
 
-    return Known(subject.label, spec.classifier, spec.defense, spec.dataset_digest, figure, losses)
+    return Known(entry.label, spec.classifier, spec.defense, spec.dataset_digest, figure, losses)
 
 
 def known_row(row: "pd.Series[Any]") -> Known:
-    """A row of a ``leaderboard.csv``: its figures are taken as they stand, without the error of their own."""
+    """A baseline row from a ``leaderboard.csv``; its figures are used as exact, without their own error."""
 
     def figure(column: Column) -> float:
         value = float(row.get(column.name, float("nan")))
@@ -83,7 +83,7 @@ def known_row(row: "pd.Series[Any]") -> Known:
             raise DataError("not in the baseline")
         return value
 
-    def losses(column: Column, today: Subject) -> NDArray[Any]:
+    def losses(column: Column, today: LeaderboardEntry) -> NDArray[Any]:
         if column.strength_column:
             then, now = float(row[column.strength_column]), column.strength(today).strength
             if not np.isclose(then, now):
@@ -97,25 +97,25 @@ def known_row(row: "pd.Series[Any]") -> Known:
 
 
 def compare_to_baseline(
-    baseline: Sequence[Known], subjects: Sequence[Subject], columns: Sequence[Column], tolerance: float
+    baseline: Sequence[Known], entries: Sequence[LeaderboardEntry], columns: Sequence[Column], tolerance: float
 ) -> list[Finding]:
     """Every figure that the baseline has, in its order.
 
-    A loss closes the gate where a one-sided paired test finds, after Holm's correction over all figures, that it
-    exceeds the tolerance: chance alone closes it at most once in twenty runs.
+    A loss makes the gate fail where a one-sided paired test, after Holm's correction over all figures, is significant
+    at 5 % for a loss beyond the tolerance. Without a real loss, that is at most one run in twenty.
 
     Args:
-        baseline: what was.
-        subjects: what is, marked with their protocols.
+        baseline: rows of the baseline.
+        entries: today's entries, with their protocols.
         columns: every figure that the baseline may have.
         tolerance: points that may be lost.
 
     Raises:
         DataError: the baseline has no figure at all.
     """
-    findings = [finding for known in baseline for finding in _findings(known, subjects, columns, tolerance)]
+    findings = [finding for known in baseline for finding in _findings(known, entries, columns, tolerance)]
     if not findings:
-        raise DataError("the baseline has no figures: there is nothing to hold against")
+        raise DataError("the baseline has no figures: there is nothing to compare with")
     tested = [place for place, finding in enumerate(findings) if not finding.missing]
     corrected = holm([findings[place].p_value for place in tested])
     for place, p_value in zip(tested, corrected, strict=True):
@@ -124,15 +124,15 @@ def compare_to_baseline(
 
 
 def _findings(
-    known: Known, subjects: Sequence[Subject], columns: Sequence[Column], tolerance: float
+    known: Known, entries: Sequence[LeaderboardEntry], columns: Sequence[Column], tolerance: float
 ) -> Iterator[Finding]:
     today = [
-        subject
-        for subject in subjects
-        if (subject.spec.classifier, subject.spec.defense, subject.spec.dataset_digest)
+        entry
+        for entry in entries
+        if (entry.spec.classifier, entry.spec.defense, entry.spec.dataset_digest)
         == (known.classifier, known.defense, known.dataset_digest)
     ]
-    alike = [subject for subject in today if subject.label == known.label] or today
+    alike = [entry for entry in today if entry.label == known.label] or today
     latest = newest(alike) if alike else None
     for column in columns:
         try:
@@ -155,7 +155,7 @@ def _findings(
 
 
 def gate_markdown(findings: Sequence[Finding], tolerance: float, where: str, absent: Sequence[str] = ()) -> str:
-    """The verdict as a short Markdown text, fit for a comment: failures in full, the rest as a count.
+    """The verdict as a short Markdown text, for a comment: failures in full, the others as a count.
 
     Args:
         findings: of ``compare_to_baseline``.

@@ -1,4 +1,4 @@
-"""Every figure over dates, from the store alone: who each classifier was on each day that anything was computed."""
+"""Every figure over dates, from the store alone: the leaderboard of each day on which something was computed."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,9 @@ import pandas as pd
 from bench.benchmarks.registry import is_known
 from bench.errors import DataError
 from bench.reports.columns import columns_named, standard_columns
-from bench.reports.page import Plot
-from bench.reports.plots import classifier_colour
+from bench.reports.entries import LeaderboardEntry, is_imported, read_entries
+from bench.reports.plots import Plot, classifier_colour
 from bench.reports.protocols import with_protocols
-from bench.reports.subjects import Subject, is_imported, read_subjects
 from bench.reports.tables import leaderboard
 from bench.results import Store
 
@@ -22,10 +21,10 @@ HISTORY = [
 
 
 def history_table(store: Store) -> pd.DataFrame:
-    """One row a day, classifier and figure; a day is one on which some cell of a classifier was begun.
+    """One row per day, classifier and figure, for each day on which a cell of a classifier was started.
 
-    Each day shows what its leaderboard would have shown: a classifier that was not run that day stands with its
-    newest figures so far, and one whose weights have changed with those of the newest weights.
+    Each day has the figures of that day's leaderboard. A classifier that was not run on that day has its newest figures
+    so far. One whose weights have changed has the figures of the newest weights.
 
     Raises:
         DataError: the store is empty.
@@ -33,13 +32,13 @@ def history_table(store: Store) -> pd.DataFrame:
     cells = [cell for cell in store.cells() if is_known(cell.spec.benchmark) and not is_imported(cell.spec)]
     dates = sorted({cell.provenance.started[:10] for cell in cells})
     if not dates:
-        raise DataError(f"the store {store.root} holds no classifier's outcomes: run a sweep first, e.g. python run.py")
+        raise DataError(f"the store {store.root} has no classifier's outcomes: run a sweep first, e.g. snowwolf")
     rows = [row for date in dates for row in _day(store, date)]
     return pd.DataFrame(rows, columns=HISTORY)
 
 
 def _day(store: Store, date: str) -> list[dict[str, object]]:
-    board = leaderboard(with_protocols(_newest(read_subjects(store, until=date))))
+    board = leaderboard(with_protocols(_newest(read_entries(store, until=date))))
     identity = ("classifier", "defense", "dataset", "crop", "weights_digest", "n_images")
     return [
         {
@@ -56,16 +55,16 @@ def _day(store: Store, date: str) -> list[dict[str, object]]:
     ]
 
 
-def _newest(subjects: Sequence[Subject]) -> list[Subject]:
-    """Of the rows of one name on the same images, the one computed last: its weights have replaced the others'."""
-    chosen: dict[tuple[str, str, str], Subject] = {}
-    for subject in sorted(subjects, key=lambda subject: subject.provenance.started):
-        chosen[subject.spec.classifier, subject.spec.defense, subject.spec.dataset] = subject
-    return list(chosen.values())
+def _newest(entries: Sequence[LeaderboardEntry]) -> list[LeaderboardEntry]:
+    """The newest entry of each name and dataset: its weights have replaced those of the others."""
+    latest: dict[tuple[str, str, str], LeaderboardEntry] = {}
+    for entry in sorted(entries, key=lambda entry: entry.provenance.started):
+        latest[entry.spec.classifier, entry.spec.defense, entry.spec.dataset] = entry
+    return list(latest.values())
 
 
 def history_plots(history: pd.DataFrame) -> list[Plot]:
-    """One plot a figure: its value and interval over dates, a line a classifier."""
+    """One plot per figure: its value and interval over dates, one line per classifier."""
     table = history.assign(
         label=[
             " · ".join(filter(None, parts))

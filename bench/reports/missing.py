@@ -1,11 +1,11 @@
-"""What the rows of a report lack: every cell that failed, stopped half-way or was never run."""
+"""The missing cells of a report: those that failed, are incomplete, or were never run."""
 
 from collections.abc import Sequence
 
 import pandas as pd
 
 from bench.records import Condition
-from bench.reports.subjects import Subject
+from bench.reports.entries import LeaderboardEntry
 
 COLUMNS = [
     *["label", "classifier", "weights_digest", "benchmark", "condition", "strength", "words"],
@@ -13,26 +13,26 @@ COLUMNS = [
 ]
 
 
-def missing_cells(subjects: Sequence[Subject]) -> pd.DataFrame:
-    """One row a cell that its protocol calls for and that is not complete.
+def missing_cells(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
+    """One row per cell that the protocol calls for and that is not complete.
 
     ``state`` is ``failed`` (``error`` says how), ``incomplete`` (some images have outcomes) or ``not run``.
     """
     rows = [
         {
-            "label": subject.label,
-            "classifier": subject.spec.classifier,
-            "weights_digest": subject.spec.weights_digest,
+            "label": entry.label,
+            "classifier": entry.spec.classifier,
+            "weights_digest": entry.spec.weights_digest,
             "benchmark": benchmark,
             "condition": condition.name,
             "strength": condition.strength,
             "words": words,
-            **_state(subject, benchmark, condition),
+            **_state(entry, benchmark, condition),
         }
-        for subject in subjects
-        for benchmark, conditions in subject.expected.items()
+        for entry in entries
+        for benchmark, conditions in entry.expected.items()
         for condition, words in sorted(conditions.items())
-        if not subject.complete(benchmark, condition)
+        if not entry.complete(benchmark, condition)
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -45,13 +45,13 @@ def missing_sentences(cells: pd.DataFrame) -> list[tuple[str, str]]:
     ):
         conditions = [str(words) for words in rows["words"]]
         named = ", ".join(conditions[:4]) + (f" and {len(conditions) - 4} more" if len(conditions) > 4 else "")
-        told = {"failed": f"failed: {error}", "incomplete": "stopped half-way", "not run": "not run"}[str(state)]
-        sentences.append((str(label), f"{benchmark}, {named}: {told}"))
+        words = {"failed": f"failed: {error}", "incomplete": "stopped half-way", "not run": "not run"}[str(state)]
+        sentences.append((str(label), f"{benchmark}, {named}: {words}"))
     return sentences
 
 
-def _state(subject: Subject, benchmark: str, condition: Condition) -> dict[str, object]:
-    variant = subject.benchmarks.get(benchmark)
+def _state(entry: LeaderboardEntry, benchmark: str, condition: Condition) -> dict[str, object]:
+    variant = entry.benchmarks.get(benchmark)
     cell = variant.cells.get(condition) if variant else None
     if cell is None:
         return {"state": "not run", "n_stored": 0, "error": ""}

@@ -1,134 +1,126 @@
-"""The axes of a report: for each, the tables that become CSV files and the plots that go on the page."""
+"""The sections of a report: for each axis that benchmarks declare, its tables (CSV files) and its plots (on the page).
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+Each axis folder registers the function that makes its section, and so can a plug-in. An axis without such a function is
+in the generic section of ``bench.reports.conditions``.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import pandas as pd
 
-from bench.benchmarks.clean import Clean
-from bench.benchmarks.corruption import Corruption
-from bench.reports.attack_plots import attack_plots
-from bench.reports.attacks import (
-    distance_table,
-    epsilon_table,
-    query_table,
-    robust_accuracy_curves,
-    stage_table,
-    transfer_table,
-)
-from bench.reports.audit_plots import audit_plots
-from bench.reports.audit_tables import audit_class_table, audit_table, faithfulness_table, shortcut_table
-from bench.reports.corruption_tables import corruption_table, family_table
-from bench.reports.page import Plot
-from bench.reports.plots import (
-    CORRUPTION_ACCURACY,
-    CORRUPTION_ERROR,
-    Measure,
-    clean_against_corrupted_plot,
-    corruption_heat_map,
-    family_plot,
-    severity_plot,
-)
-from bench.reports.shape_bias import decision_makers, decision_tables, imported_specs
-from bench.reports.shape_plots import cue_conflict_plots
-from bench.reports.stylized_sets import stylized_set_plots, stylized_set_table
-from bench.reports.subjects import Subject
-from bench.reports.tables import Leaderboard, condition_accuracies
+from bench.benchmarks.registry import all_benchmarks
+from bench.errors import ConfigurationError
+from bench.reports.columns import axis_of
+from bench.reports.conditions import condition_plots, condition_table
+from bench.reports.entries import LeaderboardEntry
+from bench.reports.plots import Plot
+from bench.reports.reference import REFERENCE
+from bench.reports.tables import Leaderboard
 from bench.results import Store
+
+CHECK_COLUMNS = ("label", "classifier", "attack", "condition", "strength", "check", "passed", "message")
+"""Columns of ``self_checks.csv``: one row per check."""
+FIXED_TABLES = ("leaderboard.csv", "ranks.csv", "self_checks.csv", "missing.csv")
+"""CSV files that every report has; no table of a section may have such a name."""
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """What a section is made from."""
+
+    store: Store
+    """The results store; only read."""
+    entries: Sequence[LeaderboardEntry]
+    """The entries of the leaderboard, with their protocols; empty where the store has only imported decisions."""
+    board: Leaderboard
+    """The leaderboard."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """One axis."""
+    """The part of a report on one axis, or on a few related axes."""
 
     tables: Mapping[str, pd.DataFrame]
-    """By file name."""
+    """The tables by the name of their CSV file. A table without rows is not written."""
     plots: Sequence[Plot]
-    """In order."""
+    """The plots, in the order of the page."""
+    checks: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(CHECK_COLUMNS)))
+    """Self-checks of the section's figures, with the columns ``CHECK_COLUMNS``. The page marks the figure of a failed
+    check."""
 
     def files(self) -> dict[str, str]:
-        """File name -> CSV text, tables without rows left out."""
+        """File name -> CSV text, without the tables that have no rows."""
         return {name: table.to_csv(index=False) for name, table in self.tables.items() if len(table)}
 
 
-def corruption_section(subjects: Sequence[Subject], board: Leaderboard) -> Section:
-    """Accuracy under corruptions, and the corruption errors."""
-    accuracies = condition_accuracies(subjects, [Clean.name, Corruption.name])
-    corruptions, families = corruption_table(subjects), family_table(subjects)
-    board_error, board_accuracy = _split(board.table, CORRUPTION_ERROR.board, CORRUPTION_ACCURACY.board)
-    error, accuracy = _split(corruptions, CORRUPTION_ERROR.of_corruption, CORRUPTION_ACCURACY.of_corruption)
-    family_error, family_accuracy = _split(families, CORRUPTION_ERROR.board, CORRUPTION_ACCURACY.board)
-    plots = [
-        *_against_clean(board_error, CORRUPTION_ERROR, "mCE", "Down and to the right is better on both."),
-        *_against_clean(
-            board_accuracy, CORRUPTION_ACCURACY, "mean corruption accuracy", "Up and to the right is better on both."
-        ),
-    ]
-    if len(accuracies) and Corruption.name in set(accuracies["benchmark"]):
-        note = "Bands are exact 95 % intervals. Severity 0 is the clean image."
-        plots.append(Plot("Accuracy against severity", note, severity_plot(accuracies)))
-    if len(error):
-        note = "Corruption error in percent of AlexNet's: 100 is AlexNet, less is better."
-        plots.append(Plot("Corruption error", note, corruption_heat_map(error, CORRUPTION_ERROR)))
-    if len(accuracy):
-        note = "Mean accuracy over the severities, of rows that AlexNet's errors mean nothing to. More is better."
-        plots.append(Plot("Accuracy by corruption", note, corruption_heat_map(accuracy, CORRUPTION_ACCURACY)))
-    if len(family_error):
-        note = "Mean corruption error of each family; bars are 95 % intervals. Left is better."
-        plots.append(Plot("Corruption families", note, family_plot(family_error, CORRUPTION_ERROR)))
-    if len(family_accuracy):
-        note = "Mean accuracy over each family, of rows that AlexNet's errors mean nothing to. Right is better."
-        plots.append(Plot("Accuracy by corruption family", note, family_plot(family_accuracy, CORRUPTION_ACCURACY)))
-    return Section({"corruptions.csv": corruptions, "families.csv": families}, plots)
+SectionMaker = Callable[[ReportData], Section]
+"""Makes a section. It is called once in every report, so it must accept a store without outcomes of its axes."""
+
+_makers: dict[str, SectionMaker] = {}
 
 
-def _split(table: pd.DataFrame, error: str, accuracy: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows of a table, and those whose errors AlexNet's do not normalise: they have an accuracy and no error."""
-    if table.empty:
-        return table, table
-    plain = table[error].isna() & table[accuracy].notna()
-    return table[~plain], table[plain]
+def register_section(*axes: str) -> Callable[[SectionMaker], SectionMaker]:
+    """Decorator: the function makes the section of these axes.
+
+    Args:
+        axes: as the benchmarks declare them in ``Benchmark.axis``; the benchmark's name where it declares none.
+
+    Raises:
+        ConfigurationError: another function makes the section of one of the axes.
+    """
+
+    def register(make: SectionMaker) -> SectionMaker:
+        for axis in axes:
+            other = _makers.get(axis)
+            if other is not None and _place(other) != _place(make):
+                raise ConfigurationError(
+                    f"two functions make the section of the axis {axis!r}: {_place(other)} and {_place(make)};"
+                    " give the benchmark another axis"
+                )
+        _makers.update(dict.fromkeys(axes, make))
+        return make
+
+    return register
 
 
-def _against_clean(board: pd.DataFrame, measure: Measure, name: str, better: str) -> list[Plot]:
-    if board.dropna(subset=["clean_accuracy", measure.board]).empty:
-        return []
-    note = f"Bars are 95 % intervals. {better}"
-    return [Plot(f"Clean accuracy against {name}", note, clean_against_corrupted_plot(board, measure))]
+def make_sections(data: ReportData) -> list[Section]:
+    """Every registered section, in the order of the leaderboard's columns, and last the generic section.
+
+    Raises:
+        ConfigurationError: a table's name is no file name, or is the name of another table.
+    """
+    axes = dict.fromkeys(axis_of(declared) for declared in all_benchmarks() if declared is not REFERENCE)
+    makers = dict.fromkeys(_makers[axis] for axis in axes if axis in _makers)
+    generic = _generic_section(data, [axis for axis in axes if axis not in _makers])
+    sections = [*(make(data) for make in makers), generic]
+    _check_names([name for section in sections for name in section.tables])
+    return sections
 
 
-def attack_section(subjects: Sequence[Subject]) -> Section:
-    """Robust accuracy, smallest perturbations, queries, AutoAttack's stages, transfer."""
-    distances, queries, transfer = distance_table(subjects), query_table(subjects), transfer_table(subjects)
-    tables = {
-        "epsilons.csv": epsilon_table(subjects),
-        "distances.csv": distances,
-        "queries.csv": queries,
-        "transfer.csv": transfer,
-        "stages.csv": stage_table(subjects),
-    }
-    return Section(tables, attack_plots(robust_accuracy_curves(subjects), distances, queries, transfer))
+def checks_of(sections: Sequence[Section]) -> pd.DataFrame:
+    """The self-checks of all sections: ``self_checks.csv``."""
+    checks = [section.checks for section in sections if len(section.checks)]
+    return pd.concat(checks, ignore_index=True) if checks else pd.DataFrame(columns=list(CHECK_COLUMNS))
 
 
-def shape_section(store: Store, subjects: Sequence[Subject], board: Leaderboard) -> Section:
-    """Shape against texture, error consistency, and the stylized sets."""
-    imported = imported_specs(store)
-    decisions = decision_tables(decision_makers(store, subjects, imported))
-    stylized = stylized_set_table(store, subjects, imported)
-    tables = {"stylized_sets.csv": stylized}
-    if decisions is not None:
-        tables["shape_bias.csv"] = decisions.shape_bias
-        tables["error_consistency.csv"] = decisions.error_consistency
-    return Section(tables, [*cue_conflict_plots(decisions, board.table), *stylized_set_plots(stylized)])
+def _check_names(names: Sequence[str]) -> None:
+    """Refuse table names that would write outside the report's folder or replace another table."""
+    for name in names:
+        if Path(name).name != name or not name.endswith(".csv"):
+            raise ConfigurationError(f"a section of the report has the table {name!r}: name it NAME.csv")
+    repeated = sorted(name for name, count in Counter([*FIXED_TABLES, *names]).items() if count > 1)
+    if repeated:
+        raise ConfigurationError(f"two tables of the report are called {', '.join(repeated)}: rename one")
 
 
-def audit_section(subjects: Sequence[Subject]) -> Section:
-    """What classifiers look at, planted shortcuts, and whether the maps are to be believed."""
-    audit, shortcuts, faithfulness = audit_table(subjects), shortcut_table(subjects), faithfulness_table(subjects)
-    tables = {
-        "audit.csv": audit,
-        "audit_classes.csv": audit_class_table(subjects),
-        "shortcuts.csv": shortcuts,
-        "faithfulness.csv": faithfulness,
-    }
-    return Section(tables, audit_plots(audit, shortcuts, faithfulness))
+def _generic_section(data: ReportData, axes: Sequence[str]) -> Section:
+    """For axes that have no section of their own: the figure of each condition."""
+    table = condition_table(data.entries, axes)
+    return Section({"conditions.csv": table}, condition_plots(table))
+
+
+def _place(make: SectionMaker) -> str:
+    return f"{make.__module__}:{getattr(make, '__qualname__', make)}"

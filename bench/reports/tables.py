@@ -11,18 +11,20 @@ from bench.errors import DataError
 from bench.metrics.estimates import proportion
 from bench.records import Estimate
 from bench.reports.columns import Column, columns_of
-from bench.reports.subjects import Subject
+from bench.reports.entries import LeaderboardEntry
 from bench.reports.summary import Summary, summarise
 
 MISSING = Estimate(math.nan, math.nan, math.nan, 0)
+DASH = "\N{EN DASH}"
+"""What a table shows where there is no figure."""
 
 
 @dataclass(frozen=True)
 class Gap:
     """A figure that could not be computed."""
 
-    subject: str
-    """Label of the classifier."""
+    label: str
+    """Label of the entry."""
     column: str
     """Title of the column."""
     reason: str
@@ -31,30 +33,33 @@ class Gap:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """One row a subject, and what could not be filled in."""
+    """The rows of a leaderboard, and the figures that could not be computed."""
 
     table: pd.DataFrame
-    """The columns of ``leaderboard.csv``; the index holds the subjects' labels."""
+    """The columns of ``leaderboard.csv``, one row per entry; the index is the entries' labels."""
     gaps: Sequence[Gap]
-    """Every empty estimate that was asked of its subject's protocol, and the reason."""
+    """Every empty figure that the entry's protocol calls for, and the reason."""
     columns: Sequence[Column]
-    """The estimates it has."""
+    """Its figures."""
     ranks: pd.DataFrame
-    """One row a subject and column: ``ranks.csv``."""
+    """One row per entry and column: ``ranks.csv``."""
 
 
-def leaderboard(subjects: Sequence[Subject]) -> Leaderboard:
-    """One row a subject: by protocol, then mCE, then (where mCE means nothing) mean corruption and clean accuracy.
+def leaderboard(entries: Sequence[LeaderboardEntry]) -> Leaderboard:
+    """One row per entry, sorted by protocol and then by the figures that metrics declare an ``order`` for.
 
-    Subjects of which no column was asked, such as those that only saw a set of sketches, have no row.
+    An entry whose protocol calls for none of the columns has no row.
+
+    Args:
+        entries: with their protocols.
     """
-    columns = columns_of(subjects)
-    shown = [subject for subject in subjects if any(column.benchmark in subject.expected for column in columns)]
+    columns = columns_of(entries)
+    shown = [entry for entry in entries if any(column.benchmark in entry.expected for column in columns)]
     summary = summarise(shown, columns)
     auxiliary = _auxiliary(shown, columns)
-    filled = [_row(subject, columns, summary, auxiliary) for subject in shown]
+    filled = [_row(entry, columns, summary, auxiliary) for entry in shown]
     rows, gaps = [row for row, _ in filled], [gap for _, missing in filled for gap in missing]
-    index = pd.Index([subject.label for subject in shown], name="label")
+    index = pd.Index([entry.label for entry in shown], name="label")
     table = pd.DataFrame(rows, index=index, columns=_names(columns, auxiliary))
     ordering = order_columns(columns)
     keys, ascending = [column.name for column in ordering], [column.better == "lower" for column in ordering]
@@ -63,54 +68,54 @@ def leaderboard(subjects: Sequence[Subject]) -> Leaderboard:
 
 
 def order_columns(columns: Sequence[Column]) -> list[Column]:
-    """Those that rows are ordered by, the first of them first."""
+    """The columns that rows are sorted by, the most important first."""
     ordering = [(column.order, column) for column in columns if column.order is not None]
     return [column for _, column in sorted(ordering, key=lambda pair: pair[0])]
 
 
-def _auxiliary(subjects: Sequence[Subject], columns: Sequence[Column]) -> list[str]:
-    """The benchmarks with a column that some row ran on images beside its main ones."""
+def _auxiliary(entries: Sequence[LeaderboardEntry], columns: Sequence[Column]) -> list[str]:
+    """The benchmarks with a column that some entry ran on auxiliary images."""
     shown = dict.fromkeys(column.benchmark for column in columns)
-    variants = [(name, subject.benchmarks.get(name)) for name in shown for subject in subjects]
+    variants = [(name, entry.benchmarks.get(name)) for name in shown for entry in entries]
     return list(dict.fromkeys(name for name, variant in variants if variant is not None and variant.spec.auxiliary))
 
 
 def _row(
-    subject: Subject, columns: Sequence[Column], summary: Summary, auxiliary: Sequence[str]
+    entry: LeaderboardEntry, columns: Sequence[Column], summary: Summary, auxiliary: Sequence[str]
 ) -> tuple[dict[str, object], list[Gap]]:
     row: dict[str, object] = {
-        "classifier": subject.spec.classifier,
-        "weights_digest": subject.spec.weights_digest,
-        "parameters": int(subject.provenance.cost["parameters"]),
-        "gmacs": round(subject.provenance.cost["gmacs"], 4),
-        "n_images": subject.spec.n_images,
+        "classifier": entry.spec.classifier,
+        "weights_digest": entry.spec.weights_digest,
+        "parameters": int(entry.provenance.cost["parameters"]),
+        "gmacs": round(entry.provenance.cost["gmacs"], 4),
+        "n_images": entry.spec.n_images,
     }
     gaps = []
     for column in columns:
-        key = subject.label, column.name
+        key = entry.label, column.name
         row |= interval(column.name, summary.estimates.get(key, MISSING))
-        if key in summary.reasons and column.benchmark in subject.expected:
-            gaps.append(Gap(subject.label, column.title, summary.reasons[key]))
+        if key in summary.reasons and column.benchmark in entry.expected:
+            gaps.append(Gap(entry.label, column.title, summary.reasons[key]))
     for column in columns:
         if column.strength_column:
-            row[column.strength_column] = _strength(subject, column)
+            row[column.strength_column] = _strength(entry, column)
     for name in auxiliary:
-        variant = subject.benchmarks.get(name)
+        variant = entry.benchmarks.get(name)
         spec = variant.spec if variant is not None and variant.spec.auxiliary else None
         row |= {f"{name}_dataset": spec.dataset if spec else "", f"{name}_images": spec.n_images if spec else math.nan}
     row |= {
-        "protocol": subject.protocol,
+        "protocol": entry.protocol,
         **{
-            f"{column.benchmark}_{name}": subject.parameter(column.benchmark, name)
+            f"{column.benchmark}_{name}": entry.parameter(column.benchmark, name)
             for column in columns
             for name in column.declared.stated_parameters
         },
-        "dataset": subject.spec.dataset,
-        "dataset_digest": subject.spec.dataset_digest,
-        "crop": subject.spec.crop,
-        "precision": subject.spec.precision,
-        "defense": subject.spec.defense,
-        "seed": subject.spec.seed,
+        "dataset": entry.spec.dataset,
+        "dataset_digest": entry.spec.dataset_digest,
+        "crop": entry.spec.crop,
+        "precision": entry.spec.precision,
+        "defense": entry.spec.defense,
+        "seed": entry.spec.seed,
         "notes": "; ".join(f"{gap.column}: {gap.reason}" for gap in gaps),
     }
     return row, gaps
@@ -136,24 +141,27 @@ def interval(name: str, estimate: Estimate) -> dict[str, float]:
     return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
 
 
-def _strength(subject: Subject, column: Column) -> float:
+def _strength(entry: LeaderboardEntry, column: Column) -> float:
     try:
-        return column.strength(subject).strength
+        return column.strength(entry).strength
     except DataError:
         return math.nan
 
 
-def condition_accuracies(subjects: Sequence[Subject], benchmarks: Sequence[str]) -> pd.DataFrame:
-    """Accuracy of every cell its protocol calls for: one row a subject, benchmark and condition, NaN where missing."""
+def condition_accuracies(entries: Sequence[LeaderboardEntry], benchmarks: Sequence[str]) -> pd.DataFrame:
+    """Accuracy of every cell that the protocol calls for: one row per entry, benchmark and condition.
+
+    ``accuracy`` and its interval are in [0,1], and NaN where the cell is missing.
+    """
     rows = []
-    for subject in subjects:
+    for entry in entries:
         for benchmark in benchmarks:
-            for condition in sorted(subject.expected.get(benchmark, ())):
-                known = subject.complete(benchmark, condition)
-                estimate = proportion(subject.correct(benchmark, condition)) if known else MISSING
+            for condition in sorted(entry.expected.get(benchmark, ())):
+                known = entry.complete(benchmark, condition)
+                estimate = proportion(entry.correct(benchmark, condition)) if known else MISSING
                 rows.append(
                     {
-                        **identity(subject),
+                        **identity(entry),
                         "benchmark": benchmark,
                         "condition": condition.name,
                         "strength": condition.strength,
@@ -163,14 +171,14 @@ def condition_accuracies(subjects: Sequence[Subject], benchmarks: Sequence[str])
     return pd.DataFrame(rows)
 
 
-def identity(subject: Subject) -> dict[str, object]:
-    """The columns that say whose row it is."""
+def identity(entry: LeaderboardEntry) -> dict[str, object]:
+    """The columns that identify an entry."""
     return {
-        "label": subject.label,
-        "protocol": subject.protocol,
-        "classifier": subject.spec.classifier,
-        "weights_digest": subject.spec.weights_digest,
-        "dataset": subject.spec.dataset,
+        "label": entry.label,
+        "protocol": entry.protocol,
+        "classifier": entry.spec.classifier,
+        "weights_digest": entry.spec.weights_digest,
+        "dataset": entry.spec.dataset,
     }
 
 
@@ -192,7 +200,7 @@ def to_markdown(board: Leaderboard, absent: Sequence[str] = ()) -> str:
         ]
         for label, row in board.table.iterrows()
     ]
-    gaps = [f"- {escape_markdown(gap.subject)}, {gap.column}: {escape_markdown(gap.reason)}" for gap in board.gaps]
+    gaps = [f"- {escape_markdown(gap.label)}, {gap.column}: {escape_markdown(gap.reason)}" for gap in board.gaps]
     gaps += [f"- {escape_markdown(sentence)}" for sentence in absent]
     return "\n".join([markdown_table(titles, rows), "", *gaps]).rstrip() + "\n"
 
@@ -207,7 +215,7 @@ def format_estimate(row: "pd.Series[Any]", name: str, *, percent: bool) -> str:
     """``85.0 [62.1, 96.8]``, in percent where asked for; a dash where there is no figure, no interval of one image."""
     value, low, high = (float(str(row[key])) for key in (name, f"{name}_low", f"{name}_high"))
     if math.isnan(value):
-        return "\N{EN DASH}"
+        return DASH
     scale = 100 if percent else 1
     if math.isnan(low):
         return f"{value * scale:.1f}"

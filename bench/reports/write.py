@@ -1,16 +1,15 @@
-"""Write a report's files: CSV, Markdown, the page, and what else is asked for."""
+"""Write a report's files: CSV, Markdown, the page, and the exports that are asked for."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.reports.entries import absent_plugins, read_entries
 from bench.reports.exports import export
 from bench.reports.gallery import read_galleries
 from bench.reports.missing import missing_cells
 from bench.reports.page import render_page
 from bench.reports.protocols import with_protocols
-from bench.reports.sections import attack_section, audit_section, corruption_section, shape_section
-from bench.reports.self_checks import self_check_table
-from bench.reports.subjects import absent_plugins, read_subjects
+from bench.reports.sections import ReportData, checks_of, make_sections
 from bench.reports.tables import leaderboard, to_markdown
 from bench.results import Store
 
@@ -19,33 +18,27 @@ def write_report(store: Store, out_dir: Path, exports: Sequence[str] = ()) -> li
     """Write ``leaderboard.{csv,md,html}``, ``ranks.csv``, a CSV file for each table of its sections, ``missing.csv``.
 
     Args:
-        store: read, never written.
-        out_dir: made where missing; files in it of the same names are replaced.
+        store: only read.
+        out_dir: created where missing; files in it with the same names are replaced.
         exports: further formats, of ``bench.reports.exports.EXPORTS``.
 
     Returns:
         The files.
 
     Raises:
-        ConfigurationError: an unknown export.
+        ConfigurationError: an unknown export, or two sections with a table of the same name.
         DataError: the store is empty or damaged.
     """
-    subjects = with_protocols(read_subjects(store, allow_none=True))
-    board, absent = leaderboard(subjects), absent_plugins(store)
-    missing, checks = missing_cells(subjects), self_check_table(subjects)
-    sections = [
-        corruption_section(subjects, board),
-        attack_section(subjects),
-        shape_section(store, subjects, board),
-        audit_section(subjects),
-    ]
-    plots = [plot for section in sections for plot in section.plots]
+    entries = with_protocols(read_entries(store, allow_none=True))
+    board, absent, missing = leaderboard(entries), absent_plugins(store), missing_cells(entries)
+    sections = make_sections(ReportData(store, entries, board))
+    checks, plots = checks_of(sections), [plot for section in sections for plot in section.plots]
     out_dir.mkdir(parents=True, exist_ok=True)
-    galleries = read_galleries(out_dir, subjects)
+    galleries = read_galleries(out_dir, entries)
     texts = {
         "leaderboard.csv": board.table.assign(label=board.table.index).to_csv(index=False),
         "leaderboard.md": to_markdown(board, absent),
-        "leaderboard.html": render_page(out_dir.name, board, subjects, missing, checks, plots, galleries, absent),
+        "leaderboard.html": render_page(out_dir.name, board, entries, missing, checks, plots, galleries, absent),
         **{name: text for section in sections for name, text in section.files().items()},
         "ranks.csv": board.ranks.to_csv(index=False),
         "self_checks.csv": checks.to_csv(index=False),

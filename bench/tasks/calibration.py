@@ -7,8 +7,8 @@ from omegaconf import DictConfig
 
 from bench.errors import DataError
 from bench.reports.calibration import calibration_conditions, calibration_rows
+from bench.reports.entries import read_entries
 from bench.reports.protocols import with_protocols
-from bench.reports.subjects import read_subjects
 from bench.results import Store
 from bench.sweep.progress import SweepProgress
 from bench.tasks.config import report_folder
@@ -22,7 +22,7 @@ def run(config: DictConfig) -> None:
     Raises:
         DataError: the store is empty, or has no complete clean or corruption cell.
     """
-    cells = calibration_conditions(with_protocols(read_subjects(Store(str(config.store)))))
+    cells = calibration_conditions(with_protocols(read_entries(Store(str(config.store)))))
     if not cells:
         raise DataError(f"the store {config.store} has no complete clean or corruption cell")
     rows = []

@@ -10,13 +10,14 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.errors import ConfigurationError
-from bench.reports.choose import choose_subject
+from bench.reports.choose import choose_entry
 from bench.reports.columns import Column, columns_of
 from bench.reports.comparison import Comparison, compare
 from bench.reports.comparison_text import comparison_markdown, number
 from bench.reports.costs import cost_table, effective_robustness_table
+from bench.reports.entries import LeaderboardEntry, absent_plugins, read_entries
+from bench.reports.grouping import protocol_of
 from bench.reports.protocols import with_protocols
-from bench.reports.subjects import Subject, absent_plugins, protocol_of, read_subjects
 from bench.results import Store
 from bench.tasks.config import report_folder
 
@@ -49,11 +50,11 @@ def run(config: DictConfig) -> None:
     check(config)
     store = Store(str(config.store))
     home = Store(str(config.baseline_store)) if config.baseline_store is not None else store
-    baseline = choose_subject(home, str(config.baseline))
-    candidates = [choose_subject(store, name) for name in _names(config)]
+    baseline = choose_entry(home, str(config.baseline))
+    candidates = [choose_entry(store, name) for name in _names(config)]
     if home is not store:
         baseline = replace(baseline, label=f"{baseline.label} in {home.root}")
-    labels = [subject.label for subject in (baseline, *candidates)]
+    labels = [entry.label for entry in (baseline, *candidates)]
     if len(set(labels)) < len(labels):
         raise ConfigurationError(f"baseline and candidates have to be different rows, and are {', '.join(labels)}")
     comparison = compare(baseline, candidates)
@@ -86,10 +87,10 @@ def _names(config: DictConfig) -> list[str]:
     return [str(name) for name in config.candidate] if OmegaConf.is_list(config.candidate) else [str(config.candidate)]
 
 
-def _with_store(chosen: list[Subject], store: Store) -> list[Subject]:
+def _with_store(chosen: list[LeaderboardEntry], store: Store) -> list[LeaderboardEntry]:
     """The chosen and every other row of the store: none twice, though one may be chosen as it stood on a date."""
-    known = {protocol_of(subject.spec) for subject in chosen}
-    return [*chosen, *(subject for subject in read_subjects(store) if protocol_of(subject.spec) not in known)]
+    known = {protocol_of(entry.spec) for entry in chosen}
+    return [*chosen, *(entry for entry in read_entries(store) if protocol_of(entry.spec) not in known)]
 
 
 def _table(comparison: Comparison, columns: tuple[Column, ...]) -> Table:

@@ -8,9 +8,9 @@ from omegaconf import DictConfig
 
 from bench.errors import ConfigurationError, DataError
 from bench.reports.columns import Column, columns_named, columns_of, unknown_figures
-from bench.reports.gate import Known, compare_to_baseline, gate_markdown, known_row, known_subject
+from bench.reports.entries import LeaderboardEntry, absent_plugins, read_entries
+from bench.reports.gate import Known, compare_to_baseline, gate_markdown, known_entry, known_row
 from bench.reports.protocols import with_protocols
-from bench.reports.subjects import Subject, absent_plugins, read_subjects
 from bench.results import Store
 from bench.tasks.config import report_folder
 
@@ -41,9 +41,9 @@ def run(config: DictConfig) -> None:
         DataError: a store is empty, or the baseline has no figures.
     """
     check(config)
-    subjects = with_protocols(read_subjects(Store(str(config.store))))
-    baseline, columns, where = _baseline(config, subjects)
-    findings = compare_to_baseline(baseline, subjects, columns, float(config.tolerance))
+    entries = with_protocols(read_entries(Store(str(config.store))))
+    baseline, columns, where = _baseline(config, entries)
+    findings = compare_to_baseline(baseline, entries, columns, float(config.tolerance))
     stores = [str(config.store), *([] if config.baseline_store is None else [str(config.baseline_store)])]
     absent = [sentence for root in stores for sentence in absent_plugins(Store(root))]
     text = gate_markdown(findings, float(config.tolerance), where, absent)
@@ -55,11 +55,11 @@ def run(config: DictConfig) -> None:
         sys.exit(1)
 
 
-def _baseline(config: DictConfig, today: list[Subject]) -> tuple[list[Known], tuple[Column, ...], str]:
+def _baseline(config: DictConfig, today: list[LeaderboardEntry]) -> tuple[list[Known], tuple[Column, ...], str]:
     if config.baseline_store is not None:
         store = Store(str(config.baseline_store))
-        then = with_protocols(read_subjects(store))
-        return [known_subject(subject) for subject in then], columns_of([*then, *today]), store.root
+        then = with_protocols(read_entries(store))
+        return [known_entry(entry) for entry in then], columns_of([*then, *today]), store.root
     board = pd.read_csv(str(config.baseline))
     absent = [name for name in NEEDED if name not in board]
     if absent:

@@ -4,9 +4,9 @@ import logging
 
 from omegaconf import DictConfig
 
+from bench.reports.entries import absent_plugins
 from bench.reports.history import history_plots, history_table
 from bench.reports.page import render_history
-from bench.reports.subjects import absent_plugins
 from bench.results import Store
 from bench.tasks.config import report_folder
 

@@ -12,8 +12,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from bench.errors import DataError, TrackingError
+from bench.reports.entries import newest, read_entries
 from bench.reports.protocols import with_protocols
-from bench.reports.subjects import newest, read_subjects
 from bench.reports.tables import leaderboard
 from bench.results import Store
 from bench.sweep import UnitResult, WorkUnit
@@ -73,9 +73,9 @@ def summarise_job(tracker: Tracker, store: Store, weights_digest: str, defense: 
         return
     try:
         found = [
-            subject
-            for subject in read_subjects(store)
-            if (subject.spec.weights_digest, subject.spec.defense) == (weights_digest, defense)
+            entry
+            for entry in read_entries(store)
+            if (entry.spec.weights_digest, entry.spec.defense) == (weights_digest, defense)
         ]
         rows = leaderboard(with_protocols([newest(found)] if found else [])).table
         if len(rows):

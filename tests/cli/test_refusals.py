@@ -114,9 +114,7 @@ def test_a_report_of_nothing_is_one_line_and_exit_code_1(tmp_path):
         check=False,
     )
     assert done.returncode == 1
-    assert done.stderr.strip() == (
-        f"snowwolf: the store {tmp_path}/none is empty: run a sweep first, e.g. python run.py"
-    )
+    assert done.stderr.strip() == (f"snowwolf: the store {tmp_path}/none is empty: run a sweep first, e.g. snowwolf")
 
 
 def test_a_sweep_is_expanded_as_hydra_does():

@@ -2,26 +2,26 @@
 
 import json
 
+import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
 import bench.tasks.report
 from bench.cli.sweep_end import SweepEnd, end
+from bench.records import Outcomes
+from bench.results import Store
 from bench.tasks.evaluate import summary_file
 
 WHOLE = {"classifier": "lite0", "n_cells": 45, "n_missing": 0, "failed": {}, "error": "", "tracker": "", "warnings": []}
 
 
 @pytest.fixture
-def swept(tmp_path, monkeypatch):
-    """The config of a sweep over ``jobs``, whose summaries are ``summaries``; the report is a table of one figure."""
-
-    def report(config):
-        folder = tmp_path / config.reports / config.name
-        folder.mkdir(parents=True)
-        (folder / "leaderboard.md").write_text("| Classifier | mCE |\n|---|---|\n| lite0 | 62.8 |\n")
-
-    monkeypatch.setattr(bench.tasks.report, "run", report)
+def swept(tmp_path, monkeypatch, make_spec, provenance):
+    """The config of a sweep over ``jobs``, whose summaries are ``summaries``; the store has one cell of 10 images."""
+    names, labels = np.array([f"image_{i}" for i in range(10)]), np.arange(10)
+    outcomes = Outcomes(names, labels, np.where(labels < 7, labels, labels + 1), np.full(10, 0.5, np.float32), {})
+    Store(str(tmp_path / "store")).write_part(make_spec(classifier="lite0"), outcomes, 0, provenance)
+    monkeypatch.setattr(bench.tasks.report, "run", lambda config: None)
 
     def make(*summaries, jobs="model=lite0"):
         hydra = {"runtime": {"cwd": str(tmp_path)}, "sweep": {"dir": "out"}, "overrides": {"task": [jobs]}}
@@ -84,4 +84,8 @@ def test_where_nothing_is_missing_the_leaderboard_is_all_that_is_printed(swept, 
     printed = capsys.readouterr()
     assert printed.err == ""
     page = tmp_path / "reports" / "default" / "leaderboard.html"
-    assert printed.out.splitlines() == ["Classifier  mCE", "lite0       62.8", f"page: {page}"]
+    assert printed.out.splitlines() == [
+        "Classifier  Images  Clean accuracy",
+        "lite0       10      70.0 [34.8, 93.3]",  # the exact interval of 7 of 10 (Clopper and Pearson 1934)
+        f"page: {page}",
+    ]

@@ -107,6 +107,25 @@ def test_their_figures_are_on_the_page_and_in_every_file(said, place):
 
 
 @pytest.mark.slow
+def test_a_benchmark_of_a_new_axis_has_a_section_without_any_edit(said, place):
+    del said
+    folder = place / "reports" / "default"
+    table = pd.read_csv(folder / "conditions.csv")
+    assert set(zip(table["benchmark"], table["axis"], table["strength"], strict=True)) == {
+        *(("shade", "Shade", 0.2), ("shade", "Shade", 0.5)),
+        *(("red", "tint", 50), ("blue", "tint", 25), ("blue", "tint", 50)),
+    }
+    assert set(table["classifier"]) == {"sharp", "soft"}
+    assert (table["value_low"] <= table["value"]).all()
+    board = pd.read_csv(folder / "leaderboard.csv").set_index("label")["shade_accuracy"]
+    half = table[(table["benchmark"] == "shade") & (table["strength"] == 0.5)].set_index("label")["value"]
+    assert half.to_dict() == board.to_dict()
+    page = (folder / "leaderboard.html").read_text()
+    for heading in ("Shade: accuracy against shade", "tint, red: accuracy against percent"):
+        assert f"<h2>{heading}</h2>" in page
+
+
+@pytest.mark.slow
 def test_the_attack_and_the_corruption_are_in_the_tables_of_their_axes(said, place):
     del said
     folder = place / "reports" / "default"

@@ -6,7 +6,8 @@ import pytest
 
 from bench.models.defenses import JPEG
 from bench.records import Condition, Outcomes
-from bench.reports.attacks import (
+from bench.reports.attacks.self_checks import self_check_table
+from bench.reports.attacks.tables import (
     distance_table,
     epsilon_table,
     query_table,
@@ -14,9 +15,8 @@ from bench.reports.attacks import (
     stage_table,
     transfer_table,
 )
+from bench.reports.entries import read_entries
 from bench.reports.protocols import with_protocols
-from bench.reports.self_checks import self_check_table
-from bench.reports.subjects import read_subjects
 from bench.reports.write import write_report
 from bench.results import Store
 
@@ -77,12 +77,12 @@ def put(store, make_spec, provenance):
     return write
 
 
-def subjects(store):
-    return with_protocols(read_subjects(store))
+def entries(store):
+    return with_protocols(read_entries(store))
 
 
 def failed(store):
-    checks = self_check_table(subjects(store))
+    checks = self_check_table(entries(store))
     return set(checks.loc[~checks["passed"].astype(bool), "check"])
 
 
@@ -92,7 +92,7 @@ def test_a_sound_run_raises_no_flag(store, put):
         for epsilon, n_correct in zip((0, 1 / 255, 4 / 255), counts, strict=True):
             put(attack, epsilon, n_correct, parameters({"pgd": "pgd_linf", "noise": "noise_linf"}[attack]))
     put("square", 4 / 255, 3, parameters("square"))
-    checks = self_check_table(subjects(store))
+    checks = self_check_table(entries(store))
     assert checks["passed"].all(), checks["message"].tolist()
     assert set(checks["check"]) == {
         "epsilon_zero", "in_ball", "monotone_in_epsilon", "black_box", "zero_gradients", "noise_control"
@@ -114,7 +114,7 @@ def test_robust_accuracy_that_rises_with_epsilon_is_flagged_but_for_one_step(sto
     for attack in ("pgd_linf", "fgsm"):
         put(attack, 1 / 255, 2, parameters(attack))
         put(attack, 4 / 255, 6, parameters(attack))
-    checks = self_check_table(subjects(store))
+    checks = self_check_table(entries(store))
     assert checks.loc[~checks["passed"].astype(bool), "attack"].tolist() == ["pgd_linf"]
 
 
@@ -135,7 +135,7 @@ def test_a_smallest_perturbation_found_without_gradients_is_checked_at_the_radii
     distance = np.array([0.0, 0.2, 0.4, 0.6, 0.8, 1.5, 1.5, 1.5, 2.5, np.inf])  # six images withstand 0.7
     put("pgd_l2", 0.7, 8, parameters("pgd_l2", norm="l2"))
     put("smallest", 3.0, 1, parameters(attack, norm="l2", minimal_norm=True), distance=distance)
-    checks = self_check_table(subjects(store)).set_index("check").loc["black_box"]
+    checks = self_check_table(entries(store)).set_index("check").loc["black_box"]
     assert not checks["passed"]
     assert checks["message"].startswith(
         "within 0.7, 60.0 % withstand the black-box attack and 80.0 % the white-box one"
@@ -147,7 +147,7 @@ def test_the_smallest_perturbations_by_gradient_count_as_white_box(store, put):
     put("ddn", 3.0, 6, parameters("ddn", norm="l2", minimal_norm=True), distance=distance)
     put("pgd_l2", 1.0, 8, parameters("pgd_l2", norm="l2"))
     put("boundary", 3.0, 7, parameters("boundary", norm="l2", minimal_norm=True), distance=distance + 0.2)
-    checks = self_check_table(subjects(store))
+    checks = self_check_table(entries(store))
     assert checks.loc[checks["check"] == "black_box", "passed"].tolist() == [True, True], "at 1 and at 3"
 
 
@@ -162,7 +162,7 @@ def test_a_cascade_is_a_black_box_where_square_is_all_of_it_and_white_where_it_i
     put("ce", 4 / 255, 6, parameters("autoattack", stages=["apgd-ce"]))
     put("only_square", 4 / 255, 2, parameters("autoattack", stages=["square"]))
     put("whole", 4 / 255, 1, parameters("autoattack"))
-    checks = self_check_table(subjects(store))
+    checks = self_check_table(entries(store))
     assert checks.loc[~checks["passed"].astype(bool), "attack"].tolist() == ["only_square"]
 
 
@@ -205,7 +205,7 @@ def test_a_defense_that_only_hides_its_gradient_is_flagged_beside_its_adaptive_f
         of_defense = {"defense": defense.describe(), "identity": {"adaptive_defense": defense.adaptive}}
         put("clean", 0, 9, **of_defense)
         put("pgd", 4 / 255, n_correct, parameters("pgd_linf"), **of_defense)
-    checks = self_check_table(subjects(store)).set_index("check").loc["adaptive_gradient"]
+    checks = self_check_table(entries(store)).set_index("check").loc["adaptive_gradient"]
     assert not checks["passed"]
     assert "80.0 %" in checks["message"]
     assert "20.0 %" in checks["message"]
@@ -221,11 +221,11 @@ def test_smallest_perturbations_by_hand(store, put):
     distance = np.array([0.0, 0.1, 0.3, 0.6, np.inf, 2.0, 0.9, 0.95, 0.2, 0.25])
     put("clean", 0, 9)
     put("ddn", 1.0, 1, parameters("ddn", norm="l2", minimal_norm=True), distance=distance)
-    table = distance_table(subjects(store))
+    table = distance_table(entries(store))
     assert table["n_attacked"].unique().tolist() == [9], "the image that was wrong without an attack is left out"
     assert table["share"].sum() == pytest.approx(7 / 9)
     assert table["beyond"].unique() == pytest.approx([2 / 9])
-    curve = robust_accuracy_curves(subjects(store)).set_index("strength")["accuracy"]
+    curve = robust_accuracy_curves(entries(store)).set_index("strength")["accuracy"]
     assert curve[0.0] == 0.9
     assert curve[0.5] == pytest.approx(5 / N), "0.6, inf, 2.0, 0.9 and 0.95 lie beyond 0.5"
     assert curve[1.0] == pytest.approx(2 / N)
@@ -235,7 +235,7 @@ def test_query_curve_by_hand(store, put):
     stage = np.array(["clean", "square", "square", "", *["square"] * 6])
     columns = {"queries": np.array([0, 1, 10, 100, *[50] * 6]), "success": stage != "", "stage": stage}
     put("square", 4 / 255, 1, parameters("square"), **columns)
-    curve = query_table(subjects(store)).set_index("queries")["success"]
+    curve = query_table(entries(store)).set_index("queries")["success"]
     assert curve[1] == pytest.approx(1 / 9)
     assert curve[curve.index < 10].iloc[-1] == pytest.approx(1 / 9)
     assert curve[(curve.index >= 10) & (curve.index < 50)].unique() == pytest.approx([2 / 9])
@@ -248,12 +248,12 @@ def test_epsilons_stages_and_transfer_by_hand(store, put):
     stage = np.array([*["apgd-ce"] * 4, *["square"] * 2, *["clean"] * 2, "", ""])
     put("autoattack", 0.5, 2, parameters("autoattack", norm="l2"), stage=stage)
     put("transfer", 4 / 255, 6, condition=Condition("lite0#abc", 4 / 255), identity={"surrogate": "lite0"})
-    row = epsilon_table(subjects(store)).iloc[0]
+    row = epsilon_table(entries(store)).iloc[0]
     assert (row["norm"], row["epsilon"], row["robust_accuracy"]) == ("l2", 0.5, 0.2)
     assert row["attack_success"] == pytest.approx(6 / 8)
-    stages = stage_table(subjects(store)).set_index("stage")["images"].to_dict()
+    stages = stage_table(entries(store)).set_index("stage")["images"].to_dict()
     assert stages == {"apgd-ce": 4, "square": 2, "clean": 2, "withstood": 2}
-    row = transfer_table(subjects(store)).iloc[0]
+    row = transfer_table(entries(store)).iloc[0]
     assert (row["surrogate"], row["robust_accuracy"]) == ("lite0", 0.6)
     assert row["transfer_success"] == pytest.approx(2 / 8)
 

@@ -10,9 +10,10 @@ from PIL import Image
 from bench.benchmarks.cam_audit import CamAudit, energy_values
 from bench.records import Condition, Outcomes
 from bench.reports import write_report
+from bench.reports.entries import read_entries
 from bench.reports.gallery import AUDIT, gallery_path
+from bench.reports.measured import measured
 from bench.reports.protocols import with_protocols
-from bench.reports.subjects import read_subjects
 from bench.results import Store
 
 N = 10
@@ -171,7 +172,7 @@ def test_classifiers_that_lack_different_images_are_paired_by_image(write, store
         energy = np.linspace(0.1, 1, N)
         energy[absent] = math.nan
         write("cam_audit", CORRECT, columns | {"attribution_in_box": energy}, name=name, weights_digest=name)
-    first, second = (energy_values(subject.measured(CamAudit.name)) for subject in with_protocols(read_subjects(store)))
+    first, second = (energy_values(measured(entry, CamAudit.name)) for entry in with_protocols(read_entries(store)))
     assert len(first) == len(second) == N
     assert first.mean() == pytest.approx(np.nanmean(np.delete(np.linspace(0.1, 1, N), 5)))
     assert np.corrcoef(np.delete(first, [0, 5]), np.delete(second, [0, 5]))[0, 1] == pytest.approx(1)

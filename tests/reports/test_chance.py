@@ -58,9 +58,8 @@ def test_the_page_warns_and_marks_the_figure(store, tmp_path):
 
 
 @pytest.mark.parametrize("error", ["", "OSError: No space left on device"])
-def test_the_last_line_of_the_sweep_warns(tmp_path, monkeypatch, capsys, error):
-    (tmp_path / "default").mkdir()
-    (tmp_path / "default" / "leaderboard.md").write_text("| Classifier |\n|---|\n| lite0 |\n")
+def test_the_last_line_of_the_sweep_warns(tmp_path, monkeypatch, capsys, make_spec, make_outcomes, provenance, error):
+    Store(str(tmp_path / "store")).write_part(make_spec(), make_outcomes(0, 10), 0, provenance)
     monkeypatch.setattr(bench.tasks.report, "run", lambda config: None)
     summary = {"classifier": "lite0", "n_cells": 1, "n_missing": 0, "failed": {}, "tracker": "", "error": error}
     (tmp_path / "summary.json").write_text(json.dumps({**summary, "warnings": ["clean accuracy 2.4% ..."]}))
@@ -69,7 +68,6 @@ def test_the_last_line_of_the_sweep_warns(tmp_path, monkeypatch, capsys, error):
         {"store": str(tmp_path / "store"), "reports": str(tmp_path), "name": "default", "hydra": hydra}
     )
     if error:
-        (tmp_path / "store" / "cell").mkdir(parents=True)
         with pytest.raises(SystemExit):
             end(config, several=False)
     else:

@@ -9,11 +9,11 @@ from scipy.stats import binomtest
 from bench.cli.schemas import register_schemas
 from bench.conf_files import CONF
 from bench.errors import ConfigurationError, DataError
-from bench.reports.choose import choose_subject
+from bench.reports.choose import choose_entry
 from bench.reports.comparison import compare
 from bench.reports.costs import cost_table, effective_robustness_table
+from bench.reports.entries import read_entries
 from bench.reports.protocols import with_protocols
-from bench.reports.subjects import read_subjects
 from bench.results import Store
 from bench.tasks import compare as compare_task
 
@@ -39,8 +39,8 @@ def store(tmp_path, write_cells):
 
 
 def test_a_copy_differs_in_nothing_and_two_points_are_told_apart(store):
-    chosen = [choose_subject(store, name) for name in ("copy", "worse")]
-    comparison = compare(choose_subject(store, "base"), chosen)
+    chosen = [choose_entry(store, name) for name in ("copy", "worse")]
+    comparison = compare(choose_entry(store, "base"), chosen)
     clean = comparison.differences[comparison.differences["metric"] == "clean_accuracy"].set_index("candidate")
     assert clean.loc["copy", ["difference", "p_value", "verdict"]].tolist() == [0, 1, "undecided"]
     # by hand: right(3900, 50) is wrong on 0..49 and 3950..3999, and right nowhere else anew
@@ -58,18 +58,18 @@ def test_a_copy_differs_in_nothing_and_two_points_are_told_apart(store):
 def test_other_images_are_refused(store, write_cells):
     write_cells(store, "elsewhere", {"clean": {0.0: right(4000)}}, n=N, dataset_digest="ffff")
     with pytest.raises(DataError, match="was run on other images"):
-        compare(choose_subject(store, "base"), [choose_subject(store, "elsewhere")])
+        compare(choose_entry(store, "base"), [choose_entry(store, "elsewhere")])
 
 
 def test_a_date_chooses_the_weights_of_that_day(tmp_path, write_cells):
     store = Store(str(tmp_path / "dated"))
     write_cells(store, "net", {"clean": {0.0: right(3000)}}, n=N, date="2026-01-01T00:00:00+00:00", weights_digest="01")
     write_cells(store, "net", {"clean": {0.0: right(4000)}}, n=N, date="2026-02-01T00:00:00+00:00", weights_digest="02")
-    comparison = compare(choose_subject(store, "net@2026-01-15"), [choose_subject(store, "net@2026-02-15")])
+    comparison = compare(choose_entry(store, "net@2026-01-15"), [choose_entry(store, "net@2026-02-15")])
     row = comparison.differences.set_index("metric").loc["clean_accuracy"]
     assert (row["baseline_value"], row["candidate_value"]) == (0.6, 0.8)
     with pytest.raises(ConfigurationError, match="more than one row"):
-        choose_subject(store, "net")
+        choose_entry(store, "net")
 
 
 def test_effective_robustness_is_the_residual_of_a_logit_line(tmp_path, write_cells):
@@ -77,8 +77,8 @@ def test_effective_robustness_is_the_residual_of_a_logit_line(tmp_path, write_ce
     for place, clean in enumerate((1500, 2000, 2500, 3000, 3500)):
         plan = {"clean": {0.0: right(clean)}, "fgsm": {4 / 255: right(clean)}}
         write_cells(store, f"net{place}", plan, n=N, weights_digest=f"{place:02}")
-    subjects = with_protocols(read_subjects(store))
-    table = effective_robustness_table(subjects, [subject.label for subject in subjects])
+    entries = with_protocols(read_entries(store))
+    table = effective_robustness_table(entries, [entry.label for entry in entries])
     fgsm = table[table["metric"] == "fgsm_robust_accuracy"]
     assert fgsm["effective_robustness"].to_numpy() == pytest.approx(np.zeros(5), abs=1e-9)  # all on the diagonal
     assert set(fgsm["classifiers"]) == {5}
@@ -88,7 +88,7 @@ def test_effective_robustness_leaves_out_figures_that_are_no_accuracy_under_shif
     store = Store(str(tmp_path / "audited"))
     plan = {"clean": {0.0: right(4000)}, "fgsm": {4 / 255: right(1000)}, "cam_audit": {0.0: right(4000)}}
     write_cells(store, "net", plan, n=N)
-    table = effective_robustness_table(with_protocols(read_subjects(store)), ["net"])
+    table = effective_robustness_table(with_protocols(read_entries(store)), ["net"])
     assert table["metric"].tolist() == [
         "mean_corruption_accuracy",
         "fgsm_robust_accuracy",
@@ -98,7 +98,7 @@ def test_effective_robustness_leaves_out_figures_that_are_no_accuracy_under_shif
 
 
 def test_the_front_needs_all_three_of_accuracy_robustness_and_cost(store):
-    table = cost_table(with_protocols(read_subjects(store)))
+    table = cost_table(with_protocols(read_entries(store)))
     assert set(table["pareto"]) == {""}  # no corruption was run
 
 

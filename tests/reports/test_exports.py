@@ -11,7 +11,7 @@ import pytest
 from bench.errors import ConfigurationError
 from bench.reports import write_report
 from bench.reports.exports import EXPORTS, badge_svg
-from bench.reports.page import Plot
+from bench.reports.plots import Plot
 from bench.results import Store
 
 HOSTILE = "50% <b>&_net_</b>"

@@ -69,14 +69,14 @@ def test_the_task_writes_the_table_and_a_page_that_plots_it(tmp_path, write_cell
 
 
 def test_an_empty_store_is_said(tmp_path):
-    with pytest.raises(DataError, match="holds no classifier's outcomes"):
+    with pytest.raises(DataError, match="has no classifier's outcomes"):
         history_table(Store(str(tmp_path)))
 
 
 def test_imported_decisions_make_no_day(tmp_path, write_cells, make_spec, make_outcomes, provenance):
     store = Store(str(tmp_path / "store"))
     write_cells(store, "net", {"clean": {0.0: 20}}, n=40)
-    human = make_spec(classifier="subject-01", benchmark="cue_conflict", parameters={"decision_maker": "human"})
+    human = make_spec(classifier="entry-01", benchmark="cue_conflict", parameters={"decision_maker": "human"})
     store.write_part(human, make_outcomes(0, 10), 0, replace(provenance, started=""))
     assert history_table(store)["date"].unique().tolist() == ["2026-01-01"]
 

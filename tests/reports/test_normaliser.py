@@ -9,7 +9,8 @@ from bench.corruptions import CORRUPTIONS, SEVERITIES
 from bench.errors import DataError
 from bench.records import Condition, Outcomes
 from bench.reports import write_report
-from bench.reports.subjects import read_subjects
+from bench.reports.entries import read_entries
+from bench.reports.measured import measured
 from bench.results import Store
 
 N = 10
@@ -56,8 +57,8 @@ def fill(tmp_path, make_spec, provenance):
     ],
 )
 def test_where_alexnets_errors_apply(fill, parameters, changes, reason):
-    (subject,) = read_subjects(fill([Condition("fog", 1.0)], parameters, **changes))
-    spec = subject.measured("corruption").spec
+    (entry,) = read_entries(fill([Condition("fog", 1.0)], parameters, **changes))
+    spec = measured(entry, "corruption").spec
     assert alexnet_applies(spec) == (not reason)
     if reason:
         with pytest.raises(DataError, match=reason):
@@ -93,4 +94,4 @@ def test_elsewhere_the_report_has_the_unnormalised_mean_and_says_why(fill, tmp_p
 def test_one_classifier_decides_among_all_classes_and_among_some_in_rows_of_their_own(fill):
     fill([], PUBLISHED)
     store = fill([], PUBLISHED, label_space="imagenet_r", n_classes=200)
-    assert {subject.label for subject in read_subjects(store)} == {"one · imagenet", "one · imagenet_r"}
+    assert {entry.label for entry in read_entries(store)} == {"one · imagenet", "one · imagenet_r"}

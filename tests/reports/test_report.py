@@ -11,9 +11,9 @@ from bench.corruptions import CORRUPTIONS
 from bench.errors import DataError
 from bench.records import Condition, Outcomes
 from bench.reports import write_report
+from bench.reports.entries import read_entries
 from bench.reports.missing import missing_cells
 from bench.reports.protocols import with_protocols
-from bench.reports.subjects import read_subjects
 from bench.reports.tables import condition_accuracies, leaderboard
 from bench.results import Store
 
@@ -177,8 +177,8 @@ def test_missing_points_break_a_line(tmp_path, fill):
     store = Store(str(tmp_path / "store"))
     fill(store, "sound")
     fill(store, "gappy", skip=(Condition("pgd", 2 / 255).key,))
-    subjects = with_protocols(read_subjects(store))
-    rows = condition_accuracies(subjects, ["pgd"]).set_index(["label", "strength"])["accuracy"]
+    entries = with_protocols(read_entries(store))
+    rows = condition_accuracies(entries, ["pgd"]).set_index(["label", "strength"])["accuracy"]
     assert np.isnan(rows["gappy", 2 / 255])
     assert rows.notna().sum() == 5
 
@@ -233,7 +233,7 @@ def test_what_the_suite_calls_a_benchmark_moves_no_figure(tmp_path, fill, proven
             spec = replace(spec, benchmark="attack")
         rows = store.part(cell.spec, (0, N))
         renamed.write_table(spec, rows, 0, provenance, seconds=1)
-    [before, after] = [with_protocols(read_subjects(each)) for each in (store, renamed)]
+    [before, after] = [with_protocols(read_entries(each)) for each in (store, renamed)]
     figures = leaderboard(before).table[REQUIRED[5:]]
     assert not figures.isna().to_numpy().any()
     assert leaderboard(after).table[REQUIRED[5:]].equals(figures)
@@ -342,11 +342,11 @@ def test_an_empty_store_is_an_error(tmp_path):
 
 def test_calibration_is_computed_from_the_stored_confidences(tmp_path, fill):
     from bench.reports.calibration import calibration_conditions, calibration_rows
-    from bench.reports.subjects import read_subjects
+    from bench.reports.entries import read_entries
 
     store = Store(str(tmp_path / "store"))
     fill(store, "one", skip=("fog@2",))
-    cells = calibration_conditions(read_subjects(store))
+    cells = calibration_conditions(read_entries(store))
     assert len(cells) == 1 + 75 - 1
     clean = next(row for row in calibration_rows(cells) if row["condition"] == "clean")
     # every confidence is 0.5 and 36 of 40 are right: one bin, |0.9 - 0.5|; Brier 0.25 whatever happens

@@ -12,11 +12,11 @@ from bench.data.decisions import read_decisions
 from bench.errors import DataError
 from bench.records import Condition, Outcomes
 from bench.reports import write_report
+from bench.reports.entries import read_entries
 from bench.reports.missing import missing_cells
 from bench.reports.protocols import with_protocols
-from bench.reports.shape_bias import consistency_sentences, decision_makers, decision_tables, imported_specs
-from bench.reports.shape_plots import category_plot, consistency_plot, observed_plot
-from bench.reports.subjects import read_subjects
+from bench.reports.shape.plots import category_plot, consistency_plot, observed_plot
+from bench.reports.shape.tables import consistency_sentences, decision_makers, decision_tables, imported_specs
 from bench.reports.tables import leaderboard
 from bench.results import Store
 from bench.tasks import import_decisions
@@ -68,8 +68,8 @@ def clean(store, make_spec, make_outcomes, provenance):
 
 
 def tables_of(store):
-    subjects = with_protocols(read_subjects(store, allow_none=True))
-    return decision_tables(decision_makers(store, subjects, imported_specs(store)))
+    entries = with_protocols(read_entries(store, allow_none=True))
+    return decision_tables(decision_makers(store, entries, imported_specs(store)))
 
 
 def test_shape_bias_stands_in_the_row_of_the_classifiers_own_dataset(store, decide, clean, tmp_path):
@@ -96,8 +96,8 @@ def test_the_columns_come_only_with_the_benchmark(store, clean, tmp_path):
 def test_a_classifier_without_other_images_has_a_row_of_its_own(store, decide, clean):
     clean("net", weights_digest="0001")
     decide("net", SHAPES, weights_digest="0002")
-    subjects = read_subjects(store)
-    assert sorted(subject.spec.dataset for subject in subjects) == ["cue_conflict", "toy"]
+    entries = read_entries(store)
+    assert sorted(entry.spec.dataset for entry in entries) == ["cue_conflict", "toy"]
 
 
 def test_rows_that_saw_different_cue_conflict_sets_are_ranked_together_on_their_main_images_alone(
@@ -135,10 +135,10 @@ def test_a_benchmark_of_its_own_name_on_other_images_takes_no_column_of_the_main
     clean("net")
     other = make_spec(classifier="net", dataset="sketches", dataset_digest="s", n_images=4, auxiliary=True)
     store.write_part(other, make_outcomes(0, 4, seed=1), 0, provenance)
-    [subject] = with_protocols(read_subjects(store))
-    assert set(subject.benchmarks) == {"clean", "clean on sketches"}
-    assert subject.clean().tolist() == [True] * 10
-    table = leaderboard([subject]).table.iloc[0]
+    [entry] = with_protocols(read_entries(store))
+    assert set(entry.benchmarks) == {"clean", "clean on sketches"}
+    assert entry.clean().tolist() == [True] * 10
+    table = leaderboard([entry]).table.iloc[0]
     assert (table["clean_accuracy"], table["clean on sketches_clean_accuracy"]) == (1, 0)
 
 
@@ -147,14 +147,14 @@ def test_every_unit_of_a_benchmark_is_one_measurement(store, clean, make_spec, m
     for name, unit in (("rotation", "degrees"), ("low_pass", "sigma")):
         spec = make_spec(classifier="net", benchmark="parametric", condition=Condition(name, 3.0), strength_unit=unit)
         store.write_part(spec, make_outcomes(0, 10), 0, provenance)
-    [subject] = read_subjects(store)
-    assert [condition.name for condition in subject.conditions("parametric")] == ["low_pass", "rotation"]
+    [entry] = read_entries(store)
+    assert [condition.name for condition in entry.conditions("parametric")] == ["low_pass", "rotation"]
 
 
 def test_a_store_of_imports_alone_asks_for_a_sweep(store, decide):
     decide("subject-01", SHAPES, kind="human")
     with pytest.raises(DataError, match="run a sweep first"):
-        read_subjects(store)
+        read_entries(store)
 
 
 def test_people_and_networks_alone_have_a_report(store, decide, tmp_path):
@@ -221,12 +221,12 @@ def test_a_benchmark_without_figures_of_its_own_makes_no_row_of_dashes_and_no_li
     )
     store.write_part(spec, make_outcomes(0, 10), 0, provenance)
     clean("net", dataset="more", dataset_digest="more")
-    subjects = with_protocols(read_subjects(store))
-    board = leaderboard(subjects)
+    entries = with_protocols(read_entries(store))
+    board = leaderboard(entries)
     assert sorted(board.table["dataset"]) == ["more", "toy"], "rows without any figure of the board are left out"
     assert board.gaps == []
     assert set(board.table["notes"]) == {""}
-    assert missing_cells(subjects).empty
+    assert missing_cells(entries).empty
 
 
 def test_the_table_counts_by_hand_humans_first(store, decide):
@@ -323,9 +323,9 @@ def test_auxiliary_images_do_not_take_the_place_of_what_was_run_on_the_rows_own_
     store.write_part(make_spec(**changes), make_outcomes(0, 10), 0, provenance)
     other = make_spec(**changes, parameters={"categories": "imagenet"}, dataset="edges")
     store.write_part(other, make_outcomes(0, 10, seed=1), 0, replace(provenance, started="2026-02-01T00:00:00+00:00"))
-    [subject] = read_subjects(store)
-    assert subject.correct("parametric", condition).all()
-    assert [variant.parameters["dataset"] for _, variant in subject.older] == ["edges"]
+    [entry] = read_entries(store)
+    assert entry.correct("parametric", condition).all()
+    assert [variant.parameters["dataset"] for _, variant in entry.older] == ["edges"]
 
 
 def test_stylized_sets_say_what_was_decided_among(store, make_spec, make_outcomes, provenance, clean, tmp_path):

@@ -11,9 +11,9 @@ from bench.benchmarks.registry import register_benchmark
 from bench.benchmarks.transfer import Transfer
 from bench.benchmarks.words import describe_condition
 from bench.records import Condition
+from bench.reports.entries import read_entries
 from bench.reports.missing import missing_cells, missing_sentences
 from bench.reports.protocols import with_protocols
-from bench.reports.subjects import read_subjects
 from bench.results import Store
 from bench.sweep import plan_cells
 
@@ -44,7 +44,7 @@ def test_a_benchmark_of_ones_own_is_reported_in_its_own_unit(
     cells = plan_cells(channel_means, {"gamma": (Gamma(), make_crops(10))}, seed=0)
     store.write_part(cells[0].spec, make_outcomes(0, 10), 0, provenance)
     store.write_part(cells[1].spec, make_outcomes(0, 4), 0, provenance)
-    missing = missing_cells(with_protocols(read_subjects(store)))
+    missing = missing_cells(with_protocols(read_entries(store)))
     assert ("channel_means", "gamma, gamma 2: stopped half-way") in missing_sentences(missing)
 
 

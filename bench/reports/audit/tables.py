@@ -1,4 +1,4 @@
-"""What classifiers look at: the attribution audit, planted shortcuts, and whether the maps are to be believed."""
+"""Tables of the attribution audit, of planted shortcuts, and of the faithfulness of attribution maps."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,7 +13,7 @@ from bench.errors import DataError
 from bench.metrics.audit import hit_rate, mean_change, mean_present, relies_on
 from bench.metrics.estimates import proportion
 from bench.records import Condition, Estimate
-from bench.reports.subjects import Subject
+from bench.reports.entries import LeaderboardEntry
 from bench.reports.tables import MISSING, identity, interval
 
 AUDIT, SHORTCUT, FAITHFULNESS = CamAudit.name, Shortcut.name, Faithfulness.name
@@ -21,56 +21,56 @@ AUDIT, SHORTCUT, FAITHFULNESS = CamAudit.name, Shortcut.name, Faithfulness.name
 [BELIEF] = Faithfulness().conditions()
 SPLITS = ("all", "correct", "wrong")
 ADDITIONS = ("tag", "watermark")
-"""Shortcuts that add something which no classifier should heed; the others take something away."""
+"""Shortcuts that add something irrelevant to the image; the others remove something."""
 
 
-def audit_table(subjects: Sequence[Subject]) -> pd.DataFrame:
-    """One row a subject and split (all, correct and wrong predictions) of the audit; empty splits have no row."""
+def audit_table(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
+    """One row per entry and split (all, correct and wrong predictions) of the audit; empty splits have no row."""
     return pd.DataFrame(
         [
-            {**identity(subject), "split": split, **_audit_figures(rows)}
-            for subject in subjects
-            if subject.complete(AUDIT, CONDITION)
-            for split, rows in _splits(subject.outcomes(AUDIT, CONDITION)).items()
+            {**identity(entry), "split": split, **_audit_figures(rows)}
+            for entry in entries
+            if entry.complete(AUDIT, CONDITION)
+            for split, rows in _splits(entry.outcomes(AUDIT, CONDITION)).items()
         ]
     )
 
 
-def audit_class_table(subjects: Sequence[Subject]) -> pd.DataFrame:
-    """One row a subject and true class: accuracy, and the audit of all of its images and of the wrong ones."""
+def audit_class_table(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
+    """One row per entry and true class: accuracy, and the audit of all of its images and of the wrong ones."""
     rows = []
-    for subject in subjects:
-        if subject.complete(AUDIT, CONDITION):
-            for label, held in subject.outcomes(AUDIT, CONDITION).groupby("label"):
-                wrong = held[~held["correct"].astype(bool)]
-                row = {**identity(subject), "class": label, "n": len(held), "n_wrong": len(wrong)}
-                if "attribution_in_box" in held:
-                    row |= _interval("attribution_in_box", mean_present, held["attribution_in_box"])
+    for entry in entries:
+        if entry.complete(AUDIT, CONDITION):
+            for label, images in entry.outcomes(AUDIT, CONDITION).groupby("label"):
+                wrong = images[~images["correct"].astype(bool)]
+                row = {**identity(entry), "class": label, "n": len(images), "n_wrong": len(wrong)}
+                if "attribution_in_box" in images:
+                    row |= _interval("attribution_in_box", mean_present, images["attribution_in_box"])
                     row |= _interval("wrong_attribution_in_box", mean_present, wrong["attribution_in_box"])
-                    row |= _interval("pointing_game", hit_rate, held["pointing_hit"])
+                    row |= _interval("pointing_game", hit_rate, images["pointing_hit"])
                 rows.append(row)
     return pd.DataFrame(rows)
 
 
-def shortcut_table(subjects: Sequence[Subject]) -> pd.DataFrame:
-    """One row a subject and shortcut: accuracy before and after, where the attribution went, and the verdict."""
+def shortcut_table(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
+    """One row per entry and shortcut: accuracy before and after, where the attribution went, and the verdict."""
     return pd.DataFrame(
         [
-            {**identity(subject), **_shortcut_figures(subject, condition)}
-            for subject in subjects
-            for condition in subject.conditions(SHORTCUT)
-            if subject.complete(SHORTCUT, condition)
+            {**identity(entry), **_shortcut_figures(entry, condition)}
+            for entry in entries
+            for condition in entry.conditions(SHORTCUT)
+            if entry.complete(SHORTCUT, condition)
         ]
     )
 
 
-def faithfulness_table(subjects: Sequence[Subject]) -> pd.DataFrame:
-    """One row a subject: deletion and insertion against random maps, and rank correlations."""
+def faithfulness_table(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
+    """One row per entry: deletion and insertion against random maps, and rank correlations."""
     return pd.DataFrame(
         [
-            {**identity(subject), **_faithfulness_figures(subject.outcomes(FAITHFULNESS, BELIEF))}
-            for subject in subjects
-            if subject.complete(FAITHFULNESS, BELIEF)
+            {**identity(entry), **_faithfulness_figures(entry.outcomes(FAITHFULNESS, BELIEF))}
+            for entry in entries
+            if entry.complete(FAITHFULNESS, BELIEF)
         ]
     )
 
@@ -94,8 +94,8 @@ def _audit_figures(rows: pd.DataFrame) -> dict[str, object]:
     return figures
 
 
-def _shortcut_figures(subject: Subject, condition: Condition) -> dict[str, object]:
-    rows = subject.outcomes(SHORTCUT, condition)
+def _shortcut_figures(entry: LeaderboardEntry, condition: Condition) -> dict[str, object]:
+    rows = entry.outcomes(SHORTCUT, condition)
     share = rows["changed_share"]
     whole = condition.name == "patch_shuffle"
     kept = rows if whole else rows[(share > 0) & (share < 1)]  # without an object in the crop there was no such change

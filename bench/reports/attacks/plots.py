@@ -3,8 +3,7 @@
 import altair as alt
 import pandas as pd
 
-from bench.reports.page import Plot
-from bench.reports.plots import accuracy_bands, classifier_colour, panel
+from bench.reports.plots import Plot, accuracy_bands, classifier_colour, panel
 
 UNITS = {"linf": (255, "epsilon (of 255, Linf)"), "l2": (1, "epsilon (L2)"), "l1": (1, "epsilon (L1)")}
 """Norm -> factor and axis title."""
@@ -31,7 +30,7 @@ def attack_plots(
         rows = distances[distances["norm"] == norm]
         plots.append(Plot(f"Smallest perturbations ({norm.upper()})", note, distance_plot(rows, norm)))
     if len(queries):
-        note = "Share of the correctly classified images that had fallen by then: the further up, the weaker."
+        note = "Share of the correctly classified images that are misclassified by then. A higher curve is worse."
         plots.append(Plot("Success against queries", note, query_plot(queries)))
     if len(transfer):
         note = "Accuracy of the target (column) on images made against the surrogate (row); the diagonal is white-box."
@@ -40,7 +39,7 @@ def attack_plots(
 
 
 def epsilon_plot(curves: pd.DataFrame, norm: str) -> alt.TopLevelMixin:
-    """Robust accuracy against epsilon, a panel an attack, a line a classifier, with intervals."""
+    """Robust accuracy against epsilon, one panel per attack, one line per classifier, with intervals."""
     factor, title = UNITS[norm]
     names = sorted(set(curves["benchmark"]))
     rows = curves.assign(epsilon=curves["strength"] * factor).drop(columns=["strength", "norm"]).round(5)
@@ -53,7 +52,7 @@ def epsilon_plot(curves: pd.DataFrame, norm: str) -> alt.TopLevelMixin:
 
 
 def distance_plot(distances: pd.DataFrame, norm: str) -> alt.TopLevelMixin:
-    """Histogram of the smallest perturbations, a panel an attack, a line a classifier."""
+    """Histogram of the smallest perturbations, one panel per attack, one line per classifier."""
     factor, title = UNITS.get(norm, (1, f"distance ({norm})"))
     names = sorted(set(distances["attack"]))
     rows = distances[["label", "attack", "share", "beyond"]].assign(
@@ -76,7 +75,7 @@ def distance_plot(distances: pd.DataFrame, norm: str) -> alt.TopLevelMixin:
 
 
 def query_plot(queries: pd.DataFrame) -> alt.TopLevelMixin:
-    """Share of attacked images broken against queries spent on each, a panel an attack, a line a classifier."""
+    """Share of attacked images broken against queries spent on each, one panel per attack, one line per classifier."""
     names = sorted(set(queries["attack"]))
     rows = queries[["label", "attack", "epsilon", "queries", "success"]].round(5)
     base = alt.Chart(rows).encode(
@@ -97,7 +96,7 @@ def query_plot(queries: pd.DataFrame) -> alt.TopLevelMixin:
 
 
 def transfer_plot(transfer: pd.DataFrame) -> alt.TopLevelMixin:
-    """Matrix of the targets' accuracy on the surrogates' adversarial images, a panel an epsilon."""
+    """Matrix of the targets' accuracy on the surrogates' adversarial images, one panel per epsilon."""
     rows = transfer.assign(epsilon=(transfer["epsilon"] * 255).map("epsilon {:.4g}/255".format))
     rows = rows[["label", "surrogate", "epsilon", "robust_accuracy", "transfer_success"]].round(5)
     base = alt.Chart(rows).encode(

@@ -17,39 +17,40 @@ from bench.metrics.corruption import (
     mean_accuracies,
 )
 from bench.metrics.estimates import proportion
-from bench.reports.subjects import Subject
+from bench.reports.entries import LeaderboardEntry
+from bench.reports.measured import measured
 from bench.reports.tables import MISSING, identity, interval
 
 BENCHMARK = Corruption.name
 PLUGGED_FAMILY = "plug-in"
-"""Family of what is no corruption of the published sets; AlexNet was not measured on it."""
+"""Family of corruptions that are in no published set; AlexNet was not measured on them."""
 
 
-def corruption_table(subjects: Sequence[Subject]) -> pd.DataFrame:
-    """One row a subject and corruption: CE (where AlexNet's errors apply), mean accuracy, accuracy at each severity."""
-    return pd.DataFrame([row for subject in subjects for row in _corruption_rows(subject)])
+def corruption_table(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
+    """One row per entry and corruption: CE (where AlexNet's errors apply), mean accuracy, accuracy at each severity."""
+    return pd.DataFrame([row for entry in entries for row in _corruption_rows(entry)])
 
 
-def family_table(subjects: Sequence[Subject]) -> pd.DataFrame:
-    """One row a subject and family (noise, blur, weather, digital) whose corruptions are complete.
+def family_table(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
+    """One row per entry and family (noise, blur, weather, digital) whose corruptions are complete.
 
     ``mean_corruption_error`` is its mean CE, NaN where AlexNet's errors do not apply; ``mean_corruption_accuracy`` its
     mean accuracy.
     """
     rows = []
-    for subject in subjects:
-        errors = _errors(subject)
+    for entry in entries:
+        errors = _errors(entry)
         whole = {
             family: names
             for family, names in FAMILIES.items()
             if family != "extra" and all((name, severity) in errors for name in names for severity in SEVERITIES)
         }
         families = list(whole.values())
-        relative = family_corruption_errors(errors, families) if _alexnet_applies(subject) else [MISSING] * len(whole)
+        relative = family_corruption_errors(errors, families) if _alexnet_applies(entry) else [MISSING] * len(whole)
         accuracies = family_mean_accuracies(errors, families)
         rows += [
             {
-                **identity(subject),
+                **identity(entry),
                 "family": family,
                 **interval("mean_corruption_error", error),
                 **interval("mean_corruption_accuracy", accuracy),
@@ -59,30 +60,30 @@ def family_table(subjects: Sequence[Subject]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _errors(subject: Subject) -> dict[tuple[str, int], NDArray[np.bool_]]:
+def _errors(entry: LeaderboardEntry) -> dict[tuple[str, int], NDArray[np.bool_]]:
     """Whether each image was misclassified, for every complete corruption condition."""
     return {
-        (condition.name, int(condition.strength)): ~subject.correct(BENCHMARK, condition)
-        for condition in subject.conditions(BENCHMARK)
-        if subject.complete(BENCHMARK, condition)
+        (condition.name, int(condition.strength)): ~entry.correct(BENCHMARK, condition)
+        for condition in entry.conditions(BENCHMARK)
+        if entry.complete(BENCHMARK, condition)
     }
 
 
-def _corruption_rows(subject: Subject) -> list[dict[str, object]]:
-    found = {condition.name for condition in subject.conditions(BENCHMARK)}
-    errors = _errors(subject)
-    whole = [name for name in sorted(found) if all((name, severity) in errors for severity in SEVERITIES)]
-    measured = [name for name in whole if name in ALEXNET_ERROR] if _alexnet_applies(subject) else []
+def _corruption_rows(entry: LeaderboardEntry) -> list[dict[str, object]]:
+    run = {condition.name for condition in entry.conditions(BENCHMARK)}
+    errors = _errors(entry)
+    whole = [name for name in sorted(run) if all((name, severity) in errors for severity in SEVERITIES)]
+    measured = [name for name in whole if name in ALEXNET_ERROR] if _alexnet_applies(entry) else []
     relative = dict(zip(measured, corruption_errors(errors, measured), strict=True))
     accuracy = dict(zip(whole, mean_accuracies(errors, whole), strict=True))
     rows = []
-    published = [(family, name) for family, names in FAMILIES.items() for name in names if name in found]
-    others = sorted(found - {name for _, name in published})
+    published = [(family, name) for family, names in FAMILIES.items() for name in names if name in run]
+    others = sorted(run - {name for _, name in published})
     for family, corruption in [*published, *((PLUGGED_FAMILY, name) for name in others)]:
         row: dict[str, object] = {
-            **identity(subject),
-            "source": subject.parameter(BENCHMARK, "source"),
-            "definition": subject.parameter(BENCHMARK, "definition"),
+            **identity(entry),
+            "source": entry.parameter(BENCHMARK, "source"),
+            "definition": entry.parameter(BENCHMARK, "definition"),
             "family": family,
             "corruption": corruption,
             **interval("corruption_error", relative.get(corruption, MISSING)),
@@ -95,5 +96,5 @@ def _corruption_rows(subject: Subject) -> list[dict[str, object]]:
     return rows
 
 
-def _alexnet_applies(subject: Subject) -> bool:
-    return BENCHMARK in subject.benchmarks and alexnet_applies(subject.measured(BENCHMARK).spec)
+def _alexnet_applies(entry: LeaderboardEntry) -> bool:
+    return BENCHMARK in entry.benchmarks and alexnet_applies(measured(entry, BENCHMARK).spec)

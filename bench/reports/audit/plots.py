@@ -4,20 +4,19 @@ import altair as alt
 import pandas as pd
 
 from bench.benchmarks.shortcut import SHORTCUTS
-from bench.reports.page import Plot
-from bench.reports.plots import PALETTE
+from bench.reports.plots import PALETTE, Plot
 
 SPLIT_COLOURS = {"correct": PALETTE[0], "wrong": PALETTE[1]}
 INTERVAL = ("", "_low", "_high")
 
 
 def audit_plots(audit: pd.DataFrame, shortcuts: pd.DataFrame, faithfulness: pd.DataFrame) -> list[Plot]:
-    """Energy in the object, what shortcuts do, and what speaks for the maps: those with any data."""
+    """Attribution in the object, the effect of shortcuts, and the faithfulness of the maps: those with any data."""
     plots = []
     if "attribution_in_box" in audit and not audit.dropna(subset=["attribution_in_box"]).empty:
         note = (
             "Share of positive attribution in the object's region, on images that were classified correctly and"
-            " wrongly; bars are 95 % intervals. The tick is the same share of a map that knows nothing but the image's"
+            " wrongly; bars are 95 % intervals. The tick is the same share of a map that only favours the image's"
             " centre: what counts is how far a classifier is above it. Wrong and far to the left is a classifier that"
             " looked at the background."
         )
@@ -122,7 +121,7 @@ def _area_panel(faithfulness: pd.DataFrame, curve: str) -> alt.LayerChart | alt.
 
 
 def _verdicts(shortcuts: pd.DataFrame) -> str:
-    """Who is caught relying on an added tag or watermark, in words."""
+    """Which classifiers rely on an added tag or watermark, in words."""
     tried = shortcuts.dropna(subset=["relies_on_it"]) if "relies_on_it" in shortcuts else shortcuts.iloc[:0]
     if tried.empty:
         return ""

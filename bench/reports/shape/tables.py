@@ -22,7 +22,7 @@ from bench.metrics.shape_bias import (
     shape_bias,
 )
 from bench.records import Estimate, RunSpec
-from bench.reports.subjects import Subject, is_imported
+from bench.reports.entries import LeaderboardEntry, is_imported
 from bench.results import Store
 
 BENCHMARK = CueConflict.name
@@ -41,30 +41,30 @@ UNDEFINED = Estimate(math.nan, math.nan, math.nan, 0)
 
 @dataclass(frozen=True)
 class DecisionMaker:
-    """Whoever decided on cue-conflict images."""
+    """A person, people, or a network that decided on cue-conflict images."""
 
     label: str
-    """A name that no other has."""
+    """Its name, unique in the report."""
     kind: str
     """One of ``KINDS``."""
     outcomes: pd.DataFrame
-    """One row an image: ``image_id, shape, texture, decision, correct``."""
+    """One row per image: ``image_id, shape, texture, decision, correct``."""
 
     @property
     def trials(self) -> CueTrials:
-        """What was shown and answered."""
+        """The cues of the images, and the decisions."""
         return read_trials(self.outcomes)
 
 
 @dataclass(frozen=True)
 class DecisionTables:
-    """What a report says of decision makers."""
+    """The tables on decision makers."""
 
     shape_bias: pd.DataFrame
-    """One row a decision maker: counts, pooled shape bias and cue accuracy with intervals, and shape bias by category
+    """One row per decision maker: counts, pooled shape bias and cue accuracy with intervals, and shape bias by category
     of shape (``shape_bias_cat``, ...). Where there are several people, the first row pools all of their decisions."""
     error_consistency: pd.DataFrame
-    """One row a pair: kappa with its interval, observed and expected consistency, and how many images both saw."""
+    """One row per pair: kappa with its interval, observed and expected consistency, and the number of shared images."""
 
 
 def imported_specs(store: Store) -> list[tuple[str, RunSpec]]:
@@ -79,28 +79,28 @@ def imported_specs(store: Store) -> list[tuple[str, RunSpec]]:
 
 
 def decision_makers(
-    store: Store, subjects: Sequence[Subject], imported: Sequence[tuple[str, RunSpec]]
+    store: Store, entries: Sequence[LeaderboardEntry], imported: Sequence[tuple[str, RunSpec]]
 ) -> list[DecisionMaker]:
-    """Everyone who decided on all cue-conflict images of a set: humans first, our classifiers last.
+    """The decision makers with a decision on all cue-conflict images of a set: humans first, classifiers last.
 
     Args:
         store: where the decisions are.
-        subjects: our classifiers.
+        entries: of the classifiers.
         imported: of ``imported_specs``.
     """
-    ours = {subject.label for subject in subjects}
+    ours = {entry.label for entry in entries}
     makers = []
     for name, spec in imported:
         if spec.benchmark == BENCHMARK:
             label = f"{name} · {spec.weights_digest[:8]}" if name in ours else name
             makers.append(DecisionMaker(label, spec.decision_maker, store.outcomes(spec)))
     seen: set[str] = set()
-    for subject in subjects:  # one set may stand in several rows of the same classifier
-        if subject.complete(BENCHMARK, CONDITION):
-            cell_id = subject.benchmarks[BENCHMARK].cells[CONDITION].spec.cell_id
+    for entry in entries:  # one set may be in several entries of the same classifier
+        if entry.complete(BENCHMARK, CONDITION):
+            cell_id = entry.benchmarks[BENCHMARK].cells[CONDITION].spec.cell_id
             if cell_id not in seen:
                 seen.add(cell_id)
-                makers.append(DecisionMaker(subject.label, CLASSIFIER, subject.outcomes(BENCHMARK, CONDITION)))
+                makers.append(DecisionMaker(entry.label, CLASSIFIER, entry.outcomes(BENCHMARK, CONDITION)))
     return sorted(makers, key=lambda maker: (KINDS.index(maker.kind), maker.label))
 
 
@@ -125,7 +125,7 @@ def consistency_sentences(pairs: pd.DataFrame) -> list[str]:
     humans = [name for name, kind in kinds.items() if kind == HUMAN]
     sentences = []
     for words, kind in (("our classifiers and humans", CLASSIFIER), ("imported networks and humans", NETWORK)):
-        sentences += _mean_sentence(words, kappas, [name for name, held in kinds.items() if held == kind], humans)
+        sentences += _mean_sentence(words, kappas, [name for name, other in kinds.items() if other == kind], humans)
     return sentences + _mean_sentence("one human and another", kappas, humans, humans)
 
 
@@ -175,18 +175,18 @@ def _figures(maker: DecisionMaker) -> tuple[Estimate, Estimate, Estimate]:
 
 def _pair_row(one: DecisionMaker, other: DecisionMaker) -> dict[str, object]:
     first, second = _common(one.outcomes, other.outcomes)
-    found = _consistency(first, second)
+    consistency = _consistency(first, second)
     return {
         "first": one.label,
         "second": other.label,
         "first_kind": one.kind,
         "second_kind": other.kind,
         "n_images": len(first),
-        "kappa": found.kappa.value,
-        "kappa_low": found.kappa.low,
-        "kappa_high": found.kappa.high,
-        "observed": found.observed,
-        "expected": found.expected,
+        "kappa": consistency.kappa.value,
+        "kappa_low": consistency.kappa.low,
+        "kappa_high": consistency.kappa.high,
+        "observed": consistency.observed,
+        "expected": consistency.expected,
     }
 
 
@@ -198,6 +198,6 @@ def _consistency(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> ErrorCo
 
 
 def _common(one: pd.DataFrame, other: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Whether each was right about the images that both saw, in one order."""
+    """Whether each decided correctly on the images that both decided on, in the same order."""
     joined = one[["image_id", "correct"]].merge(other[["image_id", "correct"]], on="image_id", validate="one_to_one")
     return joined["correct_x"].to_numpy(dtype=bool), joined["correct_y"].to_numpy(dtype=bool)

@@ -4,9 +4,8 @@ import altair as alt
 import pandas as pd
 
 from bench.data.categories import CATEGORIES
-from bench.reports.page import Plot
-from bench.reports.plots import PALETTE
-from bench.reports.shape_bias import CLASSIFIER, HUMAN, NETWORK, PEOPLE, DecisionTables, consistency_sentences
+from bench.reports.plots import PALETTE, Plot
+from bench.reports.shape.tables import CLASSIFIER, HUMAN, NETWORK, PEOPLE, DecisionTables, consistency_sentences
 
 HUMAN_COLOUR = "#A51E37"
 """The red of the published plots."""
@@ -43,7 +42,7 @@ def _left_out(shape_bias: pd.DataFrame) -> str:
 
 
 def category_plot(shape_bias: pd.DataFrame) -> alt.TopLevelMixin:
-    """The classic plot (Geirhos et al. 2019, figure 4): a marker a decision maker and category, a line for the pool.
+    """The classic plot (Geirhos et al. 2019, figure 4): a marker per decision maker and category, a line for the pool.
 
     Args:
         shape_bias: ``DecisionTables.shape_bias``.
@@ -189,7 +188,7 @@ def observed_plot(pairs: pd.DataFrame) -> alt.TopLevelMixin:
 
 
 def _decision_makers(rows: pd.DataFrame, field: str = "decision_maker") -> tuple[alt.Color, alt.Shape]:
-    """Colour and marker of each: people are red circles, everyone else has a colour and a marker of their own."""
+    """Colour and marker of each: people are red circles, all others have their own colour and marker."""
     names, kinds = rows["decision_maker"].tolist(), dict(zip(rows["decision_maker"], rows["kind"], strict=True))
     # classifiers by name, as in the other plots, so that each has one colour throughout; networks after them
     others = sorted(

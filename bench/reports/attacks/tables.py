@@ -10,7 +10,7 @@ from bench.benchmarks.transfer import Transfer
 from bench.errors import DataError
 from bench.metrics.adversarial import attack_success, robust_accuracy
 from bench.records import Condition, Estimate
-from bench.reports.subjects import Subject
+from bench.reports.entries import LeaderboardEntry
 from bench.reports.tables import MISSING, identity, interval
 
 TRANSFER = Transfer.name
@@ -21,17 +21,17 @@ QUERY_POINTS = 40
 """Points of a query curve."""
 
 
-def epsilon_table(subjects: Sequence[Subject]) -> pd.DataFrame:
-    """One row a subject, attack and epsilon: robust accuracy over all images, success over the correct ones."""
+def epsilon_table(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
+    """One row per entry, attack and epsilon: robust accuracy over all images, success over the correct ones."""
     rows = []
-    for subject, attack, condition in _attacked(subjects):
-        correct = subject.correct(attack, condition)
-        success = _attack_success(subject, correct)
+    for entry, attack, condition in _attacked(entries):
+        correct = entry.correct(attack, condition)
+        success = _attack_success(entry, correct)
         rows.append(
             {
-                **identity(subject),
+                **identity(entry),
                 "attack": attack,
-                "norm": subject.attacks[attack].threat.norm,
+                "norm": entry.attacks[attack].threat.norm,
                 "epsilon": condition.strength,
                 "epsilon_255": round(condition.strength * 255, 6),
                 **interval("robust_accuracy", robust_accuracy(correct)),
@@ -43,36 +43,36 @@ def epsilon_table(subjects: Sequence[Subject]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def robust_accuracy_curves(subjects: Sequence[Subject]) -> pd.DataFrame:
+def robust_accuracy_curves(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
     """Robust accuracy against epsilon: stored epsilons, and every distance of attacks that seek the smallest.
 
     Columns ``label, benchmark, norm, strength, accuracy, accuracy_low, accuracy_high``; clean is at strength 0.
     """
     rows: list[dict[str, object]] = []
-    for subject, attack, condition in _attacked(subjects):
-        what = {"label": subject.label, "benchmark": attack, "norm": subject.attacks[attack].threat.norm}
-        points = [(condition.strength, subject.correct(attack, condition))]
-        if subject.attacks[attack].threat.minimal_norm:
-            distance = _distances(subject, attack, condition)
+    for entry, attack, condition in _attacked(entries):
+        what = {"label": entry.label, "benchmark": attack, "norm": entry.attacks[attack].threat.norm}
+        points = [(condition.strength, entry.correct(attack, condition))]
+        if entry.attacks[attack].threat.minimal_norm:
+            distance = _distances(entry, attack, condition)
             points = [(e, distance > e) for e in np.linspace(0, condition.strength, DISTANCE_BINS + 1)[1:]]
-        if subject.has_clean and condition.strength:
-            points.append((0.0, subject.clean()))
+        if entry.has_clean and condition.strength:
+            points.append((0.0, entry.clean()))
         rows += [{**what, "strength": e, **interval("accuracy", robust_accuracy(flags))} for e, flags in points]
     columns = ["label", "benchmark", "norm", "strength", "accuracy", "accuracy_low", "accuracy_high"]
     return pd.DataFrame(rows, columns=columns).drop_duplicates(["label", "benchmark", "strength"])
 
 
-def distance_table(subjects: Sequence[Subject]) -> pd.DataFrame:
-    """Histogram of the smallest perturbations found: one row a subject, attack and bin.
+def distance_table(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
+    """Histogram of the smallest perturbations found: one row per entry, attack and bin.
 
     ``share`` is of the images attacked (those classified correctly); what lies beyond the attack's epsilon, or was
     never found, is in no bin and is counted in ``beyond``.
     """
     rows = []
-    for subject, attack, condition in _attacked(subjects):
-        if not subject.attacks[attack].threat.minimal_norm:
+    for entry, attack, condition in _attacked(entries):
+        if not entry.attacks[attack].threat.minimal_norm:
             continue
-        distance = _distances(subject, attack, condition)
+        distance = _distances(entry, attack, condition)
         distance = distance[distance > 0]
         if not len(distance):
             continue
@@ -80,9 +80,9 @@ def distance_table(subjects: Sequence[Subject]) -> pd.DataFrame:
         beyond = float((distance > condition.strength).mean())
         rows += [
             {
-                **identity(subject),
+                **identity(entry),
                 "attack": attack,
-                "norm": subject.attacks[attack].threat.norm,
+                "norm": entry.attacks[attack].threat.norm,
                 "low": low,
                 "high": high,
                 "share": count / len(distance),
@@ -94,13 +94,13 @@ def distance_table(subjects: Sequence[Subject]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def query_table(subjects: Sequence[Subject]) -> pd.DataFrame:
-    """Share of the attacked images that had fallen by each number of queries: one row a subject, attack and count."""
+def query_table(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
+    """Share of the attacked images misclassified by each number of queries: one row per entry, attack and count."""
     rows = []
-    for subject, attack, condition in _attacked(subjects):
-        if not subject.attacks[attack].threat.stops_at_success:
+    for entry, attack, condition in _attacked(entries):
+        if not entry.attacks[attack].threat.stops_at_success:
             continue
-        outcomes = subject.outcomes(attack, condition)
+        outcomes = entry.outcomes(attack, condition)
         attacked = outcomes[outcomes["stage"] != "clean"]
         if attacked.empty:
             continue
@@ -109,7 +109,7 @@ def query_table(subjects: Sequence[Subject]) -> pd.DataFrame:
         counts = np.unique(np.geomspace(1, max(most, 2), QUERY_POINTS).round().astype(int))
         rows += [
             {
-                **identity(subject),
+                **identity(entry),
                 "attack": attack,
                 "epsilon": condition.strength,
                 "queries": int(count),
@@ -121,59 +121,59 @@ def query_table(subjects: Sequence[Subject]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def transfer_table(subjects: Sequence[Subject]) -> pd.DataFrame:
-    """One row a surrogate, target and epsilon: the target's accuracy on the surrogate's adversarial images.
+def transfer_table(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
+    """One row per surrogate, target and epsilon: the target's accuracy on the surrogate's adversarial images.
 
     ``transfer_success`` is over the images that the target classifies correctly when clean.
     """
     rows = []
-    for subject in subjects:
-        for condition in subject.conditions(TRANSFER):
-            if subject.complete(TRANSFER, condition):
-                correct = subject.correct(TRANSFER, condition)
+    for entry in entries:
+        for condition in entry.conditions(TRANSFER):
+            if entry.complete(TRANSFER, condition):
+                correct = entry.correct(TRANSFER, condition)
                 rows.append(
                     {
-                        **identity(subject),
-                        "surrogate": subject.benchmarks[TRANSFER].cells[condition].spec.surrogate,
+                        **identity(entry),
+                        "surrogate": entry.benchmarks[TRANSFER].cells[condition].spec.surrogate,
                         "epsilon": condition.strength,
                         **interval("robust_accuracy", robust_accuracy(correct)),
-                        **interval("transfer_success", _attack_success(subject, correct)),
+                        **interval("transfer_success", _attack_success(entry, correct)),
                     }
                 )
     return pd.DataFrame(rows)
 
 
-def stage_table(subjects: Sequence[Subject]) -> pd.DataFrame:
-    """What each stage of a cascade (AutoAttack) broke: one row a subject, attack, epsilon and stage."""
+def stage_table(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
+    """How many images each stage of a cascade (AutoAttack) broke: one row per entry, attack, epsilon and stage."""
     rows = []
-    for subject, attack, condition in _attacked(subjects):
-        if not subject.attacks[attack].threat.cascade:
+    for entry, attack, condition in _attacked(entries):
+        if not entry.attacks[attack].threat.cascade:
             continue
-        stages = subject.outcomes(attack, condition)["stage"].astype(str).replace("", "withstood")
+        stages = entry.outcomes(attack, condition)["stage"].astype(str).replace("", "withstood")
         rows += [
-            {**identity(subject), "attack": attack, "epsilon": condition.strength, "stage": stage, "images": int(count)}
+            {**identity(entry), "attack": attack, "epsilon": condition.strength, "stage": stage, "images": int(count)}
             for stage, count in stages.value_counts().items()
         ]
     return pd.DataFrame(rows)
 
 
-def _attacked(subjects: Sequence[Subject]) -> Iterator[tuple[Subject, str, Condition]]:
+def _attacked(entries: Sequence[LeaderboardEntry]) -> Iterator[tuple[LeaderboardEntry, str, Condition]]:
     """Every complete cell of an attack."""
-    for subject in subjects:
-        for attack in subject.attacks:
-            for condition in subject.conditions(attack):
-                if subject.complete(attack, condition):
-                    yield subject, attack, condition
+    for entry in entries:
+        for attack in entry.attacks:
+            for condition in entry.conditions(attack):
+                if entry.complete(attack, condition):
+                    yield entry, attack, condition
 
 
-def _distances(subject: Subject, attack: str, condition: Condition) -> NDArray[np.float64]:
+def _distances(entry: LeaderboardEntry, attack: str, condition: Condition) -> NDArray[np.float64]:
     """Size of each image's smallest perturbation; 0 where it was wrong without one, infinite where none was found."""
-    distances: NDArray[np.float64] = subject.outcomes(attack, condition)["distance"].to_numpy(dtype=np.float64)
+    distances: NDArray[np.float64] = entry.outcomes(attack, condition)["distance"].to_numpy(dtype=np.float64)
     return distances
 
 
-def _attack_success(subject: Subject, correct: NDArray[np.bool_]) -> Estimate:
+def _attack_success(entry: LeaderboardEntry, correct: NDArray[np.bool_]) -> Estimate:
     try:
-        return attack_success(subject.clean(), correct)
+        return attack_success(entry.clean(), correct)
     except DataError:
         return MISSING  # without clean outcomes, or a correct one among them, nothing is known to attack

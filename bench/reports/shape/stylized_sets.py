@@ -11,48 +11,47 @@ from bench.corruptions.parametric import MANIPULATIONS
 from bench.data.categories import CATEGORY_SPACE
 from bench.metrics.estimates import proportion
 from bench.records import Estimate, RunSpec
-from bench.reports.page import Plot
-from bench.reports.plots import PALETTE
-from bench.reports.shape_bias import BENCHMARK, CLASSIFIER
-from bench.reports.subjects import Subject
+from bench.reports.entries import LeaderboardEntry
+from bench.reports.plots import PALETTE, Plot
+from bench.reports.shape.tables import BENCHMARK, CLASSIFIER
 from bench.results import Store
 
 PARAMETRIC = Parametric.name
 
 
 def stylized_set_table(
-    store: Store, subjects: Sequence[Subject], imported: Sequence[tuple[str, RunSpec]] = ()
+    store: Store, entries: Sequence[LeaderboardEntry], imported: Sequence[tuple[str, RunSpec]] = ()
 ) -> pd.DataFrame:
-    """One row a complete cell: who, which images, decided among what, under which condition, and the accuracy.
+    """One row per complete cell: decision maker, images, kind of decision, condition, and accuracy.
 
-    Clean top-1 accuracy is there too, where manipulated images were decided on among the classifier's classes.
+    Clean top-1 accuracy is included where manipulated images were classified among the classifier's own classes.
 
     Args:
         store: where the decisions are.
-        subjects: our classifiers.
-        imported: people and networks, of ``bench.reports.shape_bias.imported_specs``.
+        entries: of the classifiers.
+        imported: people and networks, of ``bench.reports.shape.tables.imported_specs``.
     """
     rows: list[dict[str, object]] = []
     for label, spec in imported:
         if spec.benchmark != BENCHMARK:
             estimate = proportion(store.correct(spec))
             rows.append(_row(label, spec.decision_maker, spec.entry, spec, estimate))
-    for subject in subjects:
+    for entry in entries:
         names = [
             name
-            for name, held in subject.benchmarks.items()
-            if held.benchmark == PARAMETRIC or held.spec.label_space == CATEGORY_SPACE.name
+            for name, variant in entry.benchmarks.items()
+            if variant.benchmark == PARAMETRIC or variant.spec.label_space == CATEGORY_SPACE.name
         ]
-        if any(subject.benchmarks[name].spec.label_space != CATEGORY_SPACE.name for name in names):
+        if any(entry.benchmarks[name].spec.label_space != CATEGORY_SPACE.name for name in names):
             names.append(Clean.name)
         for benchmark in names:
             if benchmark == BENCHMARK:  # has tables of its own
                 continue
-            for condition in subject.conditions(benchmark):
-                if subject.complete(benchmark, condition):
-                    spec = subject.benchmarks[benchmark].cells[condition].spec
-                    estimate = proportion(subject.correct(benchmark, condition))
-                    rows.append(_row(subject.label, CLASSIFIER, benchmark, spec, estimate))
+            for condition in entry.conditions(benchmark):
+                if entry.complete(benchmark, condition):
+                    spec = entry.benchmarks[benchmark].cells[condition].spec
+                    estimate = proportion(entry.correct(benchmark, condition))
+                    rows.append(_row(entry.label, CLASSIFIER, benchmark, spec, estimate))
     return pd.DataFrame(rows)
 
 

@@ -1,0 +1,1 @@
+"""Adversarial attacks: tables, plots, self-checks and the section of the report."""

@@ -1,0 +1,1 @@
+"""The attribution audit: tables, plots and the section of the report."""

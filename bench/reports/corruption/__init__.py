@@ -1,0 +1,1 @@
+"""Accuracy under corruptions: tables, plots and the section of the report."""

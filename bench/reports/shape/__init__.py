@@ -1,0 +1,1 @@
+"""Shape against texture: tables, plots and the section of the report."""
