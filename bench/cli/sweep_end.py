@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from bench.cli.compose import expand_jobs
 from bench.cli.leaderboard import leaderboard_text
 from bench.errors import ConfigurationError, DataError, TrackingError
-from bench.tasks.config import report_folder
+from bench.tasks.support.config import report_folder
 
 logger = logging.getLogger(__name__)
 LONGEST_REASON = 300

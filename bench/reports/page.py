@@ -17,7 +17,7 @@ from bench.benchmarks.clean import Clean
 from bench.benchmarks.words import describe_strength
 from bench.reports.chance import chance_warnings
 from bench.reports.columns import Column
-from bench.reports.gallery import Gallery
+from bench.reports.galleries.files import Gallery
 from bench.reports.missing import missing_sentences
 from bench.reports.protocols import describe_options, describe_variant, differences
 from bench.reports.subjects import Subject

@@ -20,12 +20,12 @@ from bench.data.label_spaces import column_names
 from bench.errors import ConfigurationError, DataError
 from bench.models import load_classifier
 from bench.records import describe_entry
-from bench.reports.gallery import gallery_path
+from bench.reports.galleries.files import gallery_path
 from bench.sweep.images import open_images
 from bench.sweep.job import describe_defense, prepare
 from bench.sweep.progress import SweepProgress
 from bench.sweep.settings import Settings
-from bench.tasks.config import read_settings, report_folder
+from bench.tasks.support.config import read_settings, report_folder
 from bench.tasks.evaluate import check as check_evaluation
 
 logger = logging.getLogger(__name__)

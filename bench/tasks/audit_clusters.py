@@ -21,13 +21,13 @@ from bench.errors import ConfigurationError, DataError
 from bench.explain.clusters import FEWEST_IMAGES, Clusters, attributed_features, pooled_maps, spectral_clusters
 from bench.models import load_classifier
 from bench.records import Outcomes
-from bench.reports.gallery import CLUSTERS, gallery_path
+from bench.reports.galleries.files import CLUSTERS, gallery_path
 from bench.sweep.images import open_images
 from bench.sweep.job import describe_defense, prepare
 from bench.sweep.progress import SweepProgress
 from bench.tasks import audit_gallery
 from bench.tasks.audit_gallery import draw_strip
-from bench.tasks.config import read_settings, report_folder
+from bench.tasks.support.config import read_settings, report_folder
 
 logger = logging.getLogger(__name__)
 BATCH, TITLE = 16, 26

@@ -18,11 +18,11 @@ from bench.errors import ConfigurationError
 from bench.explain.localisation import energy_inside
 from bench.models import check_model, load_classifier
 from bench.records import Outcomes
-from bench.reports.gallery import AUDIT, gallery_path
-from bench.reports.overlay import overlay
+from bench.reports.galleries.files import AUDIT, gallery_path
+from bench.reports.galleries.overlay import overlay
 from bench.sweep.images import open_images
 from bench.sweep.job import describe_defense, prepare
-from bench.tasks.config import read_settings, report_folder
+from bench.tasks.support.config import read_settings, report_folder
 
 logger = logging.getLogger(__name__)
 SIDE, GAP, LINES = 168, 8, 70

@@ -18,7 +18,7 @@ from bench.reports.costs import cost_table, effective_robustness_table
 from bench.reports.protocols import with_protocols
 from bench.reports.subjects import Subject, absent_plugins, protocol_of, read_subjects
 from bench.results import Store
-from bench.tasks.config import report_folder
+from bench.tasks.support.config import report_folder
 
 WIDTH = 160
 """Characters, where there is no terminal to ask."""

@@ -16,7 +16,7 @@ from bench.data import check_data, load_dataset
 from bench.errors import ConfigurationError
 from bench.records import Condition
 from bench.sweep.images import open_images
-from bench.tasks.config import read_settings, report_folder
+from bench.tasks.support.config import read_settings, report_folder
 
 logger = logging.getLogger(__name__)
 GAP, LABEL, TOP = 6, 170, 32

@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 
 from bench.errors import ConfigurationError, DataError
 from bench.reports.columns import standard_columns
-from bench.tasks.config import read_tracker
+from bench.tasks.support.config import read_tracker
 
 logger = logging.getLogger(__name__)
 

@@ -21,9 +21,9 @@ from bench.results import Store
 from bench.sweep import Settings
 from bench.sweep.evaluate import error_line, run_suite, set_threads
 from bench.sweep.job import describe_defense, open_suite
-from bench.tasks.command import command_line
-from bench.tasks.config import check_report_folder, read_settings, read_tracker
-from bench.tasks.live import CellFollower, summarise_job, tracked_run
+from bench.tasks.support.command import command_line
+from bench.tasks.support.config import check_report_folder, read_settings, read_tracker
+from bench.tasks.support.live import CellFollower, summarise_job, tracked_run
 from bench.tracking import Tracker, check_tracker, open_tracker
 
 logger = logging.getLogger(__name__)

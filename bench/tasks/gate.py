@@ -12,7 +12,7 @@ from bench.reports.gate import Known, compare_to_baseline, gate_markdown, known_
 from bench.reports.protocols import with_protocols
 from bench.reports.subjects import Subject, absent_plugins, read_subjects
 from bench.results import Store
-from bench.tasks.config import report_folder
+from bench.tasks.support.config import report_folder
 
 NEEDED = ("label", "classifier", "defense", "dataset_digest")
 

@@ -15,7 +15,7 @@ from bench.conf_files import CONF, choices
 from bench.configs import DataConfig
 from bench.library.presets import build_benchmark
 from bench.records import Condition
-from bench.tasks.config import chosen_benchmarks
+from bench.tasks.support.config import chosen_benchmarks
 
 if TYPE_CHECKING:  # the names alone are listed without the second that pandas takes
     from bench.results import StoredCell

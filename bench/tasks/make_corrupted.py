@@ -18,7 +18,7 @@ from bench.records import Condition
 from bench.sweep.images import open_images
 from bench.sweep.progress import SweepProgress
 from bench.sweep.settings import Settings
-from bench.tasks.config import read_settings
+from bench.tasks.support.config import read_settings
 
 logger = logging.getLogger(__name__)
 BATCH = 16

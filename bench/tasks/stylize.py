@@ -31,7 +31,7 @@ from bench.models import Classifier, ModelConfig, check_model, in_hub_cache, loa
 from bench.results.files import FileTree
 from bench.sweep.progress import SweepProgress
 from bench.sweep.provenance import describe_run
-from bench.tasks.config import read_seed, read_settings, report_folder
+from bench.tasks.support.config import read_seed, read_settings, report_folder
 
 logger = logging.getLogger(__name__)
 RECIPE_KEY = "snowwolf"

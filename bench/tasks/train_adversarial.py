@@ -14,7 +14,7 @@ from bench.sweep.images import open_images
 from bench.sweep.memory import keep_freed_memory
 from bench.sweep.progress import SweepProgress
 from bench.sweep.settings import Settings
-from bench.tasks.config import read_recipe, read_settings
+from bench.tasks.support.config import read_recipe, read_settings
 from bench.training import EpochRecord, Recipe, Training, check_classes, check_recipe, with_new_head
 
 logger = logging.getLogger(__name__)

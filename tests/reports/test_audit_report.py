@@ -10,7 +10,7 @@ from PIL import Image
 from bench.benchmarks.cam_audit import CamAudit, energy_values
 from bench.records import Condition, Outcomes
 from bench.reports import write_report
-from bench.reports.gallery import AUDIT, gallery_path
+from bench.reports.galleries.files import AUDIT, gallery_path
 from bench.reports.protocols import with_protocols
 from bench.reports.subjects import read_subjects
 from bench.results import Store

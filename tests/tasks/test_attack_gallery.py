@@ -13,7 +13,7 @@ from bench.conf_files import CONF
 from bench.data import DataConfig
 from bench.errors import ConfigurationError, DataError
 from bench.models import ModelConfig, load_classifier
-from bench.reports.gallery import gallery_path
+from bench.reports.galleries.files import gallery_path
 from bench.sweep import RuntimeConfig
 from bench.sweep.images import open_images
 from bench.tasks import attack_gallery

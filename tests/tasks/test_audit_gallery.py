@@ -9,7 +9,7 @@ from PIL import Image
 from bench.cli.schemas import register_schemas
 from bench.conf_files import CONF
 from bench.errors import ConfigurationError
-from bench.reports.overlay import HEAT, overlay
+from bench.reports.galleries.overlay import HEAT, overlay
 from bench.tasks import audit_gallery
 from bench.tasks.audit_gallery import GAP, LINES, SIDE, evenly_spaced
 

@@ -18,7 +18,7 @@ from bench.reports.tables import leaderboard
 from bench.results import Store
 from bench.sweep import UnitResult, WorkUnit
 from bench.sweep.evaluate import Follower
-from bench.tasks.config import read_tracker
+from bench.tasks.support.config import read_tracker
 from bench.tracking import Run, Tracker, open_tracker, redact
 
 logger = logging.getLogger(__name__)
