@@ -15,8 +15,8 @@ from bench.data.decisions import CUE_CONFLICT, Decisions, decision_files, read_d
 from bench.records import Outcomes, RunSpec
 from bench.results import Store
 from bench.sweep.provenance import describe_run
-from bench.tasks.support.command import command_line
 from bench.tasks.score_decisions import decisions_path
+from bench.tasks.support.command import command_line
 
 logger = logging.getLogger(__name__)
 
