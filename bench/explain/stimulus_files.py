@@ -1,4 +1,4 @@
-"""Pictures of style transfer on disk: each PNG names its recipe, so that a set can be resumed without mixing recipes."""
+"""Pictures of style transfer on disk: each PNG names its recipe, so a set can be resumed without mixing recipes."""
 
 import io
 import json

@@ -1,6 +1,5 @@
-"""A store looked after: verified, compacted, merged, pruned; never by a run, always because someone asked."""
+"""Maintenance of a store: verify, set aside, compact, merge; only ``task=store`` does it, never a run."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,9 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.errors import DataError
-from bench.records import RunSpec
 from bench.results.parts import DamagedError, read_part
-from bench.results.store import FAILED, PART, Store, StoredCell, constant_column, missing_ranges
+from bench.results.store import FAILED, PART, Store, StoredCell, missing_ranges
 
 SET_ASIDE = ".damaged"
 LEFTOVER = ".writing-"
@@ -19,7 +17,7 @@ LEFTOVER = ".writing-"
 
 @dataclass(frozen=True)
 class Finding:
-    """A file that is not what it should be."""
+    """A file that is damaged, half-written, or differs between two stores."""
 
     cell_id: str
     """Its folder."""
@@ -31,7 +29,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a look at every byte has shown."""
+    """Result of reading every byte of a store."""
 
     parts: int
     """Parts read."""
@@ -45,7 +43,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Merged:
-    """What a merge has done."""
+    """Result of a merge."""
 
     copied: int
     """Parts that came from the other store."""
@@ -128,16 +126,16 @@ def compact(store: Store, cell: StoredCell) -> int:
 def _stretches(store: Store, cell: StoredCell) -> Iterator[list[tuple[int, int]]]:
     """Runs of two or more adjoining parts with one provenance; overlapping parts are left as they are."""
     open_run: list[tuple[int, int]] = []
-    told = None
+    previous = None
     for part in sorted(store.covered(cell.spec)):
         provenance = store.identity(cell.spec.cell_id, _name(*part))[1]
         same = {**provenance.__dict__, "started": "", "seconds": 0.0}
-        if open_run and (part[0] != open_run[-1][1] or same != told):
+        if open_run and (part[0] != open_run[-1][1] or same != previous):
             if len(open_run) > 1:
                 yield open_run
             open_run = []
         open_run.append(part)
-        told = same
+        previous = same
     if len(open_run) > 1:
         yield open_run
 
@@ -158,10 +156,10 @@ def merge(store: Store, other: Store, on_part: Callable[[], None] = lambda: None
                 _check_rows(other, folder, name, content)
             except DamagedError as error:
                 raise DataError(f"{other.root}/{folder}/{name} is damaged ({error}): quarantine it first") from error
-            held = _held(store, folder, name) if PART.fullmatch(name) else []
-            if any(_differ(store, folder, here, content, name) for here in held):
+            overlapping = _overlapping(store, folder, name) if PART.fullmatch(name) else []
+            if any(_differ(store, folder, here, content, name) for here in overlapping):
                 differing.append(Finding(folder, name, "its predictions are others there"))
-            elif not _cover(held, name) and store.files.write_once(folder, name, content):
+            elif not _cover(overlapping, name) and store.files.write_once(folder, name, content):
                 copied += 1
                 on_part()
                 continue
@@ -174,18 +172,18 @@ def _range(name: str) -> tuple[int, int]:
     return int(name[:9]), int(name[10:19])
 
 
-def _held(store: Store, folder: str, name: str) -> list[str]:
+def _overlapping(store: Store, folder: str, name: str) -> list[str]:
     """The parts of ``folder`` here that share images with the part ``name``."""
     start, stop = _range(name)
     parts = [part for part in store.files.names(folder) if PART.fullmatch(part)]
     return [part for part in parts if _range(part)[0] < stop and start < _range(part)[1]]
 
 
-def _cover(held: Sequence[str], name: str) -> bool:
-    """Whether the parts ``held`` have every image of the part ``name``."""
+def _cover(parts: Sequence[str], name: str) -> bool:
+    """Whether ``parts`` together have every image of the part ``name``."""
     start, stop = _range(name)
-    clipped = [(max(low, start) - start, min(high, stop) - start) for low, high in map(_range, held)]
-    return bool(held) and not missing_ranges(clipped, stop - start)
+    clipped = [(max(low, start) - start, min(high, stop) - start) for low, high in map(_range, parts)]
+    return bool(parts) and not missing_ranges(clipped, stop - start)
 
 
 def _differ(store: Store, folder: str, here: str, content: bytes, name: str) -> bool:
@@ -200,58 +198,6 @@ def _differ(store: Store, folder: str, here: str, content: bytes, name: str) -> 
         for table, part in ((ours, here), (theirs, name))
     ]
     return not shared[0].equals(shared[1])
-
-
-def export_schema(cells: Sequence[StoredCell], store: Store) -> pa.Schema:
-    """The columns of an export of complete ``cells``: identity, outcome, and every column that a benchmark adds.
-
-    Raises:
-        DataError: a part is damaged, or two benchmarks keep different kinds of values under one name.
-    """
-    schemas = [_exported(cell.spec, store.columns(cell.spec).empty_table()).schema for cell in cells]
-    try:
-        return pa.unify_schemas(schemas, promote_options="permissive")
-    except pa.ArrowException as error:
-        raise DataError(f"the cells of {store.root} do not fit into one table: {error}; export fewer") from error
-
-
-def rows_of(cell: StoredCell, store: Store, schema: pa.Schema) -> pa.Table:
-    """The rows of a complete cell in the columns of ``export_schema``, empty where its benchmark has no such column.
-
-    Raises:
-        DataError: images are missing, duplicated or unreadable.
-    """
-    table = _exported(cell.spec, store.rows(cell.spec))
-    columns = [
-        table[field.name].cast(field.type) if field.name in table.column_names else pa.nulls(len(table), field.type)
-        for field in schema
-    ]
-    return pa.table(columns, schema=schema)
-
-
-def _exported(spec: RunSpec, rows: pa.Table) -> pa.Table:
-    """``rows`` with the identity of their cell in columns before them."""
-    values: dict[str, str | int | float] = {
-        "classifier": spec.classifier,
-        "weights_digest": spec.weights_digest,
-        "defense": spec.defense,
-        "crop": spec.crop,
-        "precision": spec.precision,
-        "dataset": spec.dataset,
-        "dataset_digest": spec.dataset_digest,
-        "benchmark": spec.benchmark,
-        "entry": spec.entry,
-        "departure": spec.departure,
-        "version": spec.version,
-        "parameters": json.dumps(spec.parameters, sort_keys=True),
-        "condition": spec.condition.name,
-        "strength": spec.condition.strength,
-        "strength_unit": spec.strength_unit,
-        "seed": spec.seed,
-        "cell_id": spec.cell_id,
-    }
-    identity = {name: constant_column(value, len(rows)) for name, value in values.items()}
-    return pa.table(identity | {name: rows[name] for name in rows.column_names})
 
 
 def bytes_of(store: Store, cell: StoredCell) -> int:
