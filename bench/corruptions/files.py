@@ -1,5 +1,7 @@
 """Published corrupted images from disk: ImageNet-C's folders, with or without group folders, CIFAR-10-C's arrays."""
 
+import os
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -92,6 +94,22 @@ def corrupted_path(folder: Path, image_id: str) -> Path:
     if image_id.startswith("/") or ".." in Path(image_id).parts:
         raise DataError(f"image id {image_id!r} is not a path below a class folder")
     return (folder / image_id).with_suffix(".JPEG")
+
+
+def write_corrupted(target: Path, image: Tensor, *, quality: int) -> None:
+    """Write a corrupted image as JPEG; a reader never sees half of it.
+
+    Args:
+        target: what ``corrupted_path`` returned; its folder is made if missing.
+        image: ``(3,H,W)`` uint8.
+        quality: of the JPEG, 1 to 100.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".writing-", dir=target.parent)
+    with os.fdopen(handle, "wb") as file:
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(file, "JPEG", quality=quality, optimize=True)
+    Path(name).chmod(0o644)
+    Path(name).replace(target)
 
 
 def read_corrupted(root: Path, image_ids: Sequence[str], condition: Condition) -> Tensor:

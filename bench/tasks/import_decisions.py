@@ -15,8 +15,8 @@ from bench.data.decisions import CUE_CONFLICT, Decisions, decision_files, read_d
 from bench.records import Outcomes, RunSpec
 from bench.results import Store
 from bench.sweep.provenance import describe_run
-from bench.tasks.score_decisions import decisions_path
 from bench.tasks.support.command import command_line
+from bench.tasks.support.config import decisions_path
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def check(config: DictConfig) -> None:
 
 
 def run(config: DictConfig) -> None:
-    """Store one cell a decision maker and experiment; what is there already is left alone."""
+    """Store one cell per decision maker and experiment; cells that are stored already stay as they are."""
     store = Store(str(config.store))
     described = describe_run(torch.device("cpu"), command_line(), settings={}, cost={})
     now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,17 +1,13 @@
 """``task=make_corrupted``: write a dataset's corrupted images to disk in ImageNet-C's layout."""
 
 import logging
-import os
-import tempfile
 from pathlib import Path
 
 from omegaconf import DictConfig
-from PIL import Image
-from torch import Tensor
 
 from bench.benchmarks.corruption import Corruption
 from bench.benchmarks.protocol import IMAGENET_C_CROP, JPEG_QUALITY
-from bench.corruptions.files import corrupted_path
+from bench.corruptions.files import corrupted_path, write_corrupted
 from bench.data import Crops, check_data
 from bench.errors import ConfigurationError
 from bench.records import Condition
@@ -68,13 +64,4 @@ def _write_missing(
     if missing:
         images = benchmark.corrupted(crops.read(missing), crops.image_ids[missing], condition, seed=seed)
         for position, image in zip(missing, images, strict=True):
-            _write_jpeg(targets[position], image)
-
-
-def _write_jpeg(target: Path, image: Tensor) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".writing-", dir=target.parent)
-    with os.fdopen(handle, "wb") as file:
-        Image.fromarray(image.permute(1, 2, 0).numpy()).save(file, "JPEG", quality=JPEG_QUALITY, optimize=True)
-    Path(name).chmod(0o644)
-    Path(name).replace(target)
+            write_corrupted(targets[position], image, quality=JPEG_QUALITY)

@@ -3,7 +3,6 @@
 import logging
 from pathlib import Path
 
-import torch
 from omegaconf import DictConfig
 
 from bench.errors import ConfigurationError
@@ -21,6 +20,7 @@ from bench.explain.stimulus_set import (
 from bench.explain.style_transfer import TransferConfig, check_transfer
 from bench.library.presets import filled
 from bench.models import ModelConfig, check_model
+from bench.sweep.evaluate import set_threads
 from bench.sweep.progress import SweepProgress
 from bench.sweep.provenance import describe_run
 from bench.tasks.support.config import read_seed, read_settings, report_folder
@@ -40,8 +40,7 @@ def run(config: DictConfig) -> None:
     """Write the pictures that are missing, then the recipe with every picture's losses."""
     stimuli, runtime = read_stimuli(config), read_settings(config).runtime
     device = runtime.torch_device()
-    if runtime.threads is not None:
-        torch.set_num_threads(runtime.threads)
+    set_threads(runtime)
     classifier, images = load_backbone(stimuli.backbone).to(device), stimuli.load_images()
     recipe = make_recipe(stimuli, classifier, images)
     files, digest = stimuli.files, recipe_digest(recipe)
