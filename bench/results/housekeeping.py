@@ -46,11 +46,11 @@ class Merged:
     """Result of a merge."""
 
     copied: int
-    """Parts that came from the other store."""
+    """Parts copied from the other store."""
     present: int
-    """Parts that were here already."""
+    """Parts whose images the store had already."""
     differing: tuple[Finding, ...]
-    """Of those, the ones with other predictions there than here; those here stand."""
+    """Of those, the parts whose predictions differ between the stores; those of the store are kept."""
 
 
 def verify(store: Store, on_part: Callable[[], None] = lambda: None) -> Verdict:
@@ -99,12 +99,12 @@ def set_aside(store: Store, findings: tuple[Finding, ...]) -> None:
 
 
 def compact(store: Store, cell: StoredCell) -> int:
-    """One part for each stretch of a cell's parts that came about in the same way; the small ones then go.
+    """Join adjoining parts of a cell that have the same provenance into one, and remove the small ones.
 
-    Not while a sweep or a report uses the store.
+    No sweep or report may use the store at the same time.
 
     Returns:
-        Parts fewer than before.
+        How many parts fewer there are.
 
     Raises:
         DataError: a part is damaged; nothing has been removed.
@@ -124,7 +124,7 @@ def compact(store: Store, cell: StoredCell) -> int:
 
 
 def _stretches(store: Store, cell: StoredCell) -> Iterator[list[tuple[int, int]]]:
-    """Runs of two or more adjoining parts with one provenance; overlapping parts are left as they are."""
+    """Runs of two or more adjoining parts with one provenance; overlapping parts stay as they are."""
     open_run: list[tuple[int, int]] = []
     previous = None
     for part in sorted(store.covered(cell.spec)):
@@ -141,10 +141,10 @@ def _stretches(store: Store, cell: StoredCell) -> Iterator[list[tuple[int, int]]
 
 
 def merge(store: Store, other: Store, on_part: Callable[[], None] = lambda: None) -> Merged:
-    """Copy into ``store`` what only ``other`` has; a part whose images are here, or are others here, stays where it is.
+    """Copy into ``store`` the parts that only ``other`` has; parts of images that ``store`` has already are not copied.
 
     Raises:
-        DataError: a part of ``other``, or one here of the same images, is damaged.
+        DataError: a part of ``other``, or one of ``store`` with the same images, is damaged.
     """
     copied, present, differing = 0, 0, []
     for folder, names in sorted(other.files.tree().items()):

@@ -39,7 +39,7 @@ def run(config: DictConfig) -> None:
 
 
 def imported_spec(decisions: Decisions) -> RunSpec:
-    """The identity of a decision maker's cell: its answers stand for the weights, and no seed or crop is ours."""
+    """The identity of a decision maker's cell: the digest of the decisions takes the place of that of weights."""
     benchmark = CueConflict() if decisions.experiment == CUE_CONFLICT else SixteenWay()
     return RunSpec(
         classifier=decisions.name,
@@ -71,6 +71,6 @@ def _outcomes(decisions: Decisions) -> Outcomes:
         image_id=decisions.image_ids,
         label=np.array([CATEGORY_NUMBERS[shape] for shape in decisions.shape.tolist()], dtype=np.int64),
         prediction=decisions.numbers,
-        confidence=np.full(len(decisions.image_ids), np.nan, dtype=np.float32),  # nobody published one
+        confidence=np.full(len(decisions.image_ids), np.nan, dtype=np.float32),  # none was published
         extra={"decision": decisions.decision, **cues},
     )

@@ -30,7 +30,7 @@ def check(config: DictConfig) -> None:
 
 
 def run(config: DictConfig) -> None:
-    """Write ``<out>/<corruption>/<severity>/<class>/<image>.JPEG``; what is there already is left alone."""
+    """Write ``<out>/<corruption>/<severity>/<class>/<image>.JPEG``; files that exist are not written again."""
     settings = read_settings(config)
     benchmark, out = _corruption(settings), Path(str(config.out))
     crops = open_images(settings.data, IMAGENET_C_CROP, settings.runtime, None)
