@@ -28,7 +28,7 @@ from bench.sweep import RuntimeConfig, plan_cells, plan_units, run_local
 from bench.sweep.job import open_suite
 from bench.sweep.plan import Cell
 from bench.sweep.simulate import simulate
-from bench.tasks.config import read_settings
+from bench.tasks.support.config import read_settings
 from perf.scaling import DEVICES, compose, units_of_the_full_suite
 
 BATCH = 20

@@ -22,7 +22,7 @@ from bench.sweep import EngineConfig, open_pool, plan_cells, plan_units, run_poo
 from bench.sweep.job import open_job, open_suite
 from bench.sweep.messages import UnitKey
 from bench.sweep.simulate import simulate
-from bench.tasks.config import chosen_benchmarks, read_settings
+from bench.tasks.support.config import chosen_benchmarks, read_settings
 
 MODELS, DEVICES, IMAGES = 1000, 64, 50_000
 

@@ -10,7 +10,7 @@ from bench.cli.compose import compose, expand_jobs, group_choices, opened_hydra,
 from bench.cli.tasks import load_task, one_line
 from bench.errors import ConfigurationError
 from bench.plugins import load_plugins
-from bench.tasks.config import plugin_files, report_folder
+from bench.tasks.support.config import plugin_files, report_folder
 
 TYPES = {
     bool: ((bool,), "true or false"),

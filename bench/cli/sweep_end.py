@@ -12,7 +12,8 @@ from omegaconf import DictConfig
 
 from bench.cli.compose import expand_jobs
 from bench.errors import ConfigurationError, DataError, TrackingError
-from bench.tasks.config import report_folder
+from bench.tasks.support.config import report_folder
+from bench.tasks.support.job_summary import summary_file
 
 logger = logging.getLogger(__name__)
 LONGEST_REASON = 300
@@ -85,8 +86,6 @@ def end(config: DictConfig, *, several: bool) -> None:
 
 def _read_summaries(config: DictConfig, *, several: bool) -> tuple[list[Gap], list[str]]:
     """What the jobs did not do, and what is doubtful in what they did."""
-    from bench.tasks.evaluate import summary_file
-
     jobs = range(len(list(expand_jobs(config.hydra.overrides.task)))) if several else [None]
     gaps, warnings = [], []
     for job in jobs:

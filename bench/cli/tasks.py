@@ -10,7 +10,7 @@ from bench.conf_files import choices
 from bench.errors import ConfigurationError, DataError, TrackingError, nearest_names
 from bench.plugins import load_plugins
 from bench.tasks import Task
-from bench.tasks.config import plugin_files
+from bench.tasks.support.config import plugin_files
 
 
 def load_task(name: str) -> Task:

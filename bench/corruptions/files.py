@@ -1,5 +1,6 @@
 """Published corrupted images from disk: ImageNet-C's folders, with or without group folders, CIFAR-10-C's arrays."""
 
+import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from torch import Tensor
 from bench.corruptions.arrays import LABELS, check_arrays, read_corrupted_array, rows_of_images
 from bench.corruptions.catalogue import Definition
 from bench.errors import ConfigurationError, DataError
+from bench.paths import write_atomically
 from bench.records import Condition
 
 GROUPS = ("", "noise", "blur", "weather", "digital", "extra")
@@ -92,6 +94,19 @@ def corrupted_path(folder: Path, image_id: str) -> Path:
     if image_id.startswith("/") or ".." in Path(image_id).parts:
         raise DataError(f"image id {image_id!r} is not a path below a class folder")
     return (folder / image_id).with_suffix(".JPEG")
+
+
+def write_corrupted(target: Path, image: Tensor, *, quality: int) -> None:
+    """Write a corrupted image as JPEG; a reader never sees half of it.
+
+    Args:
+        target: what ``corrupted_path`` returned; its folder is made if missing.
+        image: ``(3,H,W)`` uint8.
+        quality: of the JPEG, 1 to 100.
+    """
+    file = io.BytesIO()
+    Image.fromarray(image.permute(1, 2, 0).numpy()).save(file, "JPEG", quality=quality, optimize=True)
+    write_atomically(target, file.getvalue())
 
 
 def read_corrupted(root: Path, image_ids: Sequence[str], condition: Condition) -> Tensor:

@@ -79,3 +79,8 @@ def balanced_subset(labels: NDArray[np.int64], limit: int, *, seed: int) -> NDAr
     starts = np.searchsorted(classes[by_class], classes[by_class], side="left")
     turn[by_class] = np.arange(len(labels)) - starts
     return np.sort(np.lexsort((class_order, turn))[:limit])
+
+
+def evenly_spaced(n: int, count: int) -> list[int]:
+    """``count`` positions spread evenly over ``0 .. n - 1``, or all of them if ``count`` is larger."""
+    return [int(row) for row in np.unique(np.linspace(0, n - 1, min(count, n)).round())]

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from bench.reports.chance import chance_warnings
 from bench.reports.columns import Column
 from bench.reports.entries import LeaderboardEntry
-from bench.reports.gallery import Gallery
+from bench.reports.galleries.files import Gallery
 from bench.reports.missing import missing_sentences
 from bench.reports.page_cells import flags_of, marks_of, ranks_of, row_cells
 from bench.reports.page_notes import (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bench.reports.entries import absent_plugins, read_entries
 from bench.reports.exports import export
-from bench.reports.gallery import read_galleries
+from bench.reports.galleries.files import read_galleries
 from bench.reports.missing import missing_cells
 from bench.reports.page import render_page
 from bench.reports.protocols import with_protocols

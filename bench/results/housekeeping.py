@@ -1,6 +1,5 @@
-"""A store looked after: verified, compacted, merged, pruned; never by a run, always because someone asked."""
+"""Maintenance of a store: verify, set aside, compact, merge; only ``task=store`` does it, never a run."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,9 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.errors import DataError
-from bench.records import RunSpec
 from bench.results.parts import DamagedError, read_part
-from bench.results.store import FAILED, PART, Store, StoredCell, constant_column, missing_ranges
+from bench.results.store import FAILED, PART, Store, StoredCell, missing_ranges
 
 SET_ASIDE = ".damaged"
 LEFTOVER = ".writing-"
@@ -19,7 +17,7 @@ LEFTOVER = ".writing-"
 
 @dataclass(frozen=True)
 class FaultyPart:
-    """A file that is not what it should be."""
+    """A file that is damaged, half-written, or differs between two stores."""
 
     cell_id: str
     """Its folder."""
@@ -31,7 +29,7 @@ class FaultyPart:
 
 @dataclass(frozen=True)
 class StoreCheck:
-    """What reading every byte of a store has shown."""
+    """Result of reading every byte of a store."""
 
     parts: int
     """Parts read."""
@@ -45,14 +43,14 @@ class StoreCheck:
 
 @dataclass(frozen=True)
 class Merged:
-    """What a merge has done."""
+    """Result of a merge."""
 
     copied: int
-    """Parts that came from the other store."""
+    """Parts copied from the other store."""
     present: int
-    """Parts that were here already."""
+    """Parts whose images the store had already."""
     differing: tuple[FaultyPart, ...]
-    """Of those, the ones with other predictions there than here; those here stand."""
+    """Of those, the parts whose predictions differ between the stores; those of the store are kept."""
 
 
 def verify(store: Store, on_part: Callable[[], None] = lambda: None) -> StoreCheck:
@@ -101,12 +99,12 @@ def set_aside(store: Store, findings: tuple[FaultyPart, ...]) -> None:
 
 
 def compact(store: Store, cell: StoredCell) -> int:
-    """One part for each stretch of a cell's parts that came about in the same way; the small ones then go.
+    """Join adjoining parts of a cell that have the same provenance into one, and remove the small ones.
 
-    Not while a sweep or a report uses the store.
+    No sweep or report may use the store at the same time.
 
     Returns:
-        Parts fewer than before.
+        How many parts fewer there are.
 
     Raises:
         DataError: a part is damaged; nothing has been removed.
@@ -126,7 +124,7 @@ def compact(store: Store, cell: StoredCell) -> int:
 
 
 def _stretches(store: Store, cell: StoredCell) -> Iterator[list[tuple[int, int]]]:
-    """Runs of two or more adjoining parts with one provenance; overlapping parts are left as they are."""
+    """Runs of two or more adjoining parts with one provenance; overlapping parts stay as they are."""
     open_run: list[tuple[int, int]] = []
     previous = None
     for part in sorted(store.covered(cell.spec)):
@@ -143,10 +141,10 @@ def _stretches(store: Store, cell: StoredCell) -> Iterator[list[tuple[int, int]]
 
 
 def merge(store: Store, other: Store, on_part: Callable[[], None] = lambda: None) -> Merged:
-    """Copy into ``store`` what only ``other`` has; a part whose images are here, or are others here, stays where it is.
+    """Copy into ``store`` the parts that only ``other`` has; parts of images that ``store`` has already are not copied.
 
     Raises:
-        DataError: a part of ``other``, or one here of the same images, is damaged.
+        DataError: a part of ``other``, or one of ``store`` with the same images, is damaged.
     """
     copied, present, differing = 0, 0, []
     for folder, names in sorted(other.files.tree().items()):
@@ -158,10 +156,10 @@ def merge(store: Store, other: Store, on_part: Callable[[], None] = lambda: None
                 _check_rows(other, folder, name, content)
             except DamagedError as error:
                 raise DataError(f"{other.root}/{folder}/{name} is damaged ({error}): quarantine it first") from error
-            here = _parts_like(store, folder, name) if PART.fullmatch(name) else []
-            if any(_differ(store, folder, own, content, name) for own in here):
+            overlapping = _overlapping(store, folder, name) if PART.fullmatch(name) else []
+            if any(_differ(store, folder, here, content, name) for here in overlapping):
                 differing.append(FaultyPart(folder, name, "its predictions are others there"))
-            elif not _cover(here, name) and store.files.write_once(folder, name, content):
+            elif not _cover(overlapping, name) and store.files.write_once(folder, name, content):
                 copied += 1
                 on_part()
                 continue
@@ -174,7 +172,7 @@ def _range(name: str) -> tuple[int, int]:
     return int(name[:9]), int(name[10:19])
 
 
-def _parts_like(store: Store, folder: str, name: str) -> list[str]:
+def _overlapping(store: Store, folder: str, name: str) -> list[str]:
     """The parts of ``folder`` here that share images with the part ``name``."""
     start, stop = _range(name)
     parts = [part for part in store.files.names(folder) if PART.fullmatch(part)]
@@ -182,7 +180,7 @@ def _parts_like(store: Store, folder: str, name: str) -> list[str]:
 
 
 def _cover(parts: Sequence[str], name: str) -> bool:
-    """Whether ``parts`` have every image of the part ``name``."""
+    """Whether ``parts`` together have every image of the part ``name``."""
     start, stop = _range(name)
     clipped = [(max(low, start) - start, min(high, stop) - start) for low, high in map(_range, parts)]
     return bool(parts) and not missing_ranges(clipped, stop - start)
@@ -200,58 +198,6 @@ def _differ(store: Store, folder: str, here: str, content: bytes, name: str) -> 
         for table, part in ((ours, here), (theirs, name))
     ]
     return not shared[0].equals(shared[1])
-
-
-def export_schema(cells: Sequence[StoredCell], store: Store) -> pa.Schema:
-    """The columns of an export of complete ``cells``: identity, outcome, and every column that a benchmark adds.
-
-    Raises:
-        DataError: a part is damaged, or two benchmarks keep different kinds of values under one name.
-    """
-    schemas = [_exported(cell.spec, store.columns(cell.spec).empty_table()).schema for cell in cells]
-    try:
-        return pa.unify_schemas(schemas, promote_options="permissive")
-    except pa.ArrowException as error:
-        raise DataError(f"the cells of {store.root} do not fit into one table: {error}; export fewer") from error
-
-
-def rows_of(cell: StoredCell, store: Store, schema: pa.Schema) -> pa.Table:
-    """The rows of a complete cell in the columns of ``export_schema``, empty where its benchmark has no such column.
-
-    Raises:
-        DataError: images are missing, duplicated or unreadable.
-    """
-    table = _exported(cell.spec, store.rows(cell.spec))
-    columns = [
-        table[field.name].cast(field.type) if field.name in table.column_names else pa.nulls(len(table), field.type)
-        for field in schema
-    ]
-    return pa.table(columns, schema=schema)
-
-
-def _exported(spec: RunSpec, rows: pa.Table) -> pa.Table:
-    """``rows`` with the identity of their cell in columns before them."""
-    values: dict[str, str | int | float] = {
-        "classifier": spec.classifier,
-        "weights_digest": spec.weights_digest,
-        "defense": spec.defense,
-        "crop": spec.crop,
-        "precision": spec.precision,
-        "dataset": spec.dataset,
-        "dataset_digest": spec.dataset_digest,
-        "benchmark": spec.benchmark,
-        "entry": spec.entry,
-        "departure": spec.departure,
-        "version": spec.version,
-        "parameters": json.dumps(spec.parameters, sort_keys=True),
-        "condition": spec.condition.name,
-        "strength": spec.condition.strength,
-        "strength_unit": spec.strength_unit,
-        "seed": spec.seed,
-        "cell_id": spec.cell_id,
-    }
-    identity = {name: constant_column(value, len(rows)) for name, value in values.items()}
-    return pa.table(identity | {name: rows[name] for name in rows.column_names})
 
 
 def bytes_of(store: Store, cell: StoredCell) -> int:

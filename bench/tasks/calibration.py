@@ -11,7 +11,7 @@ from bench.reports.entries import read_entries
 from bench.reports.protocols import with_protocols
 from bench.results import Store
 from bench.sweep.progress import SweepProgress
-from bench.tasks.config import report_folder
+from bench.tasks.support.config import report_folder
 
 logger = logging.getLogger(__name__)
 

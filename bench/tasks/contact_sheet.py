@@ -2,24 +2,16 @@
 
 import logging
 
-import numpy as np
-import torch
 from omegaconf import DictConfig
-from PIL import Image, ImageDraw, ImageFont
-from torch import Tensor
 
-from bench.benchmarks import Batch
-from bench.benchmarks.corruption import Corruption
 from bench.benchmarks.protocol import IMAGENET_C_CROP
-from bench.corruptions import CORRUPTIONS, EXTRA_CORRUPTIONS, SEVERITIES
 from bench.data import check_data, load_dataset
 from bench.errors import ConfigurationError
-from bench.records import Condition
+from bench.reports.galleries.corruptions import draw_sheet
 from bench.sweep.images import open_images
-from bench.tasks.config import read_settings, report_folder
+from bench.tasks.support.config import read_settings, report_folder
 
 logger = logging.getLogger(__name__)
-GAP, LABEL, TOP = 6, 170, 32
 
 
 def check(config: DictConfig) -> None:
@@ -41,34 +33,3 @@ def run(config: DictConfig) -> None:
     sheet = draw_sheet(crops.read([position]), str(crops.image_ids[position]), seed=settings.seed)
     sheet.save(out, optimize=True)
     logger.info("wrote %s", out)
-
-
-def draw_sheet(image: Tensor, image_id: str, *, seed: int) -> Image.Image:
-    """One row per corruption and one column per severity, the clean image first, under the published protocol.
-
-    Args:
-        image: ``(1,3,H,W)`` uint8.
-        image_id: its name, from which the seeds are derived as in a sweep.
-        seed: the sweep's seed.
-    """
-    names = (*CORRUPTIONS, *EXTRA_CORRUPTIONS)
-    height, width = image.shape[2:]
-    size = (LABEL + (len(SEVERITIES) + 1) * (width + GAP), TOP + len(names) * (height + GAP))
-    sheet = Image.new("RGB", size, "white")
-    pen = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(size=18)
-    for column, title in enumerate(["clean", *(f"severity {severity}" for severity in SEVERITIES)]):
-        pen.text((LABEL + column * (width + GAP), 6), title, fill="black", font=font)
-    benchmark, label, ids = Corruption(), torch.zeros(1, dtype=torch.int64), np.array([image_id])
-    for row, name in enumerate(names):
-        top = TOP + row * (height + GAP)
-        pen.text((6, top + height // 2), name, fill="black", font=font)
-        conditions = [Condition(name, float(severity)) for severity in SEVERITIES]
-        made = [benchmark.shown(Batch(image, label, ids, condition=item), item, seed=seed) for item in conditions]
-        for column, picture in enumerate([image, *made]):
-            sheet.paste(_to_pil(picture[0]), (LABEL + column * (width + GAP), top))
-    return sheet
-
-
-def _to_pil(picture: Tensor) -> Image.Image:
-    return Image.fromarray(picture.permute(1, 2, 0).to(torch.uint8).numpy())

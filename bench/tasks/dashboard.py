@@ -1,4 +1,4 @@
-"""``task=dashboard``: make the W&B workspace of a project, as far as the server lets one."""
+"""``task=dashboard``: make the W&B workspace of a project."""
 
 import importlib.util
 import logging
@@ -7,13 +7,13 @@ from omegaconf import DictConfig
 
 from bench.errors import ConfigurationError, DataError
 from bench.reports.columns import standard_columns
-from bench.tasks.config import read_tracker
+from bench.tasks.support.config import read_tracker
 
 logger = logging.getLogger(__name__)
 
 
 def check(config: DictConfig) -> None:
-    """Refuse a dashboard that has no place.
+    """Refuse a dashboard that cannot be made.
 
     Raises:
         ConfigurationError: no entity, or the package is not installed.
@@ -37,7 +37,7 @@ def run(config: DictConfig) -> None:
     workspace = dashboard(tracker.project, str(tracker.entity), figures_by_axis())
     try:
         workspace.save()
-    except Exception as error:  # whatever the client raises, it is the server's or the account's word
+    except Exception as error:  # the client raises many kinds; the cause is the server or the account
         raise DataError(f"W&B did not take the dashboard: {type(error).__name__}: {error}") from error
     logger.info("saved %s", workspace.url)
 

@@ -1,11 +1,7 @@
-"""``task=evaluate``: take one classifier through a suite, and leave a summary for the end of the sweep."""
+"""``task=evaluate``: run one classifier through a suite, and write a summary for the end of the sweep."""
 
-import json
-import logging
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -22,50 +18,11 @@ from bench.sweep import Settings
 from bench.sweep.checks import check_benchmark, check_images
 from bench.sweep.evaluate import error_line, run_suite, set_threads
 from bench.sweep.job import describe_defense, open_suite
-from bench.tasks.command import command_line
-from bench.tasks.config import check_report_folder, read_settings, read_tracker
-from bench.tasks.live import CellFollower, summarise_job, tracked_run
+from bench.tasks.support.command import command_line
+from bench.tasks.support.config import check_report_folder, read_settings, read_tracker
+from bench.tasks.support.job_summary import JobSummary, summary_file, write_summary
+from bench.tasks.support.live import CellFollower, summarise_job, tracked_run
 from bench.tracking import Tracker, check_tracker, open_tracker
-
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobSummary:
-    """What one job did, left on disk for whoever started the sweep."""
-
-    classifier: str
-    """Display name."""
-    n_cells: int = 0
-    """Cells of the suite; 0 where the job failed before they were known."""
-    n_stored: int = 0
-    """Cells that needed no work."""
-    n_missing: int = 0
-    """Cells that are not whole in the store at the job's end."""
-    seconds: float = 0.0
-    """Wall time."""
-    failed: Mapping[str, str] = field(default_factory=dict)
-    """Failed cells and their errors in one line."""
-    error: str = ""
-    """Why the job ended before its time; empty where it did not."""
-    tracker: str = ""
-    """Why the tracker lacks figures; empty where it does not."""
-    skipped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Unreadable images that ``data.on_error=skip`` left out, by dataset."""
-    warnings: tuple[str, ...] = ()
-    """What makes its figures doubtful: a clean accuracy that guessing reaches."""
-
-
-def summary_file(hydra: DictConfig, job: int | None) -> Path:
-    """Where a job leaves its summary, whatever the job's own folder is called.
-
-    Args:
-        hydra: Hydra's section of the config.
-        job: its number in a sweep; None for a single job.
-    """
-    if job is None:
-        return Path(hydra.runtime.cwd, hydra.run.dir, "summary.json")
-    return Path(hydra.runtime.cwd, hydra.sweep.dir, "summaries", f"{job}.json")
 
 
 def check(config: DictConfig) -> None:
@@ -111,7 +68,7 @@ def _check_images(config: DictConfig, name: str, settings: Settings, data: DataC
 
 
 def run(config: DictConfig) -> None:
-    """Run the job and leave its summary; failures are recorded there, never raised."""
+    """Run the job and write its summary; failures are recorded there, never raised."""
     settings = read_settings(config)
     hydra: DictConfig = HydraConfig.get()  # type: ignore[assignment]
     path = summary_file(hydra, hydra.job.num if hydra.mode == RunMode.MULTIRUN else None)
@@ -126,11 +83,7 @@ def run(config: DictConfig) -> None:
     else:
         summary = replace(summary, tracker=tracker.lost)
     summary = replace(summary, seconds=time.perf_counter() - began)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(summary), indent=1))
-    except OSError as error:  # the end of the sweep misses it, and says so
-        logger.error("the summary of %s cannot be written: %s", settings.name, error)
+    write_summary(path, summary)
 
 
 def _evaluate(settings: Settings, tracker: Tracker) -> JobSummary:

@@ -1,4 +1,4 @@
-"""``task=gate``: exit 1 where a figure is significantly worse than a baseline's, or missing; loads no classifier."""
+"""``task=gate``: exit 1 if a figure is significantly worse than a baseline's, or missing; loads no classifier."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ from bench.reports.entries import LeaderboardEntry, absent_plugins, read_entries
 from bench.reports.gate import Known, compare_to_baseline, gate_markdown, known_entry, known_row
 from bench.reports.protocols import with_protocols
 from bench.results import Store
-from bench.tasks.config import report_folder
+from bench.tasks.support.config import report_folder
 
 NEEDED = ("label", "classifier", "defense", "dataset_digest")
 
@@ -35,7 +35,7 @@ def check(config: DictConfig) -> None:
 
 
 def run(config: DictConfig) -> None:
-    """Print the verdict, write it to ``reports/<name>/gate.md``, and exit 1 where the gate is closed.
+    """Print the verdict, write it to ``reports/<name>/gate.md``, and exit 1 if a figure failed.
 
     Raises:
         DataError: a store is empty, or the baseline has no figures.

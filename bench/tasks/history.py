@@ -8,7 +8,7 @@ from bench.reports.entries import absent_plugins
 from bench.reports.history import history_plots, history_table
 from bench.reports.page import render_history
 from bench.results import Store
-from bench.tasks.config import report_folder
+from bench.tasks.support.config import report_folder
 
 logger = logging.getLogger(__name__)
 

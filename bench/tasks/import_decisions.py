@@ -15,8 +15,8 @@ from bench.data.decisions import CUE_CONFLICT, Decisions, decision_files, read_d
 from bench.records import Outcomes, RunSpec
 from bench.results import Store
 from bench.sweep.provenance import describe_run
-from bench.tasks.command import command_line
-from bench.tasks.score_decisions import decisions_path
+from bench.tasks.support.command import command_line
+from bench.tasks.support.config import decisions_path
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def check(config: DictConfig) -> None:
 
 
 def run(config: DictConfig) -> None:
-    """Store one cell a decision maker and experiment; what is there already is left alone."""
+    """Store one cell per decision maker and experiment; cells that are stored already stay as they are."""
     store = Store(str(config.store))
     described = describe_run(torch.device("cpu"), command_line(), settings={}, cost={})
     now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -39,7 +39,7 @@ def run(config: DictConfig) -> None:
 
 
 def imported_spec(decisions: Decisions) -> RunSpec:
-    """The identity of a decision maker's cell: its answers stand for the weights, and no seed or crop is ours."""
+    """The identity of a decision maker's cell: the digest of the decisions takes the place of that of weights."""
     benchmark = CueConflict() if decisions.experiment == CUE_CONFLICT else SixteenWay()
     return RunSpec(
         classifier=decisions.name,
@@ -71,6 +71,6 @@ def _outcomes(decisions: Decisions) -> Outcomes:
         image_id=decisions.image_ids,
         label=np.array([CATEGORY_NUMBERS[shape] for shape in decisions.shape.tolist()], dtype=np.int64),
         prediction=decisions.numbers,
-        confidence=np.full(len(decisions.image_ids), np.nan, dtype=np.float32),  # nobody published one
+        confidence=np.full(len(decisions.image_ids), np.nan, dtype=np.float32),  # none was published
         extra={"decision": decisions.decision, **cues},
     )

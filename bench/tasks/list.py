@@ -1,28 +1,39 @@
-"""``task=list``: models, data, benchmarks and suites one can name, and what the store holds and lacks."""
+"""``task=list``: models, data, benchmarks and suites by name, and what the store holds and lacks."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from bench.conf_files import CONF, choices
-from bench.configs import DataConfig
-from bench.library.presets import build_benchmark
-from bench.records import Condition
-from bench.tasks.config import chosen_benchmarks
+from bench.errors import ConfigurationError
+from bench.results import Store
+from bench.results.holdings import holdings
+from bench.tasks.support.suite import suite_entries
 
-if TYPE_CHECKING:  # the names alone are listed without the second that pandas takes
-    from bench.results import StoredCell
+EXPECTED = {
+    "store": "complete cells / conditions that any classifier has on these images",
+    "suite": "complete cells / those of the suite",
+}
+"""Choice of the expected conditions -> heading of the counts."""
+
+
+def check(config: DictConfig) -> None:
+    """Refuse an unknown choice of the expected conditions."""
+    if config.expected not in EXPECTED:
+        raise ConfigurationError(f"expected is {' or '.join(EXPECTED)}, not {config.expected!r}")
 
 
 def run(config: DictConfig) -> None:
-    """Print it."""
+    """Print names and counts.
+
+    Raises:
+        DataError: a part of the store is damaged.
+    """
+    check(config)
     console = Console()
     for group in ("model", "defense", "data", "benchmark", "suite", "task"):
         console.print(f"{group:10} {', '.join(choices(group, _folders()))}", highlight=False)
@@ -30,13 +41,7 @@ def run(config: DictConfig) -> None:
         "model.name also takes any of timm's architectures, or hf-hub:OWNER/MODEL: snowwolf models 'resnet*'",
         highlight=False,
     )
-    from bench.results import Store
-
-    cells = Store(str(config.store)).cells()
-    if not cells:
-        console.print(f"store {config.store}: empty", highlight=False)
-        return
-    console.print(_holdings(str(config.store), cells, _asked(config)))
+    console.print(_store(config))
 
 
 def _folders() -> list[Path]:
@@ -47,62 +52,17 @@ def _folders() -> list[Path]:
     return [Path(source.path) for source in sources if source.schema == "file"]
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """A benchmark of the suite."""
-
-    conditions: frozenset[Condition]
-    dataset: str | None
-    """Name of the images that it brings; None where it takes those of ``data``."""
-
-
-def _asked(config: DictConfig) -> dict[str, _Asked]:
-    """The suite, by entry."""
-    from bench.data import dataset_name
-
-    asked = {}
-    for entry, node in chosen_benchmarks(config).items():
-        own = node.get("data")
-        known = (
-            {key: own[key] for key in ("name", "source", "root", "dataset") if not OmegaConf.is_missing(own, key)}
-            if own
-            else {}
-        )
-        name = dataset_name(DataConfig(**known)) if own is not None else None
-        asked[entry] = _Asked(frozenset(build_benchmark(entry, node).conditions()), name)
-    return asked
-
-
-def _holdings(root: str, cells: list["StoredCell"], asked: Mapping[str, _Asked]) -> Table:
-    """One row a classifier and dataset: complete cells by entry, of those that the suite asks of that dataset."""
-    table = Table(title=Text(f"store {root}"))
-    for head in ("classifier", "weights", "dataset", "complete cells / those of the suite", "failed"):
+def _store(config: DictConfig) -> Text | Table:
+    """One row per classifier and dataset; empty stores are reported in words."""
+    cells = Store(str(config.store)).cells()
+    if not cells:
+        return Text(f"store {config.store}: empty")
+    suite = suite_entries(config) if config.expected == "suite" else {}
+    table = Table(title=Text(f"store {config.store}"))
+    for head in ("classifier", "weights", "dataset", EXPECTED[config.expected], "failed"):
         table.add_column(head, overflow="fold")
-    rows: dict[tuple[str, str, str], list[StoredCell]] = {}
-    for cell in cells:
-        spec = cell.spec
-        classifier = f"{spec.classifier} behind {spec.defense}" if spec.defense else spec.classifier
-        rows.setdefault((classifier, spec.weights_digest, f"{spec.dataset} ({spec.n_images})"), []).append(cell)
-    for (classifier, digest, images), stored in sorted(rows.items()):
-        entries = {cell.spec.entry for cell in stored}
-        wanted = _wanted(stored[0].spec.dataset, entries, asked)
-        counts = ", ".join(_count(entry, stored, wanted.get(entry)) for entry in sorted({*wanted, *entries}))
-        failed = sum(bool(cell.failures) for cell in stored)
-        table.add_row(Text(classifier), digest[:8], Text(images), Text(counts), str(failed) if failed else "")
+    for row in holdings(cells, suite):
+        counts = ", ".join(f"{entry} {count}" for entry, count in row.counts.items())
+        failed = str(row.n_failed) if row.n_failed else ""
+        table.add_row(Text(row.classifier), row.weights_digest[:8], Text(row.images), Text(counts), failed)
     return table
-
-
-def _wanted(dataset: str, entries: Collection[str], asked: Mapping[str, _Asked]) -> dict[str, frozenset[Condition]]:
-    """What the suite asks of a dataset: what brings these images, and, where any of it was run on them, the rest."""
-    is_main = any(entry in entries and benchmark.dataset is None for entry, benchmark in asked.items())
-    return {
-        entry: benchmark.conditions
-        for entry, benchmark in asked.items()
-        if benchmark.dataset == dataset or (benchmark.dataset is None and is_main)
-    }
-
-
-def _count(entry: str, cells: list["StoredCell"], asked: frozenset[Condition] | None) -> str:
-    """``fgsm 1/3``: conditions with a complete cell, of those asked for; ``fgsm 2`` where none is asked for."""
-    complete = {cell.spec.condition for cell in cells if cell.spec.entry == entry and cell.complete}
-    return f"{entry} {len(complete)}" if asked is None else f"{entry} {len(complete & asked)}/{len(asked)}"

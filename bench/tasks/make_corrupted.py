@@ -1,24 +1,20 @@
 """``task=make_corrupted``: write a dataset's corrupted images to disk in ImageNet-C's layout."""
 
-import io
 import logging
 from pathlib import Path
 
 from omegaconf import DictConfig
-from PIL import Image
-from torch import Tensor
 
 from bench.benchmarks.corruption import Corruption
 from bench.benchmarks.protocol import IMAGENET_C_CROP, JPEG_QUALITY
-from bench.corruptions.files import corrupted_path
+from bench.corruptions.files import corrupted_path, write_corrupted
 from bench.data import Crops, check_data
 from bench.errors import ConfigurationError
-from bench.paths import write_atomically
 from bench.records import Condition
 from bench.sweep.images import open_images
 from bench.sweep.progress import SweepProgress
 from bench.sweep.settings import Settings
-from bench.tasks.config import read_settings
+from bench.tasks.support.config import read_settings
 
 logger = logging.getLogger(__name__)
 BATCH = 16
@@ -34,7 +30,7 @@ def check(config: DictConfig) -> None:
 
 
 def run(config: DictConfig) -> None:
-    """Write ``<out>/<corruption>/<severity>/<class>/<image>.JPEG``; what is there already is left alone."""
+    """Write ``<out>/<corruption>/<severity>/<class>/<image>.JPEG``; files that exist are not written again."""
     settings = read_settings(config)
     benchmark, out = _corruption(settings), Path(str(config.out))
     crops = open_images(settings.data, IMAGENET_C_CROP, settings.runtime, None)
@@ -68,10 +64,4 @@ def _write_missing(
     if missing:
         images = benchmark.corrupted(crops.read(missing), crops.image_ids[missing], condition, seed=seed)
         for position, image in zip(missing, images, strict=True):
-            _write_jpeg(targets[position], image)
-
-
-def _write_jpeg(target: Path, image: Tensor) -> None:
-    file = io.BytesIO()
-    Image.fromarray(image.permute(1, 2, 0).numpy()).save(file, "JPEG", quality=JPEG_QUALITY, optimize=True)
-    write_atomically(target, file.getvalue())
+            write_corrupted(targets[position], image, quality=JPEG_QUALITY)

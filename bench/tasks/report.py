@@ -7,8 +7,8 @@ from omegaconf import DictConfig
 from bench.reports import write_report
 from bench.reports.exports import check_exports
 from bench.results import Store
-from bench.tasks.config import check_report_folder, report_folder
-from bench.tasks.live import publish_report
+from bench.tasks.support.config import check_report_folder, report_folder
+from bench.tasks.support.live import publish_report
 
 logger = logging.getLogger(__name__)
 

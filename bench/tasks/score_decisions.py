@@ -3,13 +3,12 @@
 import json
 import math
 from dataclasses import asdict
-from pathlib import Path
 
 from omegaconf import DictConfig
 
 from bench.data.decisions import CUE_CONFLICT, Decisions, decision_files, read_decisions
-from bench.errors import ConfigurationError
 from bench.metrics.shape_bias import CueTrials, category_shape_biases, count_cues, cue_accuracy, shape_bias
+from bench.tasks.support.config import decisions_path
 
 
 def check(config: DictConfig) -> None:
@@ -25,17 +24,6 @@ def run(config: DictConfig) -> None:
     for decisions in read_decisions(decisions_path(config)):
         scores.setdefault(decisions.experiment, {})[decisions.name] = _scores(decisions)
     print(json.dumps(scores, indent=1, allow_nan=False))
-
-
-def decisions_path(config: DictConfig) -> Path:
-    """The file or folder a task's ``path`` names.
-
-    Raises:
-        ConfigurationError: it names none.
-    """
-    if config.path is None:
-        raise ConfigurationError(f"task={config.task} needs path=FILE_OR_FOLDER, the decisions as CSV")
-    return Path(str(config.path))
 
 
 def _scores(decisions: Decisions) -> dict[str, object]:

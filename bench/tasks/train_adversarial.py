@@ -1,27 +1,26 @@
-"""``task=train_adversarial``: train a network plainly or adversarially; the same command goes on where it stopped."""
+"""``task=train_adversarial``: train a network plainly or adversarially; the same command resumes."""
 
 import logging
 from pathlib import Path
 
-import torch
 from omegaconf import DictConfig
 
-from bench.data import check_data, check_labels, load_dataset
+from bench.data import check_data, check_labels
 from bench.data.label_spaces import KNOWN_SPACES, unnamed_classes
 from bench.errors import ConfigurationError
-from bench.models import Classifier, ModelConfig, check_model, load_classifier
+from bench.models import ModelConfig, check_model
+from bench.sweep.evaluate import set_threads
 from bench.sweep.images import open_images
 from bench.sweep.memory import keep_freed_memory
 from bench.sweep.progress import SweepProgress
-from bench.sweep.settings import Settings
-from bench.tasks.config import read_recipe, read_settings
-from bench.training import EpochRecord, Recipe, Training, check_classes, check_recipe, with_new_head
+from bench.tasks.support.config import read_recipe, read_settings
+from bench.training import Recipe, Training, check_recipe, classifier_to_train
 
 logger = logging.getLogger(__name__)
 
 
 def check(config: DictConfig) -> None:
-    """Refuse, before any work, a recipe, model, folder or data that cannot be."""
+    """Refuse, before any work, a recipe, model, folder or data that cannot be used."""
     settings, recipe = read_settings(config), read_recipe(config)
     check_recipe(recipe)
     classes = check_model(settings.model).label_space
@@ -42,50 +41,27 @@ def check(config: DictConfig) -> None:
 
 
 def run(config: DictConfig) -> None:
-    """Train what is not trained yet, a line an epoch, and say how to evaluate the result."""
+    """Train the epochs that are missing, log one line per epoch, and say how to evaluate the result."""
     settings, recipe = read_settings(config), read_recipe(config)
-    if settings.runtime.threads is not None:
-        torch.set_num_threads(settings.runtime.threads)
+    set_threads(settings.runtime)
     device = settings.runtime.torch_device()
     if device.type == "cpu" and settings.runtime.keep_memory:
         keep_freed_memory()
-    classifier = _start(settings, recipe)
+    classifier = classifier_to_train(settings.model, settings.data, recipe, seed=settings.seed)
     crops = open_images(settings.data, classifier.crop, settings.runtime, classifier.label_space)
     training = Training(classifier, crops, recipe, Path(str(config.out)), seed=settings.seed, device=device)
     if training.history:
         logger.info("%s holds %d of %d epochs", config.out, len(training.history), recipe.epochs)
     with SweepProgress(f"{recipe.name} {classifier.name}", training.images_left) as progress:
         for record in training.epochs(lambda epoch, n: progress.advance(n, f"epoch {epoch}/{recipe.epochs}")):
-            logger.info("%s", _describe(record, recipe))
+            logger.info("%s", record.describe(recipe))
     if training.stopped:
         logger.warning("stopped early: %s", training.stopped)
     logger.info("best epoch %d: %s", training.best.epoch, training.weights)
     logger.info("evaluate it with: python run.py %s", _overrides(settings.model, recipe, training.weights))
 
 
-def _start(settings: Settings, recipe: Recipe) -> Classifier:
-    """The classifier to train, its head fit for the images' labels."""
-    classifier = load_classifier(settings.model)
-    if recipe.new_head is not None:
-        with_new_head(classifier, recipe.new_head, seed=settings.seed)
-    remark = check_classes(classifier, load_dataset(settings.data, classifier.label_space).labels)
-    if remark:
-        logger.warning("%s; for a smaller head, set model.num_classes or recipe.new_head", remark)
-    return classifier
-
-
-def _describe(record: EpochRecord, recipe: Recipe) -> str:
-    """The line of one epoch."""
-    held_out = record.holdout
-    trained_on = "adversarial train accuracy" if recipe.steps else "train accuracy"
-    line = f"epoch {record.epoch}/{recipe.epochs}: loss {record.loss:.3f}, {trained_on} {record.train_accuracy:.1%};"
-    line += f" held out: clean {held_out.clean:.1%}"
-    if held_out.own_attack is not None and held_out.pgd is not None:
-        line += f", {recipe.name} {held_out.own_attack:.1%}, PGD-10 {held_out.pgd:.1%}"
-    return f"{line}; {record.seconds:.1f} s"
-
-
 def _overrides(model: ModelConfig, recipe: Recipe, weights: Path) -> str:
-    """What makes the harness load the trained weights."""
+    """The overrides that load the trained weights."""
     classes = recipe.new_head or model.num_classes
     return f"model.name={model.name} model.checkpoint={weights}" + (f" model.num_classes={classes}" if classes else "")

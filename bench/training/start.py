@@ -1,14 +1,41 @@
 """The network that training starts from, fitted to the classes of the images."""
 
+import logging
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bench.configs import DataConfig, ModelConfig, Recipe
+from bench.data import load_dataset
 from bench.data.label_spaces import unnamed_classes
 from bench.errors import ConfigurationError
-from bench.models import Classifier
+from bench.models import Classifier, load_classifier
 from bench.models.classifier import state_digest
 from bench.seeding import derive_seed
+
+logger = logging.getLogger(__name__)
+
+
+def classifier_to_train(model: ModelConfig, data: DataConfig, recipe: Recipe, *, seed: int) -> Classifier:
+    """The classifier that training starts from, with the head that the recipe asks for.
+
+    Args:
+        model: which classifier.
+        data: the images, whose labels it must have logits for.
+        recipe: states whether the head is new.
+        seed: of a new head's weights.
+
+    Raises:
+        ConfigurationError: no such classifier, no head that can be replaced, or a label without a logit.
+    """
+    classifier = load_classifier(model)
+    if recipe.new_head is not None:
+        with_new_head(classifier, recipe.new_head, seed=seed)
+    remark = check_classes(classifier, load_dataset(data, classifier.label_space).labels)
+    if remark:
+        logger.warning("%s; for a smaller head, set model.num_classes or recipe.new_head", remark)
+    return classifier
 
 
 def with_new_head(classifier: Classifier, n_classes: int, *, seed: int) -> Classifier:

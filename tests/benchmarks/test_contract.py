@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from bench.benchmarks import Batch
 from bench.conf_files import CONF
 from bench.errors import ConfigurationError
-from bench.tasks.config import build_benchmark
+from bench.tasks.support.config import build_benchmark
 
 QUICK = {
     "autoattack": {"options": {"steps": 3, "target_classes": 2, "queries": 20}},

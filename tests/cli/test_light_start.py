@@ -11,6 +11,7 @@ import bench
 from bench.cli.discover import LISTS
 from bench.cli.help import help_text
 from bench.conf_files import CONF, groups
+from bench.results import Store
 
 HEAVY = {"torch", "timm", "torchvision", "pandas", "altair", "matplotlib", "numba", "foolbox", "cv2", "sklearn"}
 SCRIPT = """
@@ -57,6 +58,14 @@ def start(tmp_path):
 def test_nothing_heavy_is_imported(start, command, says):
     said, modules = start(*command.split("=", 1) if command.startswith("-sc") else [command])
     assert says in said
+    assert modules & HEAVY == set()
+
+
+def test_listing_stored_cells_imports_nothing_heavy(start, tmp_path, make_spec, make_outcomes, provenance):
+    Store(str(tmp_path / "store")).write_part(make_spec(), make_outcomes(0, 10), 0, provenance)
+    said, modules = start("task=list", f"store={tmp_path}/store")
+    assert "linear" in said
+    assert "clean 1/1" in said
     assert modules & HEAVY == set()
 
 

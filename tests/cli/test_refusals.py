@@ -57,7 +57,7 @@ def _schemas():
         (["model=[1]"], r"model=\[1\]: give the name of one choice; valid names: .*lite0"),
         (["runtime=3"], "runtime=3: give the name of one choice"),
         (["store=nowhere://results"], "store nowhere://results cannot be opened"),
-        (["name=../elsewhere"], "name='../elsewhere': the name of one folder is wanted"),
+        (["name=../elsewhere"], "name='../elsewhere': give the name of one folder"),
         (["runtime.device=cuda:77"], "runtime.device=cuda:77 is not usable here"),
         (["benchmarks.corruption.source=magic"], "unknown corruption source 'magic'"),
         (["benchmarks.corruption.severities=[0,9]"], "severities are 1 to 5"),

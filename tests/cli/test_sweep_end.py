@@ -10,7 +10,7 @@ import bench.tasks.report
 from bench.cli.sweep_end import SweepEnd, end
 from bench.records import Outcomes
 from bench.results import Store
-from bench.tasks.evaluate import summary_file
+from bench.tasks.support.job_summary import summary_file
 
 WHOLE = {"classifier": "lite0", "n_cells": 45, "n_missing": 0, "failed": {}, "error": "", "tracker": "", "warnings": []}
 

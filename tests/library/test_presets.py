@@ -10,7 +10,7 @@ from bench.conf_files import CONF
 from bench.data import DataConfig
 from bench.errors import ConfigurationError
 from bench.library.presets import build_benchmark, names_of, preset_benchmark, preset_suite
-from bench.tasks.config import chosen_benchmarks
+from bench.tasks.support.config import chosen_benchmarks
 
 SAMPLES = DataConfig(source="samples", regions="samples")
 

@@ -22,7 +22,7 @@ from bench.models.defended import image_digests
 from bench.models.defenses import JPEG, BitDepth, GaussianSmoothing, MedianSmoothing, NoiseVote, ResizeAndPad
 from bench.models.fast import prepare_fast
 from bench.seeding import derive_seed
-from bench.tasks.config import build_defense
+from bench.tasks.support.config import build_defense
 
 ALL = [
     JPEG(quality=40),

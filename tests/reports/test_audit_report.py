@@ -11,7 +11,7 @@ from bench.benchmarks.cam_audit import CamAudit, energy_values
 from bench.records import Condition, Outcomes
 from bench.reports import write_report
 from bench.reports.entries import read_entries
-from bench.reports.gallery import AUDIT, gallery_path
+from bench.reports.galleries.files import AUDIT, gallery_path
 from bench.reports.measured import measured
 from bench.reports.protocols import with_protocols
 from bench.results import Store

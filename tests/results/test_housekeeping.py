@@ -10,7 +10,8 @@ import pytest
 from bench.errors import DataError
 from bench.records import Condition
 from bench.results import Store
-from bench.results.housekeeping import compact, export_schema, merge, rows_of, set_aside, verify
+from bench.results.export import export_schema, rows_of
+from bench.results.housekeeping import compact, merge, set_aside, verify
 from bench.results.parts import DamagedError, part_bytes, read_part
 
 

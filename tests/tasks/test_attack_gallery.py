@@ -13,11 +13,11 @@ from bench.conf_files import CONF
 from bench.data import DataConfig
 from bench.errors import ConfigurationError, DataError
 from bench.models import ModelConfig, load_classifier
-from bench.reports.gallery import gallery_path
+from bench.reports.galleries.attacks import GAP, LINES, SIDE, TOP, Attacked, draw_gallery, first_correct
+from bench.reports.galleries.files import gallery_path
 from bench.sweep import RuntimeConfig
 from bench.sweep.images import open_images
 from bench.tasks import attack_gallery
-from bench.tasks.attack_gallery import GAP, LINES, SIDE, TOP, Attacked, draw_gallery
 
 RED, GREEN = (0xB0, 0x30, 0x00), (0x00, 0x60, 0x40)
 
@@ -120,7 +120,7 @@ def test_the_file_shows_the_attack_of_the_suite_on_the_first_image_that_is_right
 
 def test_there_is_nothing_to_attack_where_every_image_is_wrong():
     with pytest.raises(DataError, match="none of the first 2 images is classified correctly"):
-        attack_gallery._first_correct(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), np.array([1, 0]), 4)
+        first_correct(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), np.array([1, 0]), 4)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from bench.cli.checks import preflight
 from bench.cli.schemas import register_schemas
 from bench.conf_files import CONF
 from bench.errors import ConfigurationError
-from bench.tasks.config import chosen_benchmarks
+from bench.tasks.support.config import chosen_benchmarks
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,9 @@ from PIL import Image
 from bench.cli.schemas import register_schemas
 from bench.conf_files import CONF
 from bench.errors import ConfigurationError, DataError
+from bench.reports.galleries.audit import GAP, LINES, SIDE
+from bench.reports.galleries.clusters import TITLE
 from bench.tasks import audit_clusters
-from bench.tasks.audit_clusters import TITLE
-from bench.tasks.audit_gallery import GAP, LINES, SIDE
 
 
 def compose(*overrides):

@@ -8,10 +8,11 @@ from PIL import Image
 
 from bench.cli.schemas import register_schemas
 from bench.conf_files import CONF
+from bench.data.dataset import evenly_spaced
 from bench.errors import ConfigurationError
-from bench.reports.overlay import HEAT, overlay
+from bench.reports.galleries.audit import GAP, LINES, SIDE
+from bench.reports.galleries.overlay import HEAT, overlay
 from bench.tasks import audit_gallery
-from bench.tasks.audit_gallery import GAP, LINES, SIDE, evenly_spaced
 
 
 def compose(*overrides):

@@ -14,8 +14,9 @@ from bench.cli.schemas import register_schemas
 from bench.conf_files import CONF
 from bench.corruptions import CORRUPTIONS, EXTRA_CORRUPTIONS
 from bench.errors import ConfigurationError
+from bench.reports.galleries import corruptions
+from bench.reports.galleries.corruptions import GAP, LABEL, TOP, draw_sheet
 from bench.tasks import contact_sheet
-from bench.tasks.contact_sheet import GAP, LABEL, TOP, draw_sheet
 
 NAMES = [*CORRUPTIONS, *EXTRA_CORRUPTIONS]
 
@@ -54,8 +55,8 @@ def test_each_picture_is_in_the_row_of_its_corruption_and_the_column_of_its_seve
 
 def test_the_file_shows_the_published_images(tmp_path, monkeypatch):
     """Brightness by hand: V of HSV raised by 0.1 to 0.5, saved as JPEG of quality 85 (make_imagenet_c.py)."""
-    monkeypatch.setattr(contact_sheet, "CORRUPTIONS", ("brightness",))
-    monkeypatch.setattr(contact_sheet, "EXTRA_CORRUPTIONS", ())
+    monkeypatch.setattr(corruptions, "CORRUPTIONS", ("brightness",))
+    monkeypatch.setattr(corruptions, "EXTRA_CORRUPTIONS", ())
     config = compose("name=mine", f"reports={tmp_path}", f"runtime.cache_dir={tmp_path}/cache", "position=3")
     contact_sheet.check(config)
     contact_sheet.run(config)

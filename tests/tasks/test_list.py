@@ -10,6 +10,7 @@ import pytest
 from bench.cli.schemas import register_schemas
 from bench.conf_files import CONF
 from bench.data import DataConfig, dataset_name
+from bench.errors import ConfigurationError
 from bench.records import Condition, Outcomes
 from bench.results import Store
 from bench.tasks import list as listing
@@ -66,11 +67,31 @@ def test_complete_cells_are_counted_by_the_suite_s_entry_and_its_conditions(said
     write("fgsm", "attack", Condition("fgsm", 0.02), n=4)  # half-way
     write("pgd", "attack", Condition("pgd_linf", 0.5), n=0)
     write("clean", "clean", Condition("clean"), defense="jpeg(quality=75)")
-    text = said("benchmark=fgsm", "benchmark.epsilons=[0.01,0.02,0.04]")
+    text = said("expected=suite", "benchmark=fgsm", "benchmark.epsilons=[0.01,0.02,0.04]")
     assert rows(text) == [
         ["net", "00ff", "toy (10)", "clean 1, fgsm 1/3, pgd 0", "1"],
         ["net behind jpeg(quality=75)", "00ff", "toy (10)", "clean 1", ""],
     ]
+
+
+def test_a_classifier_lacks_what_another_one_has_on_the_same_images(said, write):
+    for epsilon in (0.01, 0.02, 0.04):
+        write("fgsm", "attack", Condition("fgsm", epsilon))
+    write("clean", "clean", Condition("clean"))
+    write("fgsm", "attack", Condition("fgsm", 0.01), classifier="other")
+    write("fgsm", "attack", Condition("fgsm", 0.02), classifier="other", n=4)  # half-way
+    write("fgsm", "attack", Condition("fgsm", 0.04), classifier="other", n=0)  # failed
+    write("pgd", "attack", Condition("pgd_linf", 0.5), classifier="third", dataset="elsewhere")
+    assert rows(said()) == [
+        ["net", "00ff", "toy (10)", "clean 1/1, fgsm 3/3", ""],
+        ["other", "00ff", "toy (10)", "clean 0/1, fgsm 1/3", "1"],
+        ["third", "00ff", "elsewhere (10)", "pgd 1/1", ""],
+    ]
+
+
+def test_another_choice_of_what_is_expected_is_refused(said):
+    with pytest.raises(ConfigurationError, match="expected is store or suite, not 'all'"):
+        said("expected=all")
 
 
 def test_names_are_text_and_not_markup(said, write):
@@ -89,7 +110,7 @@ def test_a_row_lists_what_was_asked_of_its_images_alone(tmp_path, said, make_spe
     ]
     for spec in cells:
         store.write_part(spec, make_outcomes(0, 10), 0, provenance)
-    listed = rows(said("~benchmarks.corruption", "~benchmarks.cam_audit"))
+    listed = rows(said("expected=suite", "~benchmarks.corruption", "~benchmarks.cam_audit"))
     assert {(row[0], row[2]): row[3] for row in listed} == {
         ("linear", "samples (10)"): "clean 1/1, fgsm 0/5, noise 0/4, one_pixel 0/1, pgd 1/4",
         ("linear", "edges (10)"): "edges 1",

@@ -12,7 +12,7 @@ from PIL import Image
 from bench.cli.schemas import register_schemas
 from bench.conf_files import CONF
 from bench.errors import ConfigurationError, DataError
-from bench.explain import style_transfer
+from bench.explain import stimulus_set, style_transfer
 from bench.models import ModelConfig, hub, load_classifier
 from bench.tasks import stylize
 
@@ -84,7 +84,7 @@ def test_a_set_has_the_published_layout_and_a_recipe_and_resumes(small_set, tmp_
 
 def test_a_run_that_is_killed_leaves_whole_pictures_only(small_set, tmp_path, monkeypatch):
     calls = []
-    original = stylize.transfer_style
+    original = stimulus_set.transfer_style
 
     def dying(*args, **options):
         calls.append(1)
@@ -92,7 +92,7 @@ def test_a_run_that_is_killed_leaves_whole_pictures_only(small_set, tmp_path, mo
             raise KeyboardInterrupt
         return original(*args, **options)
 
-    monkeypatch.setattr(stylize, "transfer_style", dying)
+    monkeypatch.setattr(stimulus_set, "transfer_style", dying)
     with pytest.raises(KeyboardInterrupt):
         stylize.run(compose(*small_set, "pairs=2"))
     left = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
@@ -113,10 +113,10 @@ def test_two_files_give_one_picture(tmp_path):
 def test_the_backbone_is_vgg19_where_its_weights_are(monkeypatch, small_set):
     config = compose(*small_set, "backbone.name=auto")
     monkeypatch.setattr(hub, "try_to_load_from_cache", lambda *_, **__: None)
-    assert stylize.read_stylize(config).backbone.name == "lite0"
+    assert stylize.read_stimuli(config).backbone.name == "lite0"
     asked = []
     monkeypatch.setattr(hub, "try_to_load_from_cache", lambda *names, **_: asked.append(names) or "/cache/file")
-    assert stylize.read_stylize(config).backbone.name == "vgg19"
+    assert stylize.read_stimuli(config).backbone.name == "vgg19"
     assert asked[0] == ("timm/vgg19.tv_in1k", "model.safetensors")
 
 
@@ -125,7 +125,7 @@ def test_without_weights_the_message_says_what_to_do(monkeypatch):
     with pytest.raises(
         ConfigurationError, match=r"give backbone\.checkpoint=FILE .*; backbone\.name=lite0 needs no do"
     ):
-        stylize.load_backbone(ModelConfig(name="vgg19"))
+        stimulus_set.load_backbone(ModelConfig(name="vgg19"))
 
 
 def test_mistakes_are_refused_before_any_work(small_set, tmp_path):

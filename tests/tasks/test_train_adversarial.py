@@ -17,7 +17,7 @@ from bench.conf_files import CONF
 from bench.errors import ConfigurationError, DataError
 from bench.models import load_classifier
 from bench.tasks import evaluate, train_adversarial
-from bench.tasks.config import read_recipe, read_settings
+from bench.tasks.support.config import read_recipe, read_settings
 from bench.training import attack_radius
 
 CONFIG = {"num_classes": 1000, "input_size": (3, 8, 8), "crop_pct": 1.0, "mean": (0.5,) * 3, "std": (0.5,) * 3}

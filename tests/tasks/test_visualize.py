@@ -15,9 +15,9 @@ from bench.explain import attribute
 from bench.explain.activation_maximisation import MaximisationConfig, maximise, noise_start
 from bench.explain.localisation import energy_inside, pointing_hits
 from bench.models import ModelConfig, load_classifier
-from bench.reports.atlas import Chapter, Panel, render_atlas
+from bench.reports.atlas.chapters import CHAPTERS
+from bench.reports.atlas.page import Chapter, Panel, render_atlas
 from bench.tasks import visualize
-from bench.tasks.atlas_chapters import CHAPTERS
 
 HOSTILE = "../<script>alert(1)</script>"
 
@@ -66,7 +66,7 @@ def test_a_method_that_is_refused_does_not_take_another_with_it(tmp_path, monkey
             raise ConfigurationError("no rectifiers here")
         return attribute(classifier, images, targets, method, **settings)
 
-    monkeypatch.setattr("bench.tasks.atlas_inspection.attribute", only_grad_cam)
+    monkeypatch.setattr("bench.reports.atlas.inspection.attribute", only_grad_cam)
     visualize.run(configured(tmp_path, "parts=[grad_cam,guided]", "data.limit=4"))
     [folder] = (tmp_path / "default" / "atlas").iterdir()
     assert (folder / "cam_0_0_grad_cam.png").exists()

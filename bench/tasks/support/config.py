@@ -1,4 +1,4 @@
-"""From the composed Hydra config to typed settings, every mistake refused in one clear line."""
+"""Typed settings from the composed Hydra configuration; every mistake is refused in one clear line."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,7 +43,7 @@ def read_settings(config: DictConfig) -> "Settings":
 
 
 def plugin_files(config: DictConfig) -> tuple[str, ...]:
-    """The plug-ins that are named by file, as absolute paths: workers may have another working folder."""
+    """Files of plug-ins as absolute paths, since workers may have another working folder."""
     return tuple(str(Path(str(file)).resolve()) for file in config.get("plugins") or [])
 
 
@@ -60,14 +60,14 @@ def read_seed(config: DictConfig) -> int:
 
 
 def report_folder(config: DictConfig) -> Path:
-    """Where the report's files go: ``reports/<name>``.
+    """Folder of the report's files: ``reports/<name>``.
 
     Raises:
-        ConfigurationError: a name that leads elsewhere.
+        ConfigurationError: a name that is no name of a single folder.
     """
     name = str(config.name)
     if name in ("", ".", "..") or set(name) & set("/\\\0"):
-        raise ConfigurationError(f"name={name!r}: the name of one folder is wanted; reports=FOLDER says where it lies")
+        raise ConfigurationError(f"name={name!r}: give the name of one folder; reports=FOLDER says where it lies")
     return Path(str(config.reports)) / name
 
 
@@ -85,6 +85,17 @@ def check_report_folder(config: DictConfig) -> None:
         raise ConfigurationError(f"the report cannot be written to {folder}: {reason}; give reports=FOLDER")
 
 
+def decisions_path(config: DictConfig) -> Path:
+    """The file or folder of decisions that ``path`` names.
+
+    Raises:
+        ConfigurationError: ``path`` is not given.
+    """
+    if config.path is None:
+        raise ConfigurationError(f"task={config.task} needs path=FILE_OR_FOLDER, the decisions as CSV")
+    return Path(str(config.path))
+
+
 def read_recipe(config: DictConfig) -> Recipe:
     """The recipe of ``task=train_adversarial``."""
     recipe: Recipe = _typed(config.recipe, "recipe")
@@ -92,20 +103,20 @@ def read_recipe(config: DictConfig) -> Recipe:
 
 
 def read_tracker(config: DictConfig) -> TrackerConfig:
-    """Where live figures go."""
+    """Settings of the tracker of live figures."""
     tracker: TrackerConfig = _typed(config.tracker, "tracker")
     return tracker
 
 
 def chosen_benchmarks(config: DictConfig) -> dict[str, DictConfig]:
-    """The benchmark of ``benchmark=NAME``, else those of the suite, by name."""
+    """The benchmark of ``benchmark=NAME`` if there is one, else those of the suite; entry -> its node."""
     if config.get("benchmark") is not None:
         return {str(config.benchmark.name): config.benchmark}
     return {str(name): node for name, node in config.benchmarks.items()}
 
 
 def build_defense(node: DictConfig) -> "Defense | None":
-    """The defense a yaml describes (``name`` and the fields of its class); none for the name ``none``."""
+    """The defense that a yaml describes (``name`` and the fields of its class); None for the name ``none``."""
     from bench.models import DEFENSES
 
     values: dict[str, Any] = {str(key): value for key, value in node.items() if key != "name"}
@@ -118,7 +129,7 @@ def build_defense(node: DictConfig) -> "Defense | None":
 
 def _typed(node: DictConfig, where: str) -> Any:
     fields = OmegaConf.get_type(node).__dataclass_fields__  # type: ignore[union-attr]
-    for key in map(str, node.keys() - fields.keys()):  # Hydra's +KEY=VALUE adds whatever it is given
+    for key in map(str, node.keys() - fields.keys()):  # Hydra's +KEY=VALUE adds any key
         known = [f"{where}.{name}" for name in fields]
         raise ConfigurationError(f"unknown key '{where}.{key}': {nearest_names(f'{where}.{key}', known)}")
     try:

@@ -1,4 +1,4 @@
-"""Where the pictures that go with a report's rows are, and how they get onto the page."""
+"""The files of galleries: where they are written, and how they get onto the report's page."""
 
 import base64
 import hashlib
@@ -13,16 +13,16 @@ ATTACKS, AUDIT, CLUSTERS = "attacks", "audit", "clusters"
 
 @dataclass(frozen=True)
 class Gallery:
-    """Pictures of one kind, one a classifier."""
+    """Pictures of one kind, one per classifier."""
 
     title: str
     """Heading."""
     note: str
-    """How to read them."""
+    """How to read the pictures."""
     pictures: Sequence[tuple[str, str]]
     """Label and data URI of each."""
     together: bool = False
-    """Whether all are open below one another, to be compared, or the first alone."""
+    """Whether all are open below one another, to be compared, or only the first."""
 
 
 HEADINGS = {
@@ -47,22 +47,30 @@ HEADINGS = {
 
 
 def gallery_path(report: Path, weights_digest: str, dataset_digest: str, *, defense: str, kind: str = ATTACKS) -> Path:
-    """The gallery of a classifier on a dataset, named by digests alone."""
+    """File of the gallery of a classifier on a dataset; its name is made of digests.
+
+    Args:
+        report: folder of the report.
+        weights_digest: of the classifier.
+        dataset_digest: of the images.
+        defense: name and parameters of the defense; empty for none.
+        kind: one of ``HEADINGS``.
+    """
     key = f"{weights_digest}|{dataset_digest}|{defense}"
     return report / "galleries" / f"{kind}-{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}.png"
 
 
 def read_galleries(report: Path, entries: Sequence[LeaderboardEntry]) -> list[Gallery]:
-    """What ``task=attack_gallery``, ``audit_gallery`` and ``audit_clusters`` have left for the entries, by kind."""
+    """The galleries that ``task=attack_gallery``, ``audit_gallery`` and ``audit_clusters`` wrote for these rows."""
     galleries = []
     for kind, (title, note) in HEADINGS.items():
-        found = []
+        pictures = []
         for entry in entries:
             spec = entry.spec
             path = gallery_path(report, spec.weights_digest, spec.dataset_digest, defense=spec.defense, kind=kind)
             if path.is_file():
                 content = base64.b64encode(path.read_bytes()).decode()
-                found.append((entry.label, f"data:image/png;base64,{content}"))
-        if found:
-            galleries.append(Gallery(title, note, found, together=kind == AUDIT))
+                pictures.append((entry.label, f"data:image/png;base64,{content}"))
+        if pictures:
+            galleries.append(Gallery(title, note, pictures, together=kind == AUDIT))
     return galleries

@@ -1,4 +1,4 @@
-"""The command that was given, as provenance states it."""
+"""The command of this run, for provenance."""
 
 from hydra.core.hydra_config import HydraConfig
 

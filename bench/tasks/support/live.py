@@ -1,4 +1,4 @@
-"""What a job and a report tell the tracker."""
+"""The figures that a job and a report send to the tracker."""
 
 import logging
 from collections import Counter
@@ -18,14 +18,14 @@ from bench.reports.tables import leaderboard
 from bench.results import Store
 from bench.sweep import UnitResult, WorkUnit
 from bench.sweep.evaluate import Follower
-from bench.tasks.config import read_tracker
+from bench.tasks.support.config import read_tracker
 from bench.tracking import Run, Tracker, open_tracker, redact
 
 logger = logging.getLogger(__name__)
 
 
 def tracked_run(config: DictConfig, name: str, kind: str) -> Run:
-    """The run that a tracker shows, its group that of the sweep."""
+    """The run that a tracker shows; its group is that of the sweep."""
     hydra = config.get("hydra") or HydraConfig.get()
     folder = hydra.sweep.dir if str(hydra.mode).endswith("MULTIRUN") else hydra.run.dir
     settings: Any = OmegaConf.to_container(
@@ -35,7 +35,7 @@ def tracked_run(config: DictConfig, name: str, kind: str) -> Run:
 
 
 class CellFollower(Follower):
-    """Gives the tracker a cell's accuracy as soon as its last unit is stored."""
+    """Sends a cell's accuracy to the tracker as soon as its last unit is stored."""
 
     def __init__(self, tracker: Tracker, store: Store) -> None:
         self._tracker, self._store = tracker, store
@@ -60,7 +60,7 @@ class CellFollower(Follower):
         done = sum(left == 0 for left in self._left.values())
         try:
             accuracy = float(self._store.correct(spec).mean())
-        except DataError as error:  # an older part is damaged: the report will say so
+        except DataError as error:  # an older part is damaged; the report will say so
             logger.warning("the tracker gets no figure of this cell: %s", error)
             return
         name = f"accuracy/{spec.title}/{spec.condition.key}"
@@ -68,16 +68,16 @@ class CellFollower(Follower):
 
 
 def summarise_job(tracker: Tracker, store: Store, weights_digest: str, defense: str) -> None:
-    """The classifier's row of the leaderboard, as far as the store has it."""
+    """Send the classifier's row of the leaderboard, with the figures that the store has."""
     if not tracker.active:
         return
     try:
-        found = [
+        rows_of_classifier = [
             entry
             for entry in read_entries(store)
             if (entry.spec.weights_digest, entry.spec.defense) == (weights_digest, defense)
         ]
-        rows = leaderboard(with_protocols([newest(found)] if found else [])).table
+        rows = leaderboard(with_protocols([newest(rows_of_classifier)] if rows_of_classifier else [])).table
         if len(rows):
             tracker.summarise(row_figures(rows.iloc[0]))
     except DataError as error:
@@ -91,10 +91,10 @@ def row_figures(row: "pd.Series[Any]") -> dict[str, float]:
 
 
 def publish_report(config: DictConfig, folder: Path) -> None:
-    """Give the tracker the report in ``folder``: every figure, table and gallery, the page, and the store.
+    """Send the report in ``folder`` to the tracker: every figure, table and gallery, the page, and the store.
 
     Raises:
-        TrackingError: it did not take all of it.
+        TrackingError: the tracker lacks part of it.
     """
     tracker_config = read_tracker(config)
     if tracker_config.name == "none":

@@ -1,4 +1,4 @@
-"""An image under a heat map."""
+"""An image covered by a heat map."""
 
 import numpy as np
 from numpy.typing import NDArray

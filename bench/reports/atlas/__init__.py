@@ -1,0 +1,1 @@
+"""The atlas: what one classifier has learned, as pictures on one page."""
