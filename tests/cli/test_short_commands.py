@@ -91,7 +91,7 @@ def test_the_everyday_command_runs_on_the_folder(understood, tmp_path):
         (tmp_path / "val" / name).mkdir(parents=True)
         (tmp_path / "val" / name / "a.jpg").touch()
     words = ["model.name=test_resnet", "model.weights=random", "benchmark=clean", "data.root=val"]
-    assert understood(*words) == (["data=folder", *words], False)
+    assert understood(*words) == (["data=auto", *words], False)
 
 
 DEFAULTS = """
