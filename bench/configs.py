@@ -36,6 +36,9 @@ class ModelConfig:
     """``float32``, ``bfloat16`` or ``float16``."""
 
 
+DEFAULT_SPLIT = "validation"
+
+
 @dataclass
 class DataConfig:
     """Which images to use (``conf/data``)."""
@@ -43,14 +46,17 @@ class DataConfig:
     name: str | None = None
     """What reports call the dataset; the last part of ``root`` when left out."""
     source: str = "folder"
-    """``folder``, ``categories`` (16 folders named after the categories of Geirhos et al.), ``samples``,
-    ``cue_conflict_samples``, ``cifar10``, or a timm reader: ``tar``, ``hfds``, ``wds``, ``tfds``."""
+    """``auto`` (what ``root`` is, is found out), ``folder``, ``categories`` (16 folders named after the categories of
+    Geirhos et al.), ``flat_imagenet``, ``list``, ``arrays``, ``cifar10``, ``cifar100``, ``tar``, ``webdataset``,
+    ``huggingface``, ``tfds``, ``samples``, ``cue_conflict_samples``; docs/images.md has a table."""
     root: str | None = None
-    """Folder of class folders, tar file, or the reader's data folder."""
+    """Where the images lie: a folder or a file."""
+    labels: str | None = None
+    """File of labels, for images whose folders do not say them: see ``flat_imagenet`` and ``arrays``."""
     dataset: str | None = None
-    """Name of the dataset for ``hfds`` and ``tfds``."""
-    split: str = "validation"
-    """Split for ``hfds``, ``tfds`` and ``cifar10``; split or shard pattern (``val-{0000..0049}.tar``) for ``wds``."""
+    """Name of a data set of the Hugging Face hub, or of TFDS."""
+    split: str = DEFAULT_SPLIT
+    """Split, where there are several; for ``webdataset`` also a pattern of shards, ``val-*.tar``."""
     class_map: str | None = None
     """CSV or JSON file: class name -> logit column, for names that the classifier's classes do not have."""
     label_space: str | None = None

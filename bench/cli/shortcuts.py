@@ -17,7 +17,7 @@ def is_quickstart(overrides: Sequence[str]) -> bool:
 
 
 def with_inferred_data(overrides: Sequence[str], config_dir: str | None = None) -> list[str]:
-    """Add ``data=folder`` where ``data.root`` is given and nothing else chooses the images.
+    """Add ``data=auto`` where ``data.root`` is given and nothing else chooses the images.
 
     Args:
         overrides: of the command.
@@ -33,4 +33,4 @@ def with_inferred_data(overrides: Sequence[str], config_dir: str | None = None) 
         job = next(expand_jobs(overrides))
         search_path = [item for item in overrides if item.startswith("hydra.searchpath=")]
         source = compose([*group_choices(job), *search_path]).data.source
-    return ["data=folder", *overrides] if source == "samples" else list(overrides)  # else a yaml file has chosen
+    return ["data=auto", *overrides] if source == "samples" else list(overrides)  # else a yaml file has chosen

@@ -115,6 +115,9 @@ CIFAR10 = LabelSpace(
 )
 """In the order of the published batches (Krizhevsky 2009)."""
 
+CIFAR100 = LabelSpace("cifar100", 100, tuple((files("bench.data") / "cifar100_classes.txt").read_text().split()))
+"""The fine classes, in alphabetical order as published (Krizhevsky 2009)."""
+
 
 def _subset(name: str) -> tuple[int, ...]:
     return tuple(int(line) for line in (files("timm.data") / "_info" / f"{name}_indices.txt").read_text().split())
@@ -135,6 +138,7 @@ KNOWN_SPACES: Mapping[str, KnownSpace] = {
     "imagenet_a": KnownSpace(imagenet, partial(_subset, "imagenet_a")),
     "imagenet_r": KnownSpace(imagenet, partial(_subset, "imagenet_r")),
     "cifar10": KnownSpace(lambda: CIFAR10),
+    "cifar100": KnownSpace(lambda: CIFAR100),
 }
 """Name -> label space; the 200-class subsets (Hendrycks et al. 2021) are from timm's index files."""
 
@@ -189,7 +193,7 @@ def look_up_classes(
 
 
 def read_class_map(class_map: str) -> dict[str, int]:
-    """Class name -> class number, from a CSV without header (``name,number``) or a JSON object.
+    """Class name -> class number, from a CSV file (``name,number``; a header is optional) or a JSON object.
 
     Raises:
         ConfigurationError: missing or malformed file, a name listed twice, or a number that is no whole number from 0.
@@ -228,8 +232,16 @@ def read_pairs(path: Path) -> list[tuple[str, object]]:
         if not isinstance(pairs, list) or not all(isinstance(pair, tuple) for pair in pairs):
             raise ValueError("its outermost value is no object")
         return pairs
-    with path.open(newline="") as file:
-        return [(name, column) for name, column in csv.reader(file)]
+    lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    separator = max(",;\t", key=lines[0].count) if lines else ","
+    pairs = [(name.strip(), column) for name, column in csv.reader(lines, delimiter=separator)]
+    return pairs[1:] if pairs and _is_header(pairs[0]) else pairs
+
+
+def _is_header(pair: tuple[str, str]) -> bool:
+    """Whether the first line names its columns: its second cell is a word, and no value that is no class number."""
+    word = pair[1].strip().lower()
+    return word.replace(" ", "_").isidentifier() and word not in ("true", "false", "nan", "none", "null")
 
 
 def read_column(value: object) -> int:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bench.data import CropRecipe, Dataset, LabelSpace
 from bench.data.decoding import BadImage, decode_one
-from bench.data.folder import ReadFile
+from bench.data.sources.folder import ReadFile
 from bench.errors import ConfigurationError, DataError, nearest_names
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")

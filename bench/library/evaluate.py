@@ -57,8 +57,9 @@ def evaluate(
 
     Args:
         model: a name (``"resnet50.a1_in1k"``), a ``torch.nn.Module``, a ``Classifier``, or a list of them.
-        images: a folder of class folders, a data name (``"samples"``), a pair of images ``(N,3,H,W)`` (uint8, or floats
-            in [0,1]) and labels ``(N,)``, or a map-style torch data set of ``(image, label)``.
+        images: a folder or file (class folders, flat ImageNet, a CSV list, ...), a data name (``"samples"``), a pair of
+            images ``(N,3,H,W)`` (uint8, or floats in [0,1]) and labels ``(N,)``, or a map-style torch data set of
+            ``(image, label)``.
         benchmarks: names (``"clean"``, ``"corruption"``, ``"pgd"``), objects of ``bench.benchmarks``, or a mapping from
             the name a report shall use to one of these.
         suite: the benchmarks of ``conf/suite``, such as ``"quickstart"``, instead of ``benchmarks``.

@@ -14,10 +14,11 @@ from PIL import Image
 from torch import Tensor
 
 from bench.data import CropRecipe, DataConfig, Dataset, LabelSpace
-from bench.data.config import SOURCES
 from bench.data.dataset import balanced_subset
 from bench.data.label_spaces import own_label_space
 from bench.data.matching import COLUMNS, Declared, in_label_space
+from bench.data.sources import SOURCES
+from bench.data.sources.detect import AUTO, resolved
 from bench.errors import ConfigurationError, DataError, nearest_names
 from bench.sweep.progress import SweepProgress
 
@@ -71,9 +72,9 @@ def as_images(images: Any, *, name: str | None = None, limit: int | None = None)
     """Labelled images.
 
     Args:
-        images: a folder of class folders; a data name (``samples``); a pair of images ``(N,3,H,W)`` (uint8, or floats
-            in [0,1]) and ``(N,)`` labels, which are logit columns; a map-style torch data set of ``(image, label)``;
-            or a ``DataConfig``.
+        images: a folder or file, of any layout of docs/images.md; a data name (``samples``); a pair of images
+            ``(N,3,H,W)`` (uint8, or floats in [0,1]) and ``(N,)`` labels, which are logit columns; a map-style torch
+            data set of ``(image, label)``; or a ``DataConfig``.
         name: what reports call them.
         limit: that many of them, of each class as many.
 
@@ -98,13 +99,13 @@ def as_images(images: Any, *, name: str | None = None, limit: int | None = None)
 
 
 def _by_name(images: str | Path, name: str | None, limit: int | None) -> DataConfig:
-    if Path(images).is_dir():
-        return DataConfig(name=name, source="folder", root=str(images), limit=limit)
+    if Path(images).exists():
+        return resolved(DataConfig(name=name, source=AUTO, root=str(images), limit=limit))
     if isinstance(images, str) and images in SOURCES:
         regions = "samples" if images == "samples" else None
         return DataConfig(name=name, source=images, limit=limit, regions=regions)
     hint = nearest_names(str(images), SOURCES)
-    raise ConfigurationError(f"{str(images)!r} is neither a folder nor a data name: {hint}")
+    raise ConfigurationError(f"{str(images)!r} is neither a folder, a file nor a data name: {hint}")
 
 
 def _limited(source: DataConfig | Dataset, limit: int) -> Dataset:

@@ -68,21 +68,21 @@ def test_a_sweep_without_m_is_refused_although_the_quickstart_is_one(capsys):
 @pytest.mark.parametrize(
     ("overrides", "source"),
     [
-        (["model=lite0", "data.root=/x"], "folder"),
+        (["model=lite0", "data.root=/x"], "auto"),
         (["data=cifar10", "data.root=/x"], "cifar10"),
         (["suite=mine", "data.root=/x"], "cifar10"),  # whose yaml file chooses the images
-        (["data.root=/x", "benchmark=pgd"], "folder"),
+        (["data.root=/x", "benchmark=pgd"], "auto"),
         (["data.limit=3"], "samples"),
     ],
 )
-def test_a_root_without_a_choice_of_data_is_a_folder(tmp_path, overrides, source):
+def test_a_root_without_a_choice_of_data_is_recognised(tmp_path, overrides, source):
     (tmp_path / "suite").mkdir()
     (tmp_path / "suite" / "mine.yaml").write_text("# @package _global_\ndefaults:\n  - override /data: cifar10\n")
     completed = with_inferred_data(overrides, str(tmp_path))
     with opened_hydra(str(tmp_path)):
         data = compose(completed).data
     assert data.source == source
-    if source == "folder":
+    if source == "auto":
         assert data.regions is None, "none of the samples' settings is left"
 
 
@@ -91,7 +91,7 @@ def test_the_everyday_command_runs_on_the_folder(understood, tmp_path):
         (tmp_path / "val" / name).mkdir(parents=True)
         (tmp_path / "val" / name / "a.jpg").touch()
     words = ["model.name=test_resnet", "model.weights=random", "benchmark=clean", "data.root=val"]
-    assert understood(*words) == (["data=folder", *words], False)
+    assert understood(*words) == (["data=auto", *words], False)
 
 
 DEFAULTS = """

@@ -11,7 +11,8 @@ from bench.benchmarks import Batch
 from bench.benchmarks.corruption import Corruption
 from bench.benchmarks.protocol import CIFAR_10_C_CROP
 from bench.corruptions.arrays import check_arrays, read_corrupted_array, rows_of_images
-from bench.data.cifar10 import rows_dataset
+from bench.data.label_spaces import CIFAR10
+from bench.data.sources.rows import rows_dataset
 from bench.errors import ConfigurationError, DataError
 from bench.records import Condition
 
@@ -122,6 +123,6 @@ def test_rows_are_never_guessed(root):
 
 def test_a_balanced_subset_of_the_python_batches_finds_its_rows(root):
     """The names survive ``data.limit``, whatever it leaves out."""
-    dataset = rows_dataset("cifar10", "test", np.zeros((6, 32, 32, 3), np.uint8), LABELS)
+    dataset = rows_dataset("cifar10", "test", np.zeros((6, 32, 32, 3), np.uint8), LABELS, CIFAR10)
     subset = dataset.subset(np.array([1, 3, 5]), "limit")
     assert rows_of_images(root, subset.image_ids, subset.labels).tolist() == [1, 3, 5]

@@ -7,8 +7,8 @@ import pytest
 from torchvision.datasets import CIFAR10
 
 from bench.data import DataConfig, check_data, check_labels
-from bench.data import readers as readers_module
 from bench.data.label_spaces import LabelSpace
+from bench.data.sources import tar as tar_source
 from bench.errors import ConfigurationError, DataError
 
 PETS = LabelSpace("pets", 2, ("cat", "dog"))
@@ -59,14 +59,13 @@ def test_classes_of_a_hugging_face_set_that_the_classifier_does_not_have(tmp_pat
     pytest.importorskip("datasets")
     images = folder(tmp_path / "set", "cat", "cow")
     with pytest.raises(ConfigurationError, match="cow"):
-        check(source="hfds", dataset=images, root=str(tmp_path / "cache"), split="train")
+        check(source="huggingface", dataset=images, split="train")
 
 
 def test_shards_without_labels(tmp_path):
-    pytest.importorskip("webdataset")
     tar_of(tmp_path / "val-0000.tar", "a.jpg")
     with pytest.raises(DataError, match="sample 'a' has no label"):
-        check(source="wds", root=str(tmp_path), split="val-{0000..0000}.tar")
+        check(source="webdataset", root=str(tmp_path), split="val-{0000..0000}.tar")
 
 
 def test_categories_that_are_none_of_the_16(tmp_path):
@@ -88,8 +87,8 @@ def test_batches_of_cifar_10_that_are_not_all_there(tmp_path):
 
 def test_a_tar_is_listed_once_for_all_jobs_and_anew_when_it_changes(tmp_path, monkeypatch):
     listed = []
-    load = readers_module.load_reader
-    monkeypatch.setattr(readers_module, "load_reader", lambda *args: listed.append(args) or load(*args))
+    load = tar_source.load_tar
+    monkeypatch.setattr(tar_source, "load_tar", lambda *args: listed.append(args) or load(*args))
     root = tar_of(tmp_path / "images.tar", "cat/a.jpg")
     for _ in range(3):
         check(source="tar", root=root)

@@ -41,7 +41,7 @@ def hugging_face(tmp_path, sample_files):
         (tmp_path / "rows").mkdir()
         table = datasets.Dataset.from_dict({**rows, "label": labels}, features=features)
         table.to_parquet(tmp_path / "rows" / "validation.parquet")
-        return DataConfig(source="hfds", root=str(tmp_path / "cache"), dataset=str(tmp_path / "rows"))
+        return DataConfig(source="huggingface", root=str(tmp_path / "rows"))
 
     return make
 
@@ -85,14 +85,13 @@ def test_a_negative_label_is_refused_by_its_row(hugging_face, names):
 
 
 def test_a_negative_label_of_a_shard_is_refused(tmp_path, sample_files):
-    pytest.importorskip("webdataset")
     with tarfile.open(tmp_path / "val-0.tar", "w") as tar:
         for name, data in (("a.jpg", sample_files[0].read_bytes()), ("a.cls", b"-1")):
             member = tarfile.TarInfo(name)
             member.size = len(data)
             tar.addfile(member, io.BytesIO(data))
     with pytest.raises(DataError, match="row 0 has the label -1"):
-        load_dataset(DataConfig(source="wds", root=str(tmp_path), split="val-{0..0}.tar"))
+        load_dataset(DataConfig(source="webdataset", root=str(tmp_path), split="val-{0..0}.tar"))
 
 
 def test_cifar_10_is_refused_to_an_imagenet_classifier_and_matched_by_name_to_another(fill):

@@ -91,19 +91,18 @@ def test_hugging_face_images_keep_their_bytes(tmp_path, sample_files):
     folder = tmp_path / "rows"
     folder.mkdir()
     datasets.Dataset.from_dict(rows, features=features).to_parquet(folder / "validation.parquet")
-    dataset = load(tmp_path / "hf-cache", "hfds", dataset=str(folder))
+    dataset = load(folder, "huggingface")
     assert contents(dataset) == dict(zip([f.read_bytes() for f in sample_files[:3]], [0, 1, 1], strict=True))
-    assert load(tmp_path / "hf-cache", "hfds", dataset=str(folder)).fingerprint == dataset.fingerprint
+    assert load(folder, "huggingface").fingerprint == dataset.fingerprint
     (tmp_path / "map.json").write_text('{"dog": 207, "cat": 281}')
     class_map = str(tmp_path / "map.json")
-    mapped = load(tmp_path / "hf-cache", "hfds", imagenet(), dataset=str(folder), class_map=class_map)
+    mapped = load(folder, "huggingface", imagenet(), class_map=class_map)
     assert mapped.labels.tolist() == [207, 281, 281]
-    with pytest.raises(ConfigurationError, match=r"hfds reader cannot load.*split=tests"):
-        load(tmp_path / "hf-cache", "hfds", dataset=str(folder), split="tests")
+    with pytest.raises(ConfigurationError, match=r"has no Parquet file of the split|no split"):
+        load(folder, "huggingface", split="tests")
 
 
 def test_webdataset_shards_lose_no_sample(tmp_path, sample_files):
-    pytest.importorskip("webdataset")
     shards = {"val-0000.tar": sample_files[:2], "val-0001.tar": sample_files[2:5]}
     for name, files in shards.items():
         members = {}
@@ -113,16 +112,16 @@ def test_webdataset_shards_lose_no_sample(tmp_path, sample_files):
     split = {"name": "validation", "num_samples": 5, "filenames": list(shards), "shard_lengths": [2, 3]}
     (tmp_path / "_info.json").write_text(json.dumps({"splits": {"validation": split}}))
     expected = {file.read_bytes(): int(file.stem.split("_")[2]) for file in sample_files[:5]}
-    assert contents(load(tmp_path, "wds", imagenet(), label_space="columns")) == expected
-    shards = load(tmp_path, "wds", imagenet(), label_space="columns", split="val-{0000..0001}.tar")
+    assert contents(load(tmp_path, "webdataset", imagenet(), label_space="columns")) == expected
+    shards = load(tmp_path, "webdataset", imagenet(), label_space="columns", split="val-{0000..0001}.tar")
     assert contents(shards) == expected
-    with pytest.raises(ConfigurationError, match="wds reader cannot load"):
-        load(tmp_path, "wds", split="test")
+    with pytest.raises(ConfigurationError, match="has no split 'test'"):
+        load(tmp_path, "webdataset", split="test")
     with pytest.raises(ConfigurationError, match="outside the folder"):
-        load(tmp_path, "wds", split="../val-{0000..0001}.tar")
+        load(tmp_path, "webdataset", split="../val-{0000..0001}.tar")
     tar_of(tmp_path / "val-0001.tar", {"x.jpg": sample_files[0].read_bytes()})
     with pytest.raises(DataError, match="'x' has no label"):
-        load(tmp_path, "wds")
+        load(tmp_path, "webdataset")
 
 
 def test_tfds_images_keep_their_bytes(tmp_path, sample_files):

@@ -117,7 +117,7 @@ def test_duplicates_raise():
         (DataConfig(source="samples", label_space="imagenet_b"), "did you mean 'imagenet_"),
         (DataConfig(source="tar"), r"data\.root=FILE\.tar"),
         (DataConfig(source="tar", root="/no/such.tar"), "no tar file or folder at /no/such.tar"),
-        (DataConfig(source="hfds", dataset=None), "data.dataset is needed|needs the package datasets"),
+        (DataConfig(source="huggingface", dataset=None), "give data.dataset=NAME"),
         (DataConfig(source="tfds", dataset="x"), "needs the package tensorflow_datasets"),
     ],
 )

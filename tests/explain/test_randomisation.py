@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from bench.data.samples import load_samples
+from bench.data.sources.samples import load_samples
 from bench.errors import ConfigurationError
 from bench.explain import randomisation_check
 from bench.models import ModelConfig, load_classifier

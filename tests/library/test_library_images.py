@@ -99,7 +99,7 @@ def test_a_label_without_a_logit_is_refused():
 
 
 def test_other_things_are_no_images():
-    with pytest.raises(ConfigurationError, match="neither a folder nor a data name"):
+    with pytest.raises(ConfigurationError, match="neither a folder, a file nor a data name"):
         as_images("/no/such/folder")
     with pytest.raises(ConfigurationError, match="not a int"):
         as_images(7)

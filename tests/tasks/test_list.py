@@ -124,7 +124,7 @@ def test_a_row_lists_what_was_asked_of_its_images_alone(tmp_path, said, make_spe
         ([], "samples"),
         (["data=cue_conflict_samples"], "cue_conflict_samples"),
         (["data.source=tar", "data.root=/images/val.tar"], "val.tar"),
-        (["data.source=hfds", "data.dataset=owner/birds"], "birds"),
+        (["data.source=huggingface", "data.dataset=owner/birds"], "birds"),
         (["data.source=wds", "data.root=/shards"], "shards"),
         (["data.source=tar", "data.root=/images/val.tar", "data.name=mine"], "mine"),
     ],

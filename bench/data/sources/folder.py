@@ -1,4 +1,4 @@
-"""Class folders of images."""
+"""``data.source=folder``: class folders of images; and ``categories``, those of the 16 of Geirhos et al."""
 
 import hashlib
 import os
@@ -8,8 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.configs import DataConfig
+from bench.data.categories import CATEGORY_SPACE
 from bench.data.dataset import Dataset
 from bench.data.label_spaces import LabelSpace, look_up_classes, own_label_space
+from bench.data.source import DataSource, OwnClasses, dataset_name, named_classes
 from bench.errors import ConfigurationError, DataError, nearest_names
 
 
@@ -44,8 +47,14 @@ def class_folders(root: str) -> list[str]:
     """
     folders = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith("."))
     if not folders:
-        raise DataError(f"{root} has no class folders: expected {root}/<class>/<image>")
+        raise DataError(f"{root} has no class folders: expected {root}/<class>/<image>{_instead(root)}")
     return folders
+
+
+def _instead(root: str) -> str:
+    """What the folder may be, where it holds files."""
+    files = any(entry.is_file() for entry in os.scandir(root))
+    return "; it has files: leave data.source out, or set data.source=auto, to find out what they are" if files else ""
 
 
 def filled_class_folders(root: str) -> list[str]:
@@ -66,7 +75,7 @@ def load_folder(name: str, root: str, *, label_space: LabelSpace | None = None) 
 
     Args:
         name: of the dataset.
-        root: holds a folder a class.
+        root: has one folder per class.
         label_space: whose classes the folders are named after; the folders' own classes when left out.
 
     Raises:
@@ -80,10 +89,10 @@ def load_folder(name: str, root: str, *, label_space: LabelSpace | None = None) 
     paths: list[str] = []
     labels: list[int] = []
     for folder in folders:
-        found = sorted(_files(Path(root), folder))
-        if not found:
+        files = sorted(_files(Path(root), folder))
+        if not files:
             raise _empty(root, folder)
-        for path, size, modified in found:
+        for path, size, modified in files:
             digest.update(f"{path}\x1f{size}\x1f{modified}\x1f{numbers[folder]}\n".encode(errors="surrogateescape"))
             paths.append(path)
             labels.append(numbers[folder])
@@ -102,13 +111,53 @@ def _empty(root: str, folder: str) -> DataError:
 
 
 def _files(root: Path, folder: str) -> list[tuple[str, int, int]]:
-    found = []
+    files = []
     for path in _paths(root, folder):
         status = path.stat()
-        found.append((path.relative_to(root).as_posix(), status.st_size, status.st_mtime_ns))
-    return found
+        files.append((path.relative_to(root).as_posix(), status.st_size, status.st_mtime_ns))
+    return files
 
 
 def _paths(root: Path, folder: str) -> Iterator[Path]:
     for parent, _, names in os.walk(root / folder):
         yield from (Path(parent) / name for name in names if not name.startswith("."))
+
+
+def _check_categories(config: DataConfig) -> None:
+    for option in ("class_map", "label_space"):
+        if getattr(config, option) is not None:
+            raise ConfigurationError(
+                f"data.{option} means nothing to data.source=categories: the benchmark's own class_map says which"
+                " classes make up a category"
+            )
+    check_folder(config.root)
+
+
+def _category_folders(config: DataConfig) -> OwnClasses:
+    names = filled_class_folders(str(config.root))
+    look_up_classes(names, CATEGORY_SPACE.numbers, where=str(config.root), kind=str(CATEGORY_SPACE))
+    return CATEGORY_SPACE, names
+
+
+CUE_CONFLICT_SAMPLES = Path(__file__).parents[1] / "cue_conflict_samples"
+"""A small cue-conflict set made by ``task=stylize``; its recipe lies beside it."""
+
+SOURCE = DataSource(
+    load=lambda config: load_folder(dataset_name(config), str(config.root)),
+    check=lambda config: check_folder(config.root),
+    classes=lambda config: named_classes(config, filled_class_folders(str(config.root))),
+    counted_at_once=True,
+)
+CATEGORIES = DataSource(
+    load=lambda config: load_folder(dataset_name(config), str(config.root), label_space=CATEGORY_SPACE),
+    check=_check_categories,
+    label_kind="categories",
+    classes=_category_folders,
+    counted_at_once=True,
+)
+CUE_CONFLICT = DataSource(
+    load=lambda config: load_folder(dataset_name(config), str(CUE_CONFLICT_SAMPLES), label_space=CATEGORY_SPACE),
+    check=lambda _: None,
+    label_kind="categories",
+    counted_at_once=True,
+)

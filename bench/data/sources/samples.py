@@ -1,4 +1,4 @@
-"""The 20 ImageNet images that the foolbox package ships: offline, for first looks and tests."""
+"""``data.source=samples``: the 20 ImageNet images that the package foolbox ships, for first looks and tests."""
 
 import hashlib
 import importlib.util
@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from bench.data.dataset import Dataset
-from bench.data.folder import ReadFile
 from bench.data.label_spaces import imagenet
+from bench.data.source import DataSource, dataset_name, named_classes
+from bench.data.sources.folder import ReadFile
 from bench.errors import DataError
 
 
@@ -38,3 +39,11 @@ def sample_classes() -> list[str]:
     """
     dataset = load_samples("samples")
     return [dataset.label_space.class_names[number] for number in np.unique(dataset.labels)]
+
+
+SOURCE = DataSource(
+    load=lambda config: load_samples(dataset_name(config)),
+    check=lambda _: None,
+    classes=lambda config: named_classes(config, sample_classes()),
+    counted_at_once=True,
+)
