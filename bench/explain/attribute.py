@@ -69,7 +69,7 @@ def check_method(method: str, settings: tuple[str, ...] = ()) -> None:
 
 
 def attribute(classifier: nn.Module, images: Tensor, targets: Tensor, method: str, **settings: Any) -> Tensor:
-    """Attribution maps of a batch: what in each image speaks for its target class.
+    """Attribution maps of a batch: which pixels of each image are evidence for its target class.
 
     The classifier is to be in eval mode with frozen parameters, as a ``Classifier`` is; it is left as it was. May be
     called under ``torch.inference_mode`` or ``no_grad``.
@@ -83,7 +83,7 @@ def attribute(classifier: nn.Module, images: Tensor, targets: Tensor, method: st
 
     Returns:
         ``(B,H,W)`` maps on the images' device, without a graph; larger is more important, negative (where
-        ``METHODS[method].signed``) speaks against the class. Not scaled to [0,1].
+        ``METHODS[method].signed``) is evidence against the class. Not scaled to [0,1].
 
     Raises:
         ConfigurationError: unknown method or setting, or one that this classifier has no honest map for.

@@ -12,7 +12,7 @@ def grad_cam(classifier: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
     Args:
         classifier: ``(B,3,H,W)`` in [0,1] -> logits ``(B,K)``.
         images: ``(B,3,H,W)`` in [0,1].
-        targets: ``(B,)`` class each map speaks for.
+        targets: ``(B,)`` class of each map.
 
     Returns:
         ``(B,H,W)`` maps, 0 or more, bilinearly enlarged to the image; on the scale of the logits, not of [0,1].

@@ -30,9 +30,9 @@ class Clusters:
     labels: NDArray[np.int64]
     """``(N,)`` number of the cluster, the largest cluster being 0."""
     eigenvalues: NDArray[np.float64]
-    """Of the graph's normalised Laplacian, ascending; a gap after the k-th speaks for k clusters."""
+    """Of the graph's normalised Laplacian, ascending; a gap after the k-th is evidence for k clusters."""
     embedding: NDArray[np.float64]
-    """``(N,k)`` coordinates in which the clusters were told apart."""
+    """``(N,k)`` coordinates in which the clusters were separated."""
 
     def members(self, cluster: int) -> NDArray[np.int64]:
         """Positions of a cluster's images, the most typical first."""
@@ -100,11 +100,11 @@ def spectral_clusters(points: NDArray[np.float64], *, clusters: int | None = Non
     gaps = np.diff(eigenvalues[: min(MOST_CLUSTERS, n - 1) + 1])
     k = clusters or int(gaps.argmax()) + 1
     embedding = vectors[:, :k] / np.maximum(np.linalg.norm(vectors[:, :k], axis=1, keepdims=True), 1e-12)
-    _, found = kmeans2(embedding, k, minit="++", rng=np.random.default_rng(seed))
-    sizes = np.bincount(found, minlength=k)
+    _, labels = kmeans2(embedding, k, minit="++", rng=np.random.default_rng(seed))
+    sizes = np.bincount(labels, minlength=k)
     rank = np.empty(k, dtype=np.int64)
     rank[np.argsort(-sizes, kind="stable")] = np.arange(k)
-    return Clusters(rank[found], eigenvalues, embedding)
+    return Clusters(rank[labels], eigenvalues, embedding)
 
 
 def _laplacian(points: NDArray[np.float64]) -> NDArray[np.float64]:

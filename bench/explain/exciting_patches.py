@@ -74,15 +74,15 @@ def exciting_patches(
     Raises:
         ConfigurationError: a layer has fewer channels than a unit asks for.
     """
-    found: list[list[_Peak]] = [[] for _ in units]
+    peaks_by_unit: list[list[_Peak]] = [[] for _ in units]
     for first, images in batches:
         with torch.no_grad():
             maps = units_maps(classifier, images, units)
-        for peaks, activations in zip(found, maps, strict=True):
+        for peaks, activations in zip(peaks_by_unit, maps, strict=True):
             peaks += _peaks(activations, first, images)
             peaks.sort(key=lambda peak: (-peak.activation, -peak.mean, peak.position))
             del peaks[count:]
-    return [[_crop(classifier, unit, peak) for peak in peaks] for unit, peaks in zip(units, found, strict=True)]
+    return [[_crop(classifier, unit, peak) for peak in peaks] for unit, peaks in zip(units, peaks_by_unit, strict=True)]
 
 
 @dataclass(frozen=True)

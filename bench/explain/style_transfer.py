@@ -90,9 +90,9 @@ def gram_matrix(features: Tensor) -> Tensor:
     return features @ features.transpose(1, 2) / features.shape[2]
 
 
-def relative_error(found: Tensor, wanted: Tensor) -> Tensor:
-    """||found - wanted||^2 / ||wanted||^2 of each row of two ``(B,...)`` tensors: ``(B,)``."""
-    return (found - wanted).square().flatten(1).sum(dim=1) / wanted.square().flatten(1).sum(dim=1)
+def relative_error(value: Tensor, target: Tensor) -> Tensor:
+    """||value - target||^2 / ||target||^2 of each row of two ``(B,...)`` tensors: ``(B,)``."""
+    return (value - target).square().flatten(1).sum(dim=1) / target.square().flatten(1).sum(dim=1)
 
 
 def total_variation(images: Tensor) -> Tensor:
@@ -215,20 +215,20 @@ class _Goal:
     def __init__(self, taps: LayerTaps, layers: Layers, content: Tensor, style: Tensor, config: TransferConfig) -> None:
         self.taps, self.layers, self.config, self.content = taps, layers, config, content
         with torch.no_grad():
-            found = taps(_shrink(content, config.content_octave))
-            self.features = {name: found[name] for name in layers.content}
+            features = taps(_shrink(content, config.content_octave))
+            self.features = {name: features[name] for name in layers.content}
             self.grams = self._grams([taps(_shrink(style, octave)) for octave in range(config.octaves)])
 
     def _grams(self, octaves: Sequence[Mapping[str, Tensor]]) -> list[Tensor]:
-        return [gram_matrix(found[name]) for found in octaves for name in self.layers.style]
+        return [gram_matrix(octave[name]) for octave in octaves for name in self.layers.style]
 
     def terms(self, image: Tensor) -> dict[str, Tensor]:
         """Content, style and total variation of ``(B,3,H,W)`` images: ``(B,)`` each."""
         octaves = [self.taps(_shrink(image, octave)) for octave in range(self.config.octaves)]
         content = [
-            relative_error(octaves[self.config.content_octave][name], wanted) for name, wanted in self.features.items()
+            relative_error(octaves[self.config.content_octave][name], target) for name, target in self.features.items()
         ]
-        style = [relative_error(gram, wanted) for gram, wanted in zip(self._grams(octaves), self.grams, strict=True)]
+        style = [relative_error(gram, target) for gram, target in zip(self._grams(octaves), self.grams, strict=True)]
         return {
             "content": torch.stack(content).mean(dim=0),
             "style": torch.stack(style).mean(dim=0),
@@ -271,10 +271,10 @@ def match_colors(images: Tensor, reference: Tensor) -> Tensor:
         images: ``(B,3,H,W)`` in [0,1].
         reference: ``(B,3,H',W')`` in [0,1].
     """
-    pixels, wanted = images.flatten(2), reference.flatten(2)
+    pixels, target = images.flatten(2), reference.flatten(2)
     mean = pixels.mean(dim=2, keepdim=True)
-    transform = _root(_covariance(wanted)) @ torch.linalg.inv(_root(_covariance(pixels)))
-    matched: Tensor = transform @ (pixels - mean) + wanted.mean(dim=2, keepdim=True)
+    transform = _root(_covariance(target)) @ torch.linalg.inv(_root(_covariance(pixels)))
+    matched: Tensor = transform @ (pixels - mean) + target.mean(dim=2, keepdim=True)
     return matched.view_as(images).clamp(0, 1)
 
 

@@ -39,8 +39,8 @@ def detectable_sentences(board: Leaderboard) -> list[str]:
         if difference > 0.01:
             which = f" of protocol {protocol}" if len(smallest) > 1 else ""
             sentences.append(
-                f"Two classifiers{which} must differ by about {difference * 100:.1f} points of clean accuracy to be"
-                " told apart (in 4 of 5 experiments, before correction for many pairs)."
+                f"Two classifiers{which} must differ by about {difference * 100:.1f} points of clean accuracy for a"
+                " test to find it (in 4 of 5 experiments, before correction for many pairs)."
             )
     return sentences
 
@@ -55,7 +55,16 @@ def protocol_facts(entries: Sequence[LeaderboardEntry]) -> list[tuple[str, str]]
         facts.setdefault("Precision", set()).add(spec.precision)
         for benchmark, variant in entry.benchmarks.items():
             facts.setdefault(benchmark, set()).add(describe_variant(variant))
+    facts |= _sources(entries)
     return [(name, "; ".join(sorted(values))) for name, values in facts.items()]
+
+
+def _sources(entries: Sequence[LeaderboardEntry]) -> dict[str, set[str]]:
+    """The papers that benchmarks follow, and the licences of what they use of others, as they declare them."""
+    declared = {variant.declared for entry in entries for variant in entry.benchmarks.values()}
+    papers = {f"{benchmark.name}: {benchmark.citation}" for benchmark in declared if benchmark.citation}
+    licences = {f"{benchmark.name}: {benchmark.licence}" for benchmark in declared if benchmark.licence}
+    return {name: values for name, values in (("Papers", papers), ("Licences", licences)) if values}
 
 
 def headline_sentences(board: Leaderboard, entries: Sequence[LeaderboardEntry]) -> list[str]:
