@@ -27,7 +27,7 @@ def chance_warning(correct: NDArray[np.bool_], spec: RunSpec) -> str:
         return ""
     return (
         f"clean accuracy {accuracy.value:.1%} on {spec.dataset} ({np.count_nonzero(correct)} of {accuracy.n} images)"
-        f" cannot be distinguished from guessing among {spec.n_classes:,} classes ({chance:.1%}): check that the labels are the"
+        f" may be guessing among {spec.n_classes:,} classes ({chance:.1%}): check that the labels are the"
         " classifier's (docs/labels.md)"
     )
 

@@ -126,7 +126,7 @@ def test_guessing_is_a_warning(images, caplog):
             return super().forward(images).roll(1, 1)
 
     bench.evaluate(Guess(), images, "clean", **SETTINGS)
-    assert "cannot be told from guessing among 3 classes" in caplog.text
+    assert "may be guessing among 3 classes" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ HEADINGS = {
     ),
     AUDIT: (
         "What the classifiers look at",
-        "The same images for every classifier: attribution of the predicted class, bright where it is evidence most for it;"
+        "The same images for every classifier: attribution of the predicted class, bright where the evidence is;"
         " the white line is the labelled object. Below each, the prediction (red where wrong) and the share of"
         " attribution in the object.",
     ),
