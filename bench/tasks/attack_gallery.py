@@ -8,15 +8,15 @@ from bench.errors import ConfigurationError
 from bench.reports.galleries.attacks import attack_gallery, attacks_among
 from bench.reports.galleries.files import ATTACKS
 from bench.reports.galleries.input import open_gallery_input
-from bench.tasks.evaluate import check as check_evaluation
 from bench.tasks.support.config import read_settings, report_folder
+from bench.tasks.support.job_check import check_job
 
 logger = logging.getLogger(__name__)
 
 
 def check(config: DictConfig) -> None:
     """Refuse what ``task=evaluate`` refuses, and a suite without an attack."""
-    check_evaluation(config)
+    check_job(config)
     settings = read_settings(config)
     if not attacks_among(settings.benchmarks):
         raise ConfigurationError(f"none of {', '.join(settings.benchmarks)} is an attack: choose another suite")

@@ -7,64 +7,20 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from bench.benchmarks import Benchmark
-from bench.data import CropRecipe, DataConfig, LabelSpace
-from bench.errors import ConfigurationError, DataError
-from bench.models import ModelConfig, check_input_size, check_model, load_classifier
+from bench.models import load_classifier
 from bench.reports.chance import cell_warnings
-from bench.reports.exports import check_exports
 from bench.results import Store
 from bench.sweep import Settings
-from bench.sweep.checks import check_benchmark, check_images
 from bench.sweep.evaluate import error_line, run_suite, set_threads
 from bench.sweep.job import describe_defense, open_suite
 from bench.tasks.support.command import command_line
-from bench.tasks.support.config import check_report_folder, read_settings, read_tracker
+from bench.tasks.support.config import read_settings, read_tracker
+from bench.tasks.support.job_check import check_job
 from bench.tasks.support.job_summary import JobSummary, summary_file, write_summary
 from bench.tasks.support.live import CellFollower, summarise_job, tracked_run
-from bench.tracking import Tracker, check_tracker, open_tracker
+from bench.tracking import Tracker, open_tracker
 
-
-def check(config: DictConfig) -> None:
-    """Refuse, before any work, what cannot be run.
-
-    Raises:
-        ConfigurationError: naming what is wrong and the nearest valid names.
-    """
-    settings = read_settings(config)
-    model = check_model(settings.model)
-    classes = model.label_space
-    settings.runtime.check()
-    settings.engine.check()
-    check_tracker(read_tracker(config))
-    check_exports(config.exports)
-    check_report_folder(config)
-    Store(settings.store).files.check_place()
-    if not settings.benchmarks:
-        raise ConfigurationError("the suite has no benchmark: choose another, or name one with benchmark=NAME")
-    for name, (benchmark, data) in settings.benchmarks.items():
-        check_benchmark(name, benchmark, classes, data)
-        _check_images(config, name, settings, data, classes)
-        _check_shown_size(settings.model, name, benchmark, model.crop)
-
-
-def _check_shown_size(model: ModelConfig, name: str, benchmark: Benchmark, crop: CropRecipe) -> None:
-    size = benchmark.shown_size(crop)
-    if size != (crop.height, crop.width):
-        try:
-            check_input_size(model, size)
-        except ConfigurationError as error:
-            raise ConfigurationError(f"{name} shows images without a resize: {error}; set its resize=own") from error
-
-
-def _check_images(config: DictConfig, name: str, settings: Settings, data: DataConfig, classes: LabelSpace) -> None:
-    try:
-        check_images(data, classes)
-    except (ConfigurationError, DataError) as error:
-        if data is settings.data:
-            raise
-        own = "benchmark" if config.get("benchmark") is not None else f"benchmarks.{name}"
-        raise ConfigurationError(f"{name} has images of its own, set with {own}.data: {error}") from error
+check = check_job  # the hook that tasks have for what is refused before any work
 
 
 def run(config: DictConfig) -> None:
