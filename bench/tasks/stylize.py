@@ -48,7 +48,7 @@ def run(config: DictConfig) -> None:
     steps = stimuli.transfer.steps * stimuli.transfer.passes
     with SweepProgress(f"stylizing with {classifier.name}", len(missing), len(missing) * steps) as progress:
         make_pictures(missing, stimuli, classifier, images, digest, progress.advance)
-    provenance = describe_run(device, "python run.py", settings={}, cost={})
+    provenance = describe_run(device, "snowwolf", settings={}, cost={})
     files.write_recipe({**recipe, "run": describe_recipe_run(provenance, classifier)})
     n_there = len(files.pairs) - len(missing)
     logger.info("%d pictures made, %d there already: %s", len(missing), n_there, files.out)

@@ -58,7 +58,7 @@ def run(config: DictConfig) -> None:
     if training.stopped:
         logger.warning("stopped early: %s", training.stopped)
     logger.info("best epoch %d: %s", training.best.epoch, training.weights)
-    logger.info("evaluate it with: python run.py %s", _overrides(settings.model, recipe, training.weights))
+    logger.info("evaluate it with: snowwolf %s", _overrides(settings.model, recipe, training.weights))
 
 
 def _overrides(model: ModelConfig, recipe: Recipe, weights: Path) -> str:

@@ -7,4 +7,4 @@ from bench.tracking import redact_override
 
 def command_line() -> str:
     """The command with its overrides, without secrets."""
-    return " ".join(["python run.py", *map(redact_override, HydraConfig.get().overrides.task)])
+    return " ".join(["snowwolf", *map(redact_override, HydraConfig.get().overrides.task)])
