@@ -98,7 +98,7 @@ def test_the_result_is_a_checkpoint_that_the_printed_command_evaluates(folder, r
     assert ("adversarial train accuracy" in shown[0]) == (recipe != "plain")
 
     (said,) = [message for message in caplog.messages if message.startswith("evaluate it with")]
-    printed = said.partition("run.py ")[2].split()
+    printed = said.partition("snowwolf ")[2].split()
     assert printed == [
         "model.name=harden_test_net",
         f"model.checkpoint={folder}/toy/toy.safetensors",
