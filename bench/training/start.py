@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 from bench.data.label_spaces import unnamed_classes
 from bench.errors import ConfigurationError
 from bench.models import Classifier
-from bench.models.classifier import state_digest
 from bench.seeding import derive_seed
 
 
@@ -24,7 +23,7 @@ def with_new_head(classifier: Classifier, n_classes: int, *, seed: int) -> Class
         torch.manual_seed(derive_seed(seed, "new_head"))
         reset(n_classes)
     classifier.label_space = unnamed_classes(n_classes)
-    classifier.weights_digest = state_digest(classifier.network)
+    classifier.weights_digest = classifier.digest()
     return classifier
 
 

@@ -147,10 +147,10 @@ def test_weights_published_as_a_file_are_looked_for_there(tmp_path, monkeypatch)
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     where = ("http://127.0.0.1:9/some/where.pth", "renamed.pth")
     with pytest.raises(ConfigurationError, match=r"there is no .*checkpoints/renamed.pth, and http://127.0.0.1:9/some"):
-        hub._check_url("mine", where)
+        hub.check_url("mine", where)
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "renamed.pth").touch()
-    hub._check_url("mine", where)
+    hub.check_url("mine", where)
 
 
 def test_a_folder_without_a_description_is_no_model(tmp_path):
