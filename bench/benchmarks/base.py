@@ -232,6 +232,13 @@ class Benchmark(ABC):
     def check_classifier(self, label_space: LabelSpace) -> None:  # noqa: B027  # as above
         """Refuse, before any work, a classifier whose logit columns mean ``label_space``."""
 
+    def check_without_gradient(self, classifier: str) -> None:  # noqa: B027  # as above
+        """Refuse, before any work, a classifier that runs forward passes alone, where a gradient is needed.
+
+        Args:
+            classifier: its name, for the message.
+        """
+
     def read(self, crops: Crops, positions: Sequence[int], condition: Condition, *, seed: int) -> Tensor:
         """The images to show, ``(B,3,H,W)`` uint8; called in DataLoader workers, so costly CPU work belongs here."""
         del condition, seed

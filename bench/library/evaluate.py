@@ -15,7 +15,7 @@ from bench.library.classifiers import as_classifiers
 from bench.library.images import Images, as_images
 from bench.library.presets import Entry, names_of, preset_benchmark, preset_suite
 from bench.library.results import IncompleteError, Results, temporary_results
-from bench.models import DEFENSES, Classifier, Defense
+from bench.models import DEFENSES, Classifier, Defense, has_gradient
 from bench.plugins import load_plugins
 from bench.records import SEED_LIMIT
 from bench.reports.chance import cell_warnings
@@ -209,6 +209,8 @@ def _check(classifier: Classifier, entries: Mapping[str, Entry], images: Images)
         benchmark.check()
         benchmark.check_conditions(name)
         benchmark.check_classifier(classifier.label_space)
+        if not has_gradient(classifier):
+            benchmark.check_without_gradient(classifier.name)
         kind = "classes" if data is None else label_kind_of(data)
         if benchmark.label_kind != kind:
             raise ConfigurationError(

@@ -206,5 +206,7 @@ def take_options(config: ModelConfig, known: Sequence[str]) -> Mapping[str, Any]
     """
     for name in config.options:
         if name not in known:
-            raise ConfigurationError(f"model source {config.source} has no model.options.{name}: {nearest_names(str(name), known)}")
+            raise ConfigurationError(
+                f"model source {config.source} has no model.options.{name}: {nearest_names(str(name), known)}"
+            )
     return config.options

@@ -1,4 +1,4 @@
-"""Checkpoints as people save them: state dicts found, prefixes taken off, fitted to a network; nothing in them is run."""
+"""Checkpoints as people save them: the state dict in them, without wrappers' prefixes; nothing in them is run."""
 
 import argparse
 import difflib
@@ -23,18 +23,32 @@ from bench.errors import ConfigurationError
 StateDict = Mapping[str, Tensor]
 """Name -> tensor."""
 
-ENTRIES = ("state_dict_ema", "model_ema", "ema_state_dict", "ema", "state_dict", "model_state_dict", "model", "network", "net")
+ENTRIES = (
+    "state_dict_ema",
+    "model_ema",
+    "ema_state_dict",
+    "ema",
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "network",
+    "net",
+)
 """Where a training checkpoint has its weights; a moving average (EMA) goes first, as in timm."""
 PREFIXES = ("module.", "model.", "_orig_mod.", "network.", "net.", "backbone.")
 """What wrappers put before every name: DataParallel, Lightning modules, torch.compile."""
 LONGEST_REASON = 300
 LIKELIEST = 12
 """torchvision architectures, the likeliest by name, that a checkpoint which does not fit is compared with."""
-_NUMPY_SCALARS = [np.dtype, np._core.multiarray.scalar, *(type(np.dtype(kind)) for kind in (float, "f4", int, "i4", bool))]
+_NUMPY_SCALARS = [
+    np.dtype,
+    np.float64(0).__reduce__()[0],
+    *(type(np.dtype(kind)) for kind in ("f8", "f4", "i8", "i4", "?")),
+]
 _PLAIN_OBJECTS: list[Any] = [argparse.Namespace, *_NUMPY_SCALARS]
 """What training scripts save beside weights (arguments, a best accuracy); making one runs no code."""
 
-Remap = Callable[[StateDict, nn.Module], StateDict]
+Remap = Callable[[dict[str, Tensor], nn.Module], dict[str, Tensor]]
 
 
 def read_checkpoint(path: Path, device: str = "cpu") -> StateDict:
@@ -75,8 +89,8 @@ def _refuse_torchscript(path: Path) -> None:
         names = archive.namelist()
     if any(name.endswith("/constants.pkl") for name in names):
         raise ConfigurationError(
-            f"checkpoint {path} is a TorchScript program, not weights: save the module's state_dict() instead, or export"
-            " it with torch.export.save and give model.name=export:FILE.pt2"
+            f"checkpoint {path} is a TorchScript program, not weights: save the module's state_dict() instead, or"
+            " export it with torch.export.save and give model.name=export:FILE.pt2"
         )
     if any(name.endswith("archive_format") for name in names):
         raise ConfigurationError(f"checkpoint {path} is an exported program: give model.name=export:{path}")
@@ -157,14 +171,16 @@ def load_weights(network: nn.Module, path: Path, *, name: str, remap: Remap | No
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="for .*: copying from a non-meta parameter")
             if remap is not None:
-                state = remap(state, network)
+                state = remap(dict(state), network)
             else:
                 state = without_prefixes(state, frozenset(network.state_dict()))
             network.load_state_dict(dict(state), strict=True)
     except (RuntimeError, AssertionError, KeyError) as error:
         fitting = _torchvision_network_of(state, f"{name} {path.stem}")
         if fitting:
-            what = f"has the names of torchvision's {fitting}, not those of {name}: give model.name=torchvision:{fitting}"
+            what = (
+                f"has the names of torchvision's {fitting}, not those of {name}: give model.name=torchvision:{fitting}"
+            )
         else:
             what = f"does not fit {type(network).__name__}: {_misfit(error)}"
         raise ConfigurationError(f"checkpoint {path} {what}") from error
@@ -212,5 +228,5 @@ def _torchvision_network_of(state: StateDict, like: str) -> str:
         except Exception:  # noqa: S112  # one that needs more than its name is no candidate
             continue
         if network.state_dict().keys() == without_prefixes(state, frozenset(network.state_dict())).keys():
-            return name
+            return str(name)
     return ""

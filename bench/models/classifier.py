@@ -80,10 +80,17 @@ class Classifier(nn.Module):
         if isinstance(self.network, ForwardOnly):
             return {"parameters": float(self.network.n_parameters), "gmacs": self.network.macs(self.input_size) / 1e9}
         parameters = sum(parameter.numel() for parameter in self.network.parameters())
-        ghost = copy.deepcopy(self.network).to("meta")
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            ghost(torch.empty(1, 3, *self.input_size, device="meta"))
-        return {"parameters": float(parameters), "gmacs": counter.get_total_flops() / 2e9}
+        try:
+            macs = _count_macs(copy.deepcopy(self.network).to("meta"), self.input_size, torch.device("meta"))
+        except Exception:  # networks whose code looks at values
+            macs = _count_macs(self.network, self.input_size, self.mean.device)
+        return {"parameters": float(parameters), "gmacs": macs / 1e9}
+
+
+def _count_macs(network: nn.Module, size: tuple[int, int], device: torch.device) -> float:
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.zeros(1, 3, *size, device=device))
+    return float(counter.get_total_flops()) / 2
 
 
 def logits_of(output: Any, name: str) -> Tensor:
@@ -103,8 +110,8 @@ def logits_of(output: Any, name: str) -> Tensor:
         return logits
     keys = f" of {', '.join(map(str, output))}" if isinstance(output, Mapping) else ""
     raise ConfigurationError(
-        f"{name} returns a {type(output).__name__}{keys}, not logits of shape (B, classes): wrap the network in a module"
-        " whose forward returns the logits alone"
+        f"{name} returns a {type(output).__name__}{keys}, not logits of shape (B, classes): wrap the network in a"
+        " module whose forward returns the logits alone"
     )
 
 

@@ -5,6 +5,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from bench.errors import ConfigurationError
+
 
 class ForwardOnly(nn.Module, ABC):
     """``(B,3,H,W)`` normalised float -> logits ``(B,K)``, without a gradient; its file's digest stands for its weights.
@@ -25,11 +27,17 @@ class ForwardOnly(nn.Module, ABC):
         self.register_buffer("file_digest", torch.tensor(list(bytes.fromhex(digest)), dtype=torch.uint8))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits ``(B,K)`` of ``images``, on their device; the last batch is padded where the batch size is fixed."""
+        """Logits ``(B,K)`` of ``images``, on their device; the last batch is padded where the batch size is fixed.
+
+        Raises:
+            ConfigurationError: a gradient is asked for.
+        """
+        if torch.is_grad_enabled() and images.requires_grad:
+            raise ConfigurationError(f"{type(self).__name__} has no gradient: it runs forward passes alone")
         with torch.no_grad():
             if self.batch_size is None:
                 return self.run(images)
-            pieces = [self._padded(piece) for piece in images.split(self.batch_size)]
+            pieces = [self._padded(piece) for piece in torch.split(images, self.batch_size)]
             return torch.cat(pieces)
 
     def _padded(self, images: Tensor) -> Tensor:

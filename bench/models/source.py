@@ -1,4 +1,4 @@
-"""Model sources: how the classifiers of each prefix of ``model.name`` are checked and loaded, built-in or plugged in."""
+"""Model sources: how the classifiers of each prefix of ``model.name`` are checked and loaded."""
 
 from __future__ import annotations
 

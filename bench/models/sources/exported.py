@@ -55,7 +55,7 @@ class ExportedNetwork(ForwardOnly):
         device = next(self.program.parameters(), torch.empty(0)).device
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             self.run(torch.zeros(batch, 3, *input_size, device=device))
-        return counter.get_total_flops() / 2 / batch
+        return float(counter.get_total_flops()) / 2 / batch
 
     def train(self, mode: bool = True) -> "ExportedNetwork":
         """Nothing: an exported program has no modes, and refuses to be asked."""
@@ -164,7 +164,9 @@ def _shapes(program: Any, name: str) -> tuple[int | None, tuple[int, int] | None
         raise ConfigurationError(f"model export:{name} takes {tuple(map(str, shape))}, not images (B,3,H,W)")
     logits = [nodes[item].meta["val"].shape for item in outputs]
     if len(logits) != 1 or len(logits[0]) != 2:
-        raise ConfigurationError(f"model export:{name} returns {[tuple(map(str, item)) for item in logits]}, not (B, classes)")
+        raise ConfigurationError(
+            f"model export:{name} returns {[tuple(map(str, item)) for item in logits]}, not (B, classes)"
+        )
     batch, _, height, width = (length if isinstance(length, int) else None for length in shape)
     size = None if height is None or width is None else (height, width)
     return batch, size, int(logits[0][1])

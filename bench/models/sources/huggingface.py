@@ -20,13 +20,18 @@ from bench.models.preprocessing import Preprocessing, timm_preprocessing
 from bench.models.source import ModelOutline, ModelSource
 from bench.models.sources.image_processor import read_processor
 
-WEIGHT_FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+WEIGHT_FILES = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
 """Where transformers looks for weights, in this order; all are read without running anything in them."""
 INSTALL = "'snowwolf[hf]'"
 
 
 def outline(config: ModelConfig) -> ModelOutline:
-    """Read the description and the image processor; look for the weights, or compare a checkpoint's names and shapes."""
+    """Read the description and the image processor; look for the weights, or compare a checkpoint with the network."""
     _check_place(config)
     described = _described(config)
     if config.checkpoint is not None:
@@ -72,7 +77,9 @@ def _check_place(config: ModelConfig) -> None:
     folder = Path(config.name)
     if folder.is_dir():
         if not (folder / "config.json").is_file():
-            raise ConfigurationError(f"model hf:{folder}: there is no {folder / 'config.json'}, which describes the network")
+            raise ConfigurationError(
+                f"model hf:{folder}: there is no {folder / 'config.json'}, which describes the network"
+            )
         if wanted and not any((folder / file).is_file() for file in WEIGHT_FILES):
             raise ConfigurationError(f"model hf:{folder}: it has no weights ({' or '.join(WEIGHT_FILES)})")
         return
@@ -98,11 +105,13 @@ def _read_config(name: str) -> Any:
     try:
         return _transformers().AutoConfig.from_pretrained(where, trust_remote_code=False, **options)
     except Exception as error:
-        raise ConfigurationError(f"model hf:{name}: its config.json is not one of transformers: {one_line(error)}") from error
+        raise ConfigurationError(
+            f"model hf:{name}: its config.json is not one of transformers: {one_line(error)}"
+        ) from error
 
 
 def _described(config: ModelConfig) -> Any:
-    """transformers' configuration, of a kind that classifies images.
+    """Transformers' configuration, of a kind that classifies images.
 
     Raises:
         ConfigurationError: another kind of model.
@@ -153,7 +162,9 @@ def _preprocessing(name: str) -> Preprocessing:
     try:
         processor = _transformers().AutoImageProcessor.from_pretrained(where, trust_remote_code=False, **options)
     except Exception as error:
-        raise ConfigurationError(f"model hf:{name}: it has no image processor that can be read: {one_line(error)}") from error
+        raise ConfigurationError(
+            f"model hf:{name}: it has no image processor that can be read: {one_line(error)}"
+        ) from error
     timms = getattr(processor, "data_config", None)
     if isinstance(timms, Mapping):  # a timm network in transformers' clothes
         return timm_preprocessing(timms)

@@ -73,7 +73,10 @@ def _normalisation(processor: Processor, name: str) -> tuple[NDArray[np.float64]
         raise ConfigurationError(f"{name}: its {type(processor).__name__} gives white no larger values than black")
     std = 1 / (white - black)
     mean = -black * std
-    stated = [np.array(getattr(processor, key, None) or np.nan, dtype=float) * np.ones(3) for key in ("image_mean", "image_std")]
+    stated = [
+        np.array(getattr(processor, key, None) or np.nan, dtype=float) * np.ones(3)
+        for key in ("image_mean", "image_std")
+    ]
     if np.allclose(stated[0], mean, atol=1e-4) and np.allclose(stated[1], std, atol=1e-4):
         return stated[0], stated[1]
     return mean.round(6), std.round(6)
@@ -90,7 +93,9 @@ def _recipes(processor: Any, shape: tuple[int, ...]) -> Iterator[CropRecipe]:
         resized = [int(edge), int(LEVIT_RESIZE * edge)]
         if crop_pct and edge < CONVNEXT_WARPS_FROM:
             resized.insert(0, int(edge / crop_pct))
-        yield from (resize_and_crop(side, (height, width), interpolation) for side in resized if side >= max(height, width))
+        yield from (
+            resize_and_crop(side, (height, width), interpolation) for side in resized if side >= max(height, width)
+        )
     if crop_pct:  # PoolFormer: an edge of int(size / crop_pct)
         yield CropRecipe(height, width, crop_pct, "center", interpolation)
     share = height / size["height"] if size.get("height") else 1.0
@@ -120,10 +125,11 @@ def _run(processor: Processor, image: Image.Image, name: str) -> NDArray[np.floa
         raise ConfigurationError(f"{name}: its image processor fails: {type(error).__name__}: {message}") from error
     if pixels.ndim != 4 or pixels.shape[:2] != (1, 3):
         raise ConfigurationError(f"{name}: its image processor returns {pixels.shape} for one image, not (1,3,H,W)")
-    return pixels[0]
+    first: NDArray[np.float64] = pixels[0]
+    return first
 
 
 def _reason(processor: Any) -> str:
     reasons = [reason for setting, reason in WHY_NOT.items() if getattr(processor, setting, False)]
     size = dict(getattr(processor, "size", None) or {})
-    return "; ".join(reasons) or f"its size is {({key: value for key, value in size.items() if value})}"
+    return "; ".join(reasons) or f"its size is { ({key: value for key, value in size.items() if value}) }"

@@ -156,7 +156,9 @@ def _output(config: ModelConfig, graph: Graph) -> str:
     named = config.options.get("output")
     if named is not None:
         if named not in graph.outputs:
-            raise ConfigurationError(f"model onnx:{graph.path} has no output {named!r}: {nearest_names(str(named), graph.outputs)}")
+            raise ConfigurationError(
+                f"model onnx:{graph.path} has no output {named!r}: {nearest_names(str(named), graph.outputs)}"
+            )
         return str(named)
     flat = [name for name, n_dims in graph.outputs.items() if n_dims == 2]
     if len(flat) != 1:
@@ -190,14 +192,16 @@ def _open(path: Path, threads: int) -> Any:
 def _digest(path: Path, model: Any) -> str:
     """SHA-256 of the file, and of the files beside it that hold its large tensors."""
     digest = hashlib.sha256(path.read_bytes())
-    beside = {entry.value for tensor in model.graph.initializer for entry in tensor.external_data if entry.key == "location"}
+    beside = {
+        entry.value for tensor in model.graph.initializer for entry in tensor.external_data if entry.key == "location"
+    }
     for name in sorted(beside):
         file = path.parent / name
         if Path(name).name != name or not file.is_file():
             raise ConfigurationError(f"model onnx:{path} has weights in {name!r}, which is not beside it")
         with file.open("rb") as opened:
             digest.update(hashlib.file_digest(opened, "sha256").digest())
-    return digest.hexdigest()
+    return str(digest.hexdigest())
 
 
 def _shape(item: Any) -> list[int]:

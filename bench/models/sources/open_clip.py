@@ -1,11 +1,7 @@
 """open_clip: CLIP as a zero-shot classifier, whose head is made once from prompts and then kept."""
 
-import hashlib
-import json
 import logging
-import os
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
@@ -13,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 
 from bench.configs import ModelConfig
 from bench.data.crop import CropRecipe
@@ -31,42 +25,17 @@ from bench.models.assembly import (
     take_options,
 )
 from bench.models.checkpoints import read_checkpoint
-from bench.models.classifier import Classifier, state_digest
+from bench.models.classifier import Classifier
 from bench.models.hub import Repository, check_repository, check_url
 from bench.models.preprocessing import Preprocessing, resize_and_crop
 from bench.models.source import ModelOutline, ModelSource
+from bench.models.sources.zero_shot import HEADS, ZeroShot, make_head, read_lines, read_prompts, saved_head
 
 OPTIONS = ("class_names", "templates", "head", "cache_dir")
 """Class names and prompt templates, as a list or a text file of one per line; a saved head matrix; where made ones are
 kept."""
-HEADS = "~/.cache/snowwolf/heads"
 SCHEMAS = ("local-dir:", "hf-hub:")
 INSTALL = "'snowwolf[openclip]'"
-
-
-class ZeroShot(nn.Module):
-    """The image tower of a CLIP and a head: ``scale * (normalised feature) @ head`` (Radford et al. 2021, section 3.1).
-
-    Args:
-        visual: ``(B,3,H,W)`` -> features ``(B,D)``.
-        head: ``(D,K)`` normalised text features, one column per class.
-        scale: of the logits: ``exp(logit_scale)``.
-    """
-
-    head: Tensor
-    scale: Tensor
-
-    def __init__(self, visual: nn.Module, head: Tensor, scale: Tensor) -> None:
-        super().__init__()
-        self.visual = visual
-        self.register_buffer("head", head)
-        self.register_buffer("scale", scale)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits ``(B,K)`` of normalised ``images``, ``(B,3,H,W)``."""
-        features = self.visual(images)
-        features = features[0] if isinstance(features, tuple) else features
-        return self.scale * nn.functional.normalize(features, dim=-1) @ self.head
 
 
 def outline(config: ModelConfig) -> ModelOutline:
@@ -74,10 +43,9 @@ def outline(config: ModelConfig) -> ModelOutline:
     take_options(config, OPTIONS)
     _check_weights_at_hand(config)
     model = _bare_model(config.name)
-    names, _ = _prompts(config)
-    n_classes = len(names)
+    n_classes = len(read_prompts(config.options, INSTALL).class_names)
     if "head" in config.options:
-        n_classes = _saved_head(config.options["head"], _width(config.name)).shape[1]
+        n_classes = saved_head(config.options["head"], _width(config.name)).shape[1]
     return outline_of(config, _preprocessing(config, model), _label_space(config, n_classes))
 
 
@@ -87,9 +55,11 @@ def load(config: ModelConfig) -> Classifier:
     _check_weights_at_hand(config)
     model = _make_model(config.name, weights=config.weights == "pretrained", checkpoint=config.checkpoint)
     if "head" in config.options:
-        head = _saved_head(config.options["head"], _width(config.name))
+        head = saved_head(config.options["head"], _width(config.name))
     else:
-        head = _head(config, model)
+        prompts = read_prompts(config.options, INSTALL)
+        folder = str(config.options.get("cache_dir", HEADS))
+        head = make_head(_open_clip(), model, _parts(config.name)[0], prompts, _width(config.name), folder)
     network = ZeroShot(model.visual, head, model.logit_scale.detach().exp())
     preprocessing, space = _preprocessing(config, model), _label_space(config, head.shape[1])
     schema = next((prefix for prefix in SCHEMAS if config.name.startswith(prefix)), "")
@@ -165,7 +135,9 @@ def _check_weights_at_hand(config: ModelConfig) -> None:
             raise ConfigurationError(f"openclip:{config.name}: it has no weights ({' or '.join(_hub_files())})")
         return
     if config.name.startswith("hf-hub:"):
-        check_repository(f"openclip:{config.name}", Repository(config.name.partition(":")[2]), ["open_clip_config.json"])
+        check_repository(
+            f"openclip:{config.name}", Repository(config.name.partition(":")[2]), ["open_clip_config.json"]
+        )
         return
     known = open_clip.list_models()
     if architecture not in known:
@@ -204,7 +176,9 @@ def _preprocessing(config: ModelConfig, model: Any) -> Preprocessing:
     architecture, tag = _parts(config.name)
     if tag:
         published = open_clip.get_pretrained_cfg(architecture, tag)
-        stated.update({key: published[key] for key in ("mean", "std", "interpolation", "resize_mode") if published.get(key)})
+        stated.update(
+            {key: published[key] for key in ("mean", "std", "interpolation", "resize_mode") if published.get(key)}
+        )
     size = stated["size"]
     height, width = (int(size), int(size)) if isinstance(size, int) else (int(size[0]), int(size[1]))
     if stated["resize_mode"] == "shortest":
@@ -213,38 +187,14 @@ def _preprocessing(config: ModelConfig, model: Any) -> Preprocessing:
         crop = CropRecipe(height, width, 1.0, "squash", stated["interpolation"])
     else:
         raise ConfigurationError(
-            f"openclip:{config.name} resizes images by {stated['resize_mode']!r}, which pads them: no crop recipe has that"
+            f"openclip:{config.name} resizes images by {stated['resize_mode']!r}, which pads them: no crop recipe has"
+            " that"
         )
     return Preprocessing(crop, tuple(stated["mean"]), tuple(stated["std"]))
 
 
-def _prompts(config: ModelConfig) -> tuple[list[str], list[str]]:
-    """Class names and templates: those of the options, else the 1,000 and the 80 that open_clip publishes."""
-    metadata = import_extra("open_clip.zero_shot_metadata", INSTALL, "openclip")
-    names = _lines(config.options.get("class_names"), "class_names") or list(metadata.IMAGENET_CLASSNAMES)
-    own = _lines(config.options.get("templates"), "templates")
-    for template in own:
-        if template.count("{}") != 1:
-            raise ConfigurationError(f"model.options.templates: {template!r} needs one {{}}, where the class name goes")
-    return names, own or [str(template("{}")) for template in metadata.OPENAI_IMAGENET_TEMPLATES]
-
-
-def _lines(value: Any, option: str) -> list[str]:
-    """A list of texts, or the lines of the text file that it names; empty for none."""
-    if value is None:
-        return []
-    if isinstance(value, str):
-        path = Path(value).expanduser()
-        if not path.is_file():
-            raise ConfigurationError(f"model.options.{option}={value}: give a list, or a text file of one per line")
-        value = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    if not isinstance(value, Sequence) or not value:
-        raise ConfigurationError(f"model.options.{option} is empty: give a list, or a text file of one per line")
-    return [str(item) for item in value]
-
-
 def _label_space(config: ModelConfig, n_classes: int) -> LabelSpace:
-    names = _lines(config.options.get("class_names"), "class_names")
+    names = read_lines(config.options.get("class_names"), "class_names")
     if names and len(names) != n_classes:
         raise ConfigurationError(f"model.options has {len(names)} class names and a head of {n_classes} classes")
     stated = named_classes("the prompts' classes", names) if names else imagenet()
@@ -254,61 +204,6 @@ def _label_space(config: ModelConfig, n_classes: int) -> LabelSpace:
 def _width(name: str) -> int:
     """Length of a feature."""
     return int(_open_clip().get_model_config(_parts(name)[0])["embed_dim"])
-
-
-def _saved_head(path: str, width: int) -> Tensor:
-    """A head matrix ``(D,K)``: the one tensor of a safetensors file."""
-    file = Path(str(path)).expanduser()
-    if not file.is_file():
-        raise ConfigurationError(f"model.options.head={path}: there is no such file")
-    try:
-        tensors = list(load_file(file).values())
-    except SafetensorError as error:
-        raise ConfigurationError(f"model.options.head={path} is no safetensors file: {one_line(error)}") from error
-    if len(tensors) != 1 or tensors[0].ndim != 2 or tensors[0].shape[0] != width:
-        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in tensors)
-        raise ConfigurationError(
-            f"model.options.head={path} holds {shapes}; a head is one matrix of shape ({width}, classes), its columns"
-            " the classes' text features"
-        )
-    return tensors[0].float()
-
-
-def _head(config: ModelConfig, model: Any) -> Tensor:
-    """The head ``(D,K)`` that the text tower makes of the prompts; kept under the digest of all that goes into it."""
-    open_clip = _open_clip()
-    names, templates = _prompts(config)
-    tokenizer = open_clip.get_tokenizer(_parts(config.name)[0])
-    text = nn.Module()
-    for name, part in model.named_children():
-        if name != "visual":
-            text.add_module(name, part)
-    direct = {name: value for name, value in model.state_dict().items() if "." not in name}
-    facts = [state_digest(text), _digest_of(direct), type(tokenizer).__name__, getattr(tokenizer, "context_length", 0), names, templates]
-    key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
-    folder = Path(str(config.options.get("cache_dir", HEADS))).expanduser()
-    kept = folder / f"{key}.safetensors"
-    if kept.is_file():
-        return _saved_head(str(kept), _width(config.name))
-    head: Tensor = open_clip.build_zero_shot_classifier(model, tokenizer, names, templates).contiguous()
-    _keep(head, kept)
-    return head
-
-
-def _digest_of(tensors: Mapping[str, Tensor]) -> str:
-    holder = nn.Module()
-    for name, value in tensors.items():
-        holder.register_buffer(name, value)
-    return state_digest(holder)
-
-
-def _keep(head: Tensor, path: Path) -> None:
-    """Write it whole or not at all: other processes may make the same one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    os.close(handle)
-    save_file({"head": head}, temporary)
-    Path(temporary).replace(path)
 
 
 SOURCE = ModelSource(outline, load, bare_network, settings=("checkpoint", "weights", "options"))

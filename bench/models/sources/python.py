@@ -82,7 +82,9 @@ def _function(name: str) -> Callable[..., Any]:
     found = getattr(module, function, None)
     if not callable(found):
         names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        raise ConfigurationError(f"model python:{name}: {where} has no function {function!r}; {nearest_names(function, names)}")
+        raise ConfigurationError(
+            f"model python:{name}: {where} has no function {function!r}; {nearest_names(function, names)}"
+        )
     callable_: Callable[..., Any] = found
     return callable_
 
@@ -92,8 +94,8 @@ def _module(name: str) -> ModuleType:
         return importlib.import_module(name)
     except Exception as error:  # whatever the module's own code raises
         raise ConfigurationError(
-            f"model source python: the module {name} cannot be imported: {one_line(error)}; a file is named by its path,"
-            " python:FILE.py:FUNCTION"
+            f"model source python: the module {name} cannot be imported: {one_line(error)}; a file is named by its"
+            " path, python:FILE.py:FUNCTION"
         ) from error
 
 
@@ -126,7 +128,8 @@ def _call(function: Callable[..., Any], config: ModelConfig) -> nn.Module:
         inspect.signature(function).bind(**config.options)
     except TypeError as error:
         raise ConfigurationError(
-            f"model python:{config.name} cannot be called with model.options ({', '.join(config.options) or 'none'}): {error}"
+            f"model python:{config.name} cannot be called with model.options"
+            f" ({', '.join(config.options) or 'none'}): {error}"
         ) from error
     try:
         with torch.random.fork_rng(devices=[]):

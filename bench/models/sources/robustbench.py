@@ -81,7 +81,9 @@ def _entry(config: ModelConfig) -> tuple[str, str, dict[str, Any]]:
         raise ConfigurationError(f"RobustBench has no model {config.name!r}: {nearest_names(config.name, known)}")
     if len(having) > 1:
         named = "; ".join(f"dataset: {dataset}, threat_model: {threat}" for dataset, threat in having)
-        raise ConfigurationError(f"RobustBench has several models {config.name!r}: give model.options with one of {named}")
+        raise ConfigurationError(
+            f"RobustBench has several models {config.name!r}: give model.options with one of {named}"
+        )
     (dataset, threat), entry = next(iter(having.items()))
     return dataset, threat, entry
 
@@ -110,12 +112,14 @@ def _load(config: ModelConfig, dataset: str, threat: str, checkpoint: Path) -> n
                 config.name, model_dir=folder, dataset=dataset, threat_model=threat
             )
         except Exception as error:
-            raise ConfigurationError(f"could not load robustbench:{config.name} from {checkpoint}: {one_line(error)}") from error
+            raise ConfigurationError(
+                f"could not load robustbench:{config.name} from {checkpoint}: {one_line(error)}"
+            ) from error
     return network
 
 
 def _preprocessing(config: ModelConfig, dataset: str, entry: dict[str, Any]) -> Preprocessing:
-    named = entry.get("preprocessing")
+    named = str(entry.get("preprocessing", ""))
     if dataset == "imagenet" and named not in CROPS:
         stated = f"by {named!r}, which resizes nothing" if named else "in a way that its entry does not state"
         raise ConfigurationError(f"model robustbench:{config.name} is shown images {stated}: no crop recipe has that")
@@ -123,7 +127,7 @@ def _preprocessing(config: ModelConfig, dataset: str, entry: dict[str, Any]) -> 
 
 
 def _label_space(config: ModelConfig, dataset: str) -> LabelSpace:
-    stated = {"imagenet": imagenet, "cifar10": lambda: CIFAR10}.get(dataset, lambda: None)()
+    stated = {"imagenet": imagenet(), "cifar10": CIFAR10}.get(dataset)
     return label_space_of(config, N_CLASSES[dataset], stated)
 
 

@@ -10,7 +10,7 @@ import timm
 import torch
 import torchvision.models
 from timm.models import get_arch_name, remap_state_dict, split_model_name_tag
-from torch import nn
+from torch import Tensor, nn
 
 import bench.models.cifar_resnet  # noqa: F401  # registers its architectures with timm
 from bench.configs import ModelConfig
@@ -33,7 +33,7 @@ def outline(config: ModelConfig) -> ModelOutline:
     network = bare_network(config)
     checkpoint = _checkpoint(config)
     if checkpoint is not None:
-        remap = remap_state_dict if config.checkpoint is None else None
+        remap = _in_order if config.checkpoint is None else None
         check_weights(network, checkpoint, file_state(checkpoint), name=config.name, remap=remap)
     preprocessing = timm_preprocessing(timm.data.resolve_model_data_config(network))
     return outline_of(config, preprocessing, _label_space(config, network))
@@ -48,7 +48,7 @@ def load(config: ModelConfig) -> Classifier:
         torch.manual_seed(0)
         network = _make_network(_architecture(config), config.num_classes, config.options, pretrained=pretrained)
     if checkpoint is not None:
-        remap = remap_state_dict if config.checkpoint is None else None
+        remap = _in_order if config.checkpoint is None else None
         load_weights(network, checkpoint, name=config.name, remap=remap)
     preprocessing = timm_preprocessing(timm.data.resolve_model_data_config(network))
     return classifier_of(config, network, preprocessing, _label_space(config, network))
@@ -85,6 +85,11 @@ def _checkpoint(config: ModelConfig) -> Path | None:
     if config.name in PACKAGED and config.weights == "pretrained":
         return PACKAGED[config.name].path()
     return None
+
+
+def _in_order(state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+    """The weights of a package, whose names are another port's, in timm's order."""
+    return dict(remap_state_dict(state, network))
 
 
 def _check_timm_name(config: ModelConfig) -> None:

@@ -24,7 +24,7 @@ AUXILIARY_HEADS = ("aux1", "aux2", "AuxLogits")
 
 
 def outline(config: ModelConfig) -> ModelOutline:
-    """Build the network without its weights; look for the published ones, or compare a checkpoint's names and shapes."""
+    """Build the network without its weights; look for the published ones, or compare a checkpoint with it."""
     weights = _weights(config)
     network = bare_network(config)
     if config.checkpoint is not None:
@@ -76,13 +76,17 @@ def _weights(config: ModelConfig) -> Any:
     architecture, slash, member = config.name.partition("/")
     known = torchvision.models.list_models(module=torchvision.models)
     if architecture not in known:
-        raise ConfigurationError(f"torchvision has no classifier {architecture!r}: {nearest_names(architecture, known)}")
+        raise ConfigurationError(
+            f"torchvision has no classifier {architecture!r}: {nearest_names(architecture, known)}"
+        )
     enum: Any = torchvision.models.get_model_weights(architecture)
     names = [weights.name for weights in enum]
     if not slash:
         return enum.DEFAULT
     if member not in [*names, "DEFAULT"]:
-        raise ConfigurationError(f"torchvision's {architecture} has no weights {member!r}: {nearest_names(member, names)}")
+        raise ConfigurationError(
+            f"torchvision's {architecture} has no weights {member!r}: {nearest_names(member, names)}"
+        )
     return enum[member]
 
 
