@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,8 @@ def _normalisation(processor: Processor, name: str) -> tuple[NDArray[np.float64]
 def _recipes(processor: Any, shape: tuple[int, ...]) -> Iterator[CropRecipe]:
     """What the settings may mean: transformers has no one meaning of ``size`` for all its processors."""
     height, width = shape
-    interpolation = Image.Resampling(int(getattr(processor, "resample", None) or 2)).name.lower()
+    filter_ = getattr(processor, "resample", None)
+    interpolation = Image.Resampling(Image.Resampling.BILINEAR if filter_ is None else int(filter_)).name.lower()
     size = {key: value for key, value in dict(getattr(processor, "size", None) or {}).items() if value}
     crop_pct = getattr(processor, "crop_pct", None)
     edge = size.get("shortest_edge")
@@ -93,11 +95,11 @@ def _recipes(processor: Any, shape: tuple[int, ...]) -> Iterator[CropRecipe]:
         resized = [int(edge), int(LEVIT_RESIZE * edge)]
         if crop_pct and edge < CONVNEXT_WARPS_FROM:
             resized.insert(0, int(edge / crop_pct))
-        yield from (
-            resize_and_crop(side, (height, width), interpolation) for side in resized if side >= max(height, width)
-        )
+        for side in resized:
+            if side >= max(height, width):
+                yield replace(resize_and_crop(side, (height, width), interpolation), crop_mode="center_down")
     if crop_pct:  # PoolFormer: an edge of int(size / crop_pct)
-        yield CropRecipe(height, width, crop_pct, "center", interpolation)
+        yield CropRecipe(height, width, crop_pct, "center_down", interpolation)
     share = height / size["height"] if size.get("height") else 1.0
     if share <= 1:
         yield CropRecipe(height, width, _rounded_down(height, share), "squash", interpolation)
