@@ -29,8 +29,8 @@ class CropRecipe:
     crop_pct: float
     """Share of the resized image's side that the crop keeps, in (0,1]."""
     crop_mode: str
-    """``center``, ``squash``, ``border``, ``exact``, or ``center_down``: as ``center``, and where the centre lies between
-    two pixels always the one above and to the left, as transformers crops; torchvision takes the even one."""
+    """``center``, ``squash``, ``border``, ``exact``, or ``center_down``: as ``center``, but an offset of the crop
+    that is not whole is rounded down, as transformers does; torchvision rounds it to even."""
     interpolation: str
     """``bilinear``, ``bicubic``, ...; ``none`` of the mode ``exact``."""
     fill: tuple[int, int, int] | None = None

@@ -6,7 +6,7 @@ import pickle
 import re
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ ENTRIES = (
 PREFIXES = ("module.", "model.", "_orig_mod.", "network.", "net.", "backbone.")
 """What wrappers put before every name: DataParallel, Lightning modules, torch.compile."""
 LONGEST_REASON = 300
-LIKELIEST = 12
+LIKELIEST = 6
 """torchvision architectures, the likeliest by name, that a checkpoint which does not fit is compared with."""
 _NUMPY_SCALARS = [
     np.dtype,
@@ -176,13 +176,14 @@ def load_weights(network: nn.Module, path: Path, *, name: str, remap: Remap | No
                 state = without_prefixes(state, frozenset(network.state_dict()))
             network.load_state_dict(dict(state), strict=True)
     except (RuntimeError, AssertionError, KeyError) as error:
-        fitting = _torchvision_network_of(state, f"{name} {path.stem}")
+        misnamed = len(state.keys() & network.state_dict().keys()) < len(state) / 2
+        fitting = _torchvision_network_of(state, (name, path.stem)) if misnamed else ""
         if fitting:
             what = (
                 f"has the names of torchvision's {fitting}, not those of {name}: give model.name=torchvision:{fitting}"
             )
         else:
-            what = f"does not fit {type(network).__name__}: {_misfit(error)}"
+            what = f"does not fit {type(network).__name__} ({name}): {_misfit(error)}"
         raise ConfigurationError(f"checkpoint {path} {what}") from error
 
 
@@ -216,11 +217,11 @@ def _misfit(error: BaseException) -> str:
     return reasons if len(reasons) <= LONGEST_REASON else f"{reasons[:LONGEST_REASON]} ..."
 
 
-def _torchvision_network_of(state: StateDict, like: str) -> str:
+def _torchvision_network_of(state: StateDict, like: Sequence[str]) -> str:
     """The torchvision architecture whose names these are; empty for none of the likeliest."""
     names = torchvision.models.list_models(module=torchvision.models)
-    words = re.sub(r"[^a-z0-9]", "", like.lower())
-    names.sort(key=lambda name: -difflib.SequenceMatcher(None, name.replace("_", ""), words).ratio())
+    words = [text.lower().partition("-")[0] for text in like]  # torchvision's files end in -DIGEST
+    names.sort(key=lambda name: -max(difflib.SequenceMatcher(None, name, word).ratio() for word in words))
     for name in names[:LIKELIEST]:
         try:
             with torch.device("meta"):

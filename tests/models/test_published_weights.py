@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from bench.errors import ConfigurationError
-from bench.models import ModelConfig, check_model, hub, load_classifier, loading
+from bench.models import ModelConfig, check_model, checkpoints, hub, load_classifier
 from bench.models.hub import check_published
 
 WEIGHTS = "timm/resnet18.a1_in1k"
@@ -185,8 +185,8 @@ def test_a_checkpoint_is_opened_once_for_all_jobs_of_a_sweep(tmp_path, monkeypat
     path = tmp_path / "mine.pth"
     torch.save(timm.create_model("resnet18").state_dict(), path)
     opened = []
-    load = loading._load_checkpoint
-    monkeypatch.setattr(loading, "_load_checkpoint", lambda *a, **k: opened.append(a) or load(*a, **k))
+    load = checkpoints.load_weights
+    monkeypatch.setattr(checkpoints, "load_weights", lambda *a, **k: opened.append(a) or load(*a, **k))
     for precision in ("float32", "bfloat16"):
         check_model(ModelConfig(name="resnet18", checkpoint=str(path), precision=precision))
     assert len(opened) == 1

@@ -80,7 +80,7 @@ def _normalisation(processor: Processor, name: str) -> tuple[NDArray[np.float64]
     ]
     if np.allclose(stated[0], mean, atol=1e-4) and np.allclose(stated[1], std, atol=1e-4):
         return stated[0], stated[1]
-    return mean.round(6), std.round(6)
+    return mean.round(9), std.round(9)
 
 
 def _recipes(processor: Any, shape: tuple[int, ...]) -> Iterator[CropRecipe]:

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -57,9 +57,12 @@ class OnnxNetwork(ForwardOnly):
         return torch.from_numpy(logits).to(images.device, torch.float32)
 
     def macs(self, input_size: tuple[int, int]) -> float:
-        """Of its convolutions and matrix products; NaN where shapes are not in the file."""
-        del input_size
-        return self.graph.macs()
+        """Of its convolutions and matrix products, by the shapes of one pass; NaN where that pass fails."""
+        try:
+            return _count_macs(self.graph, input_size)
+        except Exception as error:  # such as a graph beyond the 2 GB that can be changed in memory
+            logger.warning("%s: its multiply-accumulates are not known (%s)", self.graph.path, one_line(error))
+            return math.nan
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "OnnxNetwork":
         return self  # it has no state that a copy could change
@@ -100,19 +103,6 @@ class Graph:
         self.outputs = {item.name: len(item.type.tensor_type.shape.dim) for item in graph.output}
         self.n_parameters = sum(math.prod(tensor.dims) for tensor in graph.initializer if tensor.data_type in FLOATS)
         self.digest = _digest(path, self.model)
-
-    def macs(self) -> float:
-        """Multiply-accumulates of one image."""
-        onnx = import_extra("onnx", INSTALL, "onnx")
-        try:
-            inferred = onnx.shape_inference.infer_shapes(self.model).graph
-            shapes = {item.name: _shape(item) for item in (*inferred.input, *inferred.output, *inferred.value_info)}
-            shapes |= {tensor.name: list(tensor.dims) for tensor in inferred.initializer}
-            total = sum(_macs_of(node, shapes) for node in inferred.node)
-        except Exception as error:  # a shape that is not in the file, or a graph that cannot be inferred
-            logger.warning("%s: its multiply-accumulates are not known (%s)", self.path, one_line(error))
-            return math.nan
-        return total / (self.batch_size or 1)
 
 
 def outline(config: ModelConfig) -> ModelOutline:
@@ -191,7 +181,7 @@ def _open(path: Path, threads: int) -> Any:
 
 def _digest(path: Path, model: Any) -> str:
     """SHA-256 of the file, and of the files beside it that hold its large tensors."""
-    digest = hashlib.sha256(path.read_bytes())
+    digest: Any = hashlib.sha256(path.read_bytes())
     beside = {
         entry.value for tensor in model.graph.initializer for entry in tensor.external_data if entry.key == "location"
     }
@@ -204,23 +194,30 @@ def _digest(path: Path, model: Any) -> str:
     return str(digest.hexdigest())
 
 
-def _shape(item: Any) -> list[int]:
-    """Lengths; of symbolic ones, 1: the batch is the only one that may be."""
-    dims = [dim.dim_value for dim in item.type.tensor_type.shape.dim]
-    if any(not length for length in dims[1:]):
-        raise ValueError(f"{item.name} has no fixed shape")
-    return [length or 1 for length in dims]
+def _count_macs(graph: Graph, input_size: tuple[int, int]) -> float:
+    """Run the graph with every operand that counts among its outputs: shapes in files may be left open."""
+    onnx, runtime = (import_extra(name, INSTALL, "onnx") for name in ("onnx", "onnxruntime"))
+    model = onnx.load(str(graph.path))
+    nodes = [node for node in model.graph.node if node.op_type in ("Conv", "Gemm", "MatMul")]
+    names = {name for node in nodes for name in (node.output[0], *node.input[:2])}
+    weights = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    given = {*weights, graph.input, *(item.name for item in model.graph.output)}
+    model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in sorted(names - given))
+    session = runtime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    batch = graph.batch_size or 1
+    grey = torch.zeros(batch, 3, *input_size, dtype=FLOATS[graph.element]).numpy()
+    values = session.run(None, {graph.input: grey})
+    found = {item.name: value.shape for item, value in zip(session.get_outputs(), values, strict=True)}
+    shapes = {**found, **weights, graph.input: grey.shape}
+    return sum(_macs_of(node, shapes) for node in nodes) / batch
 
 
-def _macs_of(node: Any, shapes: Mapping[str, list[int]]) -> int:
+def _macs_of(node: Any, shapes: Mapping[str, Sequence[int]]) -> int:
+    outputs = math.prod(shapes[node.output[0]])
     if node.op_type == "Conv":
-        return math.prod(shapes[node.output[0]]) * math.prod(shapes[node.input[1]][1:])
-    if node.op_type == "Gemm":
-        transposed = any(item.name == "transA" and item.i for item in node.attribute)
-        return math.prod(shapes[node.output[0]]) * shapes[node.input[0]][0 if transposed else 1]
-    if node.op_type == "MatMul":
-        return math.prod(shapes[node.output[0]]) * shapes[node.input[0]][-1]
-    return 0
+        return outputs * math.prod(shapes[node.input[1]][1:])
+    transposed = node.op_type == "Gemm" and any(item.name == "transA" and item.i for item in node.attribute)
+    return outputs * shapes[node.input[0]][-2 if transposed else -1]
 
 
 SOURCE = ModelSource(outline, load, settings=("options",))
