@@ -100,7 +100,7 @@ class Graph:
                 f"model onnx:{path} takes {shape} of ONNX type {self.element}, not float images (B,3,H,W){hint}"
             )
         self.batch_size, _, self.height, self.width = shape
-        self.outputs = {item.name: len(item.type.tensor_type.shape.dim) for item in graph.output}
+        self.outputs: dict[str, int] = {item.name: len(item.type.tensor_type.shape.dim) for item in graph.output}
         self.n_parameters = sum(math.prod(tensor.dims) for tensor in graph.initializer if tensor.data_type in FLOATS)
         self.digest = _digest(path, self.model)
 
