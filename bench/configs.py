@@ -4,7 +4,8 @@ The command line reads them before it knows what will be run, so this module imp
 """
 
 import importlib.util
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import ConfigurationError, nearest_names
@@ -35,8 +36,8 @@ class ModelConfig:
     """``pretrained``, or ``random`` for an untrained network (seeded)."""
     num_classes: int | None = None
     """Logits of a checkpoint whose head is not the architecture's usual one."""
-    options: dict[str, Any] = field(default_factory=dict)
-    """What else the source takes, such as the keyword arguments of a Python function (docs/models.md)."""
+    options: Any = None
+    """A mapping of what else the source takes, such as the keyword arguments of a Python function (docs/models.md)."""
     label_space: str | None = None
     """What its logit columns mean, where nothing says it: ``imagenet``, ``cifar10``, or a file of one class name per
     line, in the order of the columns."""
@@ -53,6 +54,11 @@ class ModelConfig:
     """Of the resize, in place of what the source says: ``bilinear``, ``bicubic``, ``nearest``, ``lanczos``."""
     precision: str = "float32"
     """``float32``, ``bfloat16`` or ``float16``."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.options or {}, Mapping):
+            raise ConfigurationError(f"model.options={self.options}: give a mapping, {{NAME: VALUE}}")
+        self.options = dict(self.options or {})
 
 
 @dataclass

@@ -60,7 +60,9 @@ def check_file(config: ModelConfig, suffix: str) -> Path:
     path = Path(config.name).expanduser()
     if not path.is_file():
         hint = nearest_names(path.name, [file.name for file in path.parent.glob(f"*{suffix}")])
-        raise ConfigurationError(f"model source {config.source}: there is no file {path}; {hint}".rstrip("; "))
+        raise ConfigurationError(
+            f"model source {config.source}: there is no file {path}: give model.name=FILE; {hint}".rstrip("; ")
+        )
     return path
 
 
