@@ -4,8 +4,9 @@ The command line reads them before it knows what will be run, so this module imp
 """
 
 import importlib.util
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import ConfigurationError, nearest_names
 
@@ -20,20 +21,44 @@ class ModelConfig:
     """Which classifier to load (``conf/model``)."""
 
     name: str = "lite0"
-    """A packaged model, a timm architecture with or without tag (``resnet50.a1_in1k``), or ``hf-hub:owner/model``."""
+    """A packaged model, a timm architecture with or without tag (``resnet50.a1_in1k``), ``hf-hub:owner/model``, or a
+    source and a name: ``torchvision:resnet50/IMAGENET1K_V1``, ``hf:google/vit-base-patch16-224``,
+    ``openclip:ViT-B-32/laion2b_s34b_b79k``, ``python:my_package.models:build``, ``onnx:FILE``, ``export:FILE``, ..."""
+    source: str | None = None
+    """Where the model comes from, in place of a prefix of the name: ``timm``, ``torchvision``, ``hf``, ``openclip``,
+    ``robustbench``, ``python``, ``onnx``, ``export``, or a plug-in's."""
     alias: str | None = None
     """Display name; the name, or the checkpoint's stem after it, when left out."""
     checkpoint: str | None = None
-    """A local ``.safetensors`` or ``.pth`` state dict instead of the published weights."""
+    """A local file of weights instead of the published ones: ``.safetensors``, or a state dict or training checkpoint
+    as torch saves them."""
     weights: str = "pretrained"
     """``pretrained``, or ``random`` for an untrained network (seeded)."""
     num_classes: int | None = None
     """Logits of a checkpoint whose head is not the architecture's usual one."""
+    options: Any = None
+    """A mapping of what else the source takes, such as the keyword arguments of a Python function (docs/models.md)."""
     label_space: str | None = None
     """What its logit columns mean, where nothing says it: ``imagenet``, ``cifar10``, or a file of one class name per
     line, in the order of the columns."""
+    mean: list[float] | None = None
+    """Per channel, in [0,1] units, in place of what the source says."""
+    std: list[float] | None = None
+    """Per channel, in [0,1] units, in place of what the source says."""
+    input_size: Any = None
+    """Side of the crop in pixels, or ``[height, width]``, in place of what the source says."""
+    crop_pct: float | None = None
+    """Share of the resized image's side that the crop keeps, in (0,1], in place of what the source says: 0.875 resizes
+    to 256 and crops 224."""
+    interpolation: str | None = None
+    """Of the resize, in place of what the source says: ``bilinear``, ``bicubic``, ``nearest``, ``lanczos``."""
     precision: str = "float32"
     """``float32``, ``bfloat16`` or ``float16``."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.options or {}, Mapping):
+            raise ConfigurationError(f"model.options={self.options}: give a mapping, {{NAME: VALUE}}")
+        self.options = dict(self.options or {})
 
 
 DEFAULT_SPLIT = "validation"

@@ -18,6 +18,9 @@ GRADIENT_AND_SCORES = "gradient and scores"
 """What an attack sees of the classifier. ``gradient`` is white-box; ``scores`` (logits) and ``decisions`` (the class)
 are black-box; ``nothing`` never asks it; a cascade may be of both kinds."""
 
+SEES_GRADIENT = (GRADIENT, GRADIENT_AND_SCORES)
+"""What cannot be had of a classifier that runs forward passes alone."""
+
 UNTARGETED, EITHER, TARGETED = "untargeted", "either", "targeted"
 """Which goals an attack can have."""
 

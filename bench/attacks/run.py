@@ -20,6 +20,7 @@ from bench.attacks.inputs import AttackInput, evaluate
 from bench.attacks.result import AttackResult, Candidates, distances, verify
 from bench.attacks.spec import AttackSpec, build_foolbox, is_gradient_descent, own_settings
 from bench.errors import ConfigurationError
+from bench.models import has_gradient
 from bench.seeding import derive_seed
 
 
@@ -77,6 +78,8 @@ def run_attack_grid(
     for epsilon in epsilons:
         attack_spec.check_epsilon(epsilon, images[0].numel())
     images = images.contiguous()  # pyautoattack views images as rows
+    if not has_gradient(classifier):
+        attack_spec.check_without_gradient(str(getattr(classifier, "name", "the classifier")))
     model = GuardedClassifier(classifier)
     clean = evaluate(model, images)
     if targets is None and attack_spec.target:

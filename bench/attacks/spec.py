@@ -13,7 +13,7 @@ from foolbox.attacks.gradient_descent_base import BaseGradientDescent
 from foolbox.distances import LpDistance, l0, l1, l2, linf
 
 from bench.attacks.catalogue import ATTACKS
-from bench.attacks.declaration import TARGETED, UNTARGETED, Declaration
+from bench.attacks.declaration import DECISIONS, SCORES, SEES_GRADIENT, TARGETED, UNTARGETED, Declaration
 from bench.errors import ConfigurationError, nearest_names
 from bench.records import Parameter, ThreatModel
 
@@ -128,6 +128,25 @@ class AttackSpec:
     def access(self) -> str:
         """What it sees of the classifier; of a cascade, with the stages it has."""
         return self.declaration.access_with(self.parameters)
+
+    def check_without_gradient(self, classifier: str) -> None:
+        """Refuse a classifier without a gradient, where the attack follows one.
+
+        Args:
+            classifier: its name, for the message.
+
+        Raises:
+            ConfigurationError: naming the black-box attacks of the same norm, which work.
+        """
+        if self.access not in SEES_GRADIENT:
+            return
+        black_box = {name: item for name, item in ATTACKS.items() if item.access in (SCORES, DECISIONS)}
+        alike = [name for name, item in black_box.items() if self.epsilon_norm in item.norms and not item.control]
+        raise ConfigurationError(
+            f"attack {self.name!r} follows the gradient, and {classifier} has none: it runs forward passes alone. Of"
+            f" the black-box attacks, these work in {self.epsilon_norm}: {', '.join(sorted(alike)) or 'none'}; in other"
+            f" norms: {', '.join(sorted(black_box.keys() - set(alike)))}"
+        )
 
     @property
     def threat(self) -> ThreatModel:

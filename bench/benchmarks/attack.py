@@ -125,6 +125,10 @@ class Attack(Benchmark):
         """Of an image that withstands the attack."""
         return expected_passes(self.spec)
 
+    def check_without_gradient(self, classifier: str) -> None:
+        """Refuse it to attacks that follow a gradient."""
+        self.spec.check_without_gradient(classifier)
+
     def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
         """The attack on every image that is classified correctly."""
         return attack_outcomes(classifier, batch, self.spec, condition, seed=seed)

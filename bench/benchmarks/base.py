@@ -257,6 +257,13 @@ class Benchmark(ABC):
     def check_classifier(self, label_space: LabelSpace) -> None:  # noqa: B027  # as above
         """Refuse, before any work, a classifier whose logit columns mean ``label_space``."""
 
+    def check_without_gradient(self, classifier: str) -> None:  # noqa: B027  # as above
+        """Refuse, before any work, a classifier that runs forward passes alone, where a gradient is needed.
+
+        Args:
+            classifier: its name, for the message.
+        """
+
     def read(self, crops: Crops, positions: Sequence[int], condition: Condition, *, seed: int) -> Shown:
         """The images to show, and what belongs to them; called in DataLoader workers: CPU work belongs here."""
         del condition, seed

@@ -14,7 +14,7 @@ from bench.benchmarks.metric import HIGHER, Measured, Metric
 from bench.data import Crops
 from bench.data.regions import check_regions, open_regions, read_regions
 from bench.errors import ConfigurationError, DataError
-from bench.explain import METHODS, attribute, check_method
+from bench.explain import METHODS, attribute, check_method, check_without_gradient
 from bench.explain.localisation import centre_distance, centred_baseline, energy_inside, entropy, pointing_hits
 from bench.metrics.audit import hit_rate, linearised, mean_present
 from bench.records import Condition, Estimate, Outcomes, Parameter
@@ -119,6 +119,10 @@ class CamAudit(Benchmark):
         """Refuse regions that are not there."""
         if self.regions is not None:
             check_regions(self.regions)
+
+    def check_without_gradient(self, classifier: str) -> None:
+        """Refuse it to methods that follow a gradient."""
+        check_without_gradient(self.method, classifier)
 
     def parameters(self) -> Mapping[str, Parameter]:
         """Method and target, and a digest of the regions: where their files lie is no part of what they are."""

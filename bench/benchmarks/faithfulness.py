@@ -12,7 +12,14 @@ from torch import Tensor, nn
 from bench.benchmarks.base import Batch, Benchmark, judge
 from bench.benchmarks.cam_audit import attribution_maps
 from bench.errors import ConfigurationError
-from bench.explain import check_method, deletion, insertion, randomisation_check, rank_correlation
+from bench.explain import (
+    check_method,
+    check_without_gradient,
+    deletion,
+    insertion,
+    randomisation_check,
+    rank_correlation,
+)
 from bench.models import Classifier
 from bench.records import Condition, Outcomes
 from bench.seeding import derive_seed
@@ -67,6 +74,13 @@ class Faithfulness(Benchmark):
     def conditions(self) -> tuple[Condition, ...]:
         """The one condition: the images as they are."""
         return (Condition(self.name),)
+
+    def check_without_gradient(self, classifier: str) -> None:
+        """Refuse it to methods that follow a gradient, and to randomised weights, which it has none of."""
+        for method in (self.method, self.other):
+            check_without_gradient(method, classifier)
+        if self.randomise:
+            raise ConfigurationError(f"{classifier} has no weights that could be randomised: set randomise=false")
 
     def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
         """Decision, maps of the predicted class, and their curves.

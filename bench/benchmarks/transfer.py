@@ -61,7 +61,8 @@ class Transfer(Benchmark):
         if not self.surrogates:
             raise ConfigurationError("transfer.surrogates is empty: name at least one model")
         for name in self.surrogates:
-            check_model(ModelConfig(name=name))
+            if not check_model(ModelConfig(name=name)).has_gradient:
+                self.spec.check_without_gradient(name)
         if self.spec.minimal_norm:
             raise ConfigurationError(f"transfer needs an attack within a ball, and {self.attack!r} seeks the smallest")
         parse_epsilons(self.spec, self.epsilons)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from timm.data import create_transform
 from torch import Tensor
+from torchvision.transforms import CenterCrop
 
 from bench.errors import ConfigurationError
 
@@ -28,7 +29,8 @@ class CropRecipe:
     crop_pct: float
     """Share of the resized image's side that the crop keeps, in (0,1]."""
     crop_mode: str
-    """``center``, ``squash``, ``border`` or ``exact``."""
+    """``center``, ``squash``, ``border``, ``exact``, or ``center_down``: as ``center``, but an offset of the crop
+    that is not whole is rounded down, as transformers does; torchvision rounds it to even."""
     interpolation: str
     """``bilinear``, ``bicubic``, ...; ``none`` of the mode ``exact``."""
     fill: tuple[int, int, int] | None = None
@@ -82,12 +84,30 @@ class CropRecipe:
 
 @lru_cache(maxsize=16)
 def _transform(recipe: CropRecipe) -> Callable[[Image.Image], Tensor]:
-    transform: Callable[[Image.Image], Tensor] = create_transform(
+    down = recipe.crop_mode == "center_down"
+    transform = create_transform(
         input_size=(3, recipe.height, recipe.width),
         crop_pct=recipe.crop_pct,
-        crop_mode=recipe.crop_mode,
+        crop_mode="center" if down else recipe.crop_mode,
         interpolation=recipe.interpolation,
         use_prefetcher=True,  # ends in uint8 instead of a normalised tensor
         mean=tuple(value / 255 for value in recipe.fill or (0, 0, 0)),  # pads; nothing is normalised here
     )
-    return transform
+    if down:
+        transform.transforms = [
+            _CropDown(*step.size) if isinstance(step, CenterCrop) else step for step in transform.transforms
+        ]
+    made: Callable[[Image.Image], Tensor] = transform
+    return made
+
+
+@dataclass(frozen=True)
+class _CropDown:
+    """A crop of the centre whose offsets are rounded down."""
+
+    height: int
+    width: int
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        left, top = (image.width - self.width) // 2, (image.height - self.height) // 2
+        return image.crop((left, top, left + self.width, top + self.height))

@@ -1,7 +1,7 @@
 """Explanations: attribution maps for any classifier, and whether they are to be believed."""
 
 from bench.explain.agreement import agreement, rank_correlation
-from bench.explain.attribute import METHODS, Method, attribute, check_method
+from bench.explain.attribute import METHODS, Method, attribute, check_method, check_without_gradient
 from bench.explain.faithfulness import Curves, deletion, insertion
 from bench.explain.randomisation import RandomisedStage, randomisation_check
 
@@ -13,6 +13,7 @@ __all__ = [
     "agreement",
     "attribute",
     "check_method",
+    "check_without_gradient",
     "deletion",
     "insertion",
     "randomisation_check",

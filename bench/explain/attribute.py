@@ -19,6 +19,7 @@ from bench.explain.gradients import (
     smoothgrad,
 )
 from bench.explain.occlusion import occlusion
+from bench.models import has_gradient
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Method:
     """As shown to people."""
     signed: bool = False
     """Whether maps have negative values, which speak against the class."""
+    needs_gradient: bool = True
+    """Whether it follows the gradient of a class score."""
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -45,7 +48,7 @@ METHODS: dict[str, Method] = {
     "saliency": Method(saliency, "Saliency"),
     "smoothgrad": Method(smoothgrad, "SmoothGrad"),
     "integrated_gradients": Method(integrated_gradients, "Integrated gradients", signed=True),
-    "occlusion": Method(occlusion, "Occlusion", signed=True),
+    "occlusion": Method(occlusion, "Occlusion", signed=True, needs_gradient=False),
     "guided_backprop": Method(guided_backprop, "Guided backprop"),
     "deconvnet": Method(deconvnet, "Deconvnet"),
     "guided_grad_cam": Method(guided_grad_cam, "Guided Grad-CAM"),
@@ -66,6 +69,23 @@ def check_method(method: str, settings: tuple[str, ...] = ()) -> None:
         if setting not in valid:
             hint = nearest_names(setting, valid) if valid else "it has none"
             raise ConfigurationError(f"{method} has no setting {setting!r}: {hint}")
+
+
+def check_without_gradient(method: str, classifier: str) -> None:
+    """Refuse a classifier without a gradient, where the method follows one.
+
+    Args:
+        method: a name in ``METHODS``.
+        classifier: its name, for the message.
+
+    Raises:
+        ConfigurationError: naming the methods that work.
+    """
+    if METHODS[method].needs_gradient:
+        others = ", ".join(name for name, item in METHODS.items() if not item.needs_gradient)
+        raise ConfigurationError(
+            f"{method} follows the gradient, and {classifier} has none: it runs forward passes alone; {others} works"
+        )
 
 
 def attribute(classifier: nn.Module, images: Tensor, targets: Tensor, method: str, **settings: Any) -> Tensor:
@@ -89,6 +109,8 @@ def attribute(classifier: nn.Module, images: Tensor, targets: Tensor, method: st
         ConfigurationError: unknown method or setting, or one that this classifier has no honest map for.
     """
     check_method(method, tuple(settings))
+    if not has_gradient(classifier):
+        check_without_gradient(method, str(getattr(classifier, "name", "the classifier")))
     with torch.inference_mode(mode=False), torch.enable_grad():
         # A copy: tensors of inference mode can be in no graph.
         return METHODS[method].function(classifier, images.detach().clone(), targets.clone(), **settings).detach()

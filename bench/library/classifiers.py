@@ -5,25 +5,22 @@ from dataclasses import fields
 from typing import Any
 
 import timm
-import torch
 from torch import nn
 
 from bench.data import CropRecipe
 from bench.data.label_spaces import LabelSpace, imagenet_with, known_as, unnamed_classes
 from bench.errors import ConfigurationError, nearest_names
 from bench.models import Classifier, ModelConfig, load_classifier
-from bench.models.preprocessing import Preprocessing, read_transform, resize_and_crop, timm_preprocessing
-
-USUAL_CROP_SHARE = 0.875
-"""Of the resized image, where a network comes with an input size alone: resize to 256, crop 224."""
+from bench.models.assembly import count_logits
+from bench.models.preprocessing import Preprocessing, pixels_of_size, read_transform, timm_preprocessing
 
 
 def load(name: str, **options: Any) -> Classifier:
     """A classifier by name, frozen and in eval mode, on the CPU.
 
     Args:
-        name: a packaged model (``lite0``), a timm architecture with or without tag (``resnet50.a1_in1k``), or
-            ``hf-hub:owner/model``.
+        name: a packaged model (``lite0``), a timm architecture with or without tag (``resnet50.a1_in1k``),
+            ``hf-hub:owner/model``, or a source and a name (``torchvision:resnet50``; docs/models.md).
         **options: fields of ``bench.models.ModelConfig``: ``checkpoint``, ``weights``, ``num_classes``, ``alias``, ...
 
     Raises:
@@ -123,7 +120,7 @@ def _preprocessing(
         found = timm_preprocessing(timm.data.resolve_model_data_config(network))
     if input_size is not None:
         height, width = (input_size, input_size) if isinstance(input_size, int) else input_size
-        crop = resize_and_crop(round(max(height, width) / USUAL_CROP_SHARE), (height, width), "bilinear")
+        crop = pixels_of_size((height, width)).crop
     elif found is not None:
         crop = found.crop
     else:
@@ -142,33 +139,10 @@ def _preprocessing(
 def _label_space(
     network: nn.Module, crop: CropRecipe, class_names: Sequence[str] | None, n_classes: int | None
 ) -> LabelSpace:
-    found = _logits(network, crop) if n_classes is None else n_classes
+    size = (crop.height, crop.width)
+    found = count_logits(network, size, type(network).__name__) if n_classes is None else n_classes
     if class_names is None:
         return imagenet_with(found) or unnamed_classes(found)
     if len(class_names) != found:
         raise ConfigurationError(f"{len(class_names)} class names were given for a network of {found} logits")
     return known_as(LabelSpace("the network's classes", found, tuple(class_names)))
-
-
-def _logits(network: nn.Module, crop: CropRecipe) -> int:
-    """Columns of the logits, by one forward pass of grey."""
-    training = network.training
-    parameter = next(network.parameters(), torch.empty(0))
-    grey = torch.full((1, 3, crop.height, crop.width), 0.5, device=parameter.device, dtype=parameter.dtype)
-    try:
-        with torch.no_grad():
-            logits = network.eval()(grey)
-    except Exception as error:
-        reason = " ".join(str(error).split())[:300]
-        raise ConfigurationError(
-            f"{type(network).__name__} does not take images of {crop.height} x {crop.width} pixels:"
-            f" {type(error).__name__}: {reason}"
-        ) from error
-    finally:
-        network.train(training)
-    if not isinstance(logits, torch.Tensor) or logits.ndim != 2:
-        shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-        raise ConfigurationError(
-            f"{type(network).__name__} answers {shape} for one image, not logits of shape (1, classes)"
-        )
-    return int(logits.shape[1])

@@ -14,12 +14,12 @@ from bench.library.classifiers import as_classifiers
 from bench.library.images import Images, as_images
 from bench.library.presets import Entry, names_of, preset_benchmark, preset_suite
 from bench.library.results import IncompleteError, Results, temporary_results
-from bench.models import DEFENSES, Classifier, Defense
+from bench.models import DEFENSES, Classifier, Defense, has_gradient
 from bench.plugins import load_plugins
 from bench.records import SEED_LIMIT
 from bench.reports.chance import cell_warnings
 from bench.results import Store
-from bench.sweep.checks import check_benchmark, check_images
+from bench.sweep.checks import Examined, check_benchmark, check_images
 from bench.sweep.evaluate import SuiteRun, run_suite, set_threads
 from bench.sweep.job import open_suite
 from bench.sweep.settings import auxiliary_entries
@@ -213,8 +213,9 @@ def _images_of(entry: Entry, main: DataConfig | None) -> DataConfig | None:
 
 def _check(classifier: Classifier, chosen: Chosen, images: Images) -> None:
     """Refuse, before any work, what cannot be run."""
+    seen = Examined(classifier.name, classifier.label_space, has_gradient(classifier))
     for name, (benchmark, data) in chosen.items():
-        check_benchmark(name, benchmark, classifier.label_space, data)
+        check_benchmark(name, benchmark, seen, data)
         if data is None:
             images.labelled_for(classifier.label_space)
             continue

@@ -1,12 +1,12 @@
-"""Classifiers: timm architectures with hub, local or packaged weights, normalisation inside."""
+"""Classifiers from timm, torchvision, Hugging Face, ... (``bench.models.sources``), normalisation inside."""
 
 from bench.configs import ModelConfig
-from bench.models.classifier import Classifier, LabelSubset
+from bench.models.classifier import Classifier, LabelSubset, has_gradient
 from bench.models.defended import DefendedClassifier, defend, restrict
 from bench.models.defenses import DEFENSES, Defense
 from bench.models.hub import in_hub_cache
-from bench.models.loading import ModelOutline, check_input_size, check_model, load_classifier
-from bench.models.plugged import ModelSource, register_model_source
+from bench.models.loading import check_input_size, check_model, load_classifier
+from bench.models.source import ModelOutline, ModelSource, register_model_source
 
 __all__ = [
     "DEFENSES",
@@ -20,6 +20,7 @@ __all__ = [
     "check_input_size",
     "check_model",
     "defend",
+    "has_gradient",
     "in_hub_cache",
     "load_classifier",
     "register_model_source",

@@ -2,7 +2,8 @@
 
 import copy
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bench.data.crop import CropRecipe
 from bench.data.label_spaces import LabelSpace
+from bench.errors import ConfigurationError
+from bench.models.forward_only import ForwardOnly
 
 
 class Classifier(nn.Module):
@@ -17,12 +20,13 @@ class Classifier(nn.Module):
 
     Args:
         name: display name.
-        network: ``(B,3,H,W)`` normalised float -> logits ``(B,K)``.
+        network: ``(B,3,H,W)`` normalised float -> logits ``(B,K)``, or an object or a dict whose ``logits`` they are.
         mean: per-channel mean the network was trained with, in [0,1] units.
         std: per-channel standard deviation, in [0,1] units.
         crop: recipe from an encoded image to the uint8 crop the network expects.
         label_space: what its logit columns mean.
         precision: ``float32``, ``bfloat16`` or ``float16``; the latter two run under autocast.
+        made_with: what else decides its outcomes and is in no tensor: options, the text of the code that made it.
     """
 
     mean: Tensor
@@ -38,26 +42,33 @@ class Classifier(nn.Module):
         crop: CropRecipe,
         label_space: LabelSpace,
         precision: str = "float32",
+        made_with: str = "",
     ) -> None:
         super().__init__()
         self.name = name
         self.crop = crop
         self.label_space = label_space
         self.precision = precision
-        self.weights_digest = state_digest(network)
+        self.made_with = made_with
         self.network = network
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
+        self.weights_digest = self.digest()
         self.eval().requires_grad_(requires_grad=False)
+
+    def digest(self) -> str:
+        """Digest over the network's tensors, its normalisation and what it was made with; 16 hex digits."""
+        normalisation = [self.mean.flatten().tolist(), self.std.flatten().tolist()]
+        text = f"{state_digest(self.network)}|{normalisation}|{self.made_with}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits ``(B,K)`` float32 of ``images``, ``(B,3,H,W)`` float in [0,1]."""
         normalised = (images - self.mean) / self.std
         if self.precision == "float32":
-            logits: Tensor = self.network(normalised)
-            return logits
+            return logits_of(self.network(normalised), self.name)
         with torch.autocast(images.device.type, dtype=getattr(torch, self.precision)):
-            return self.network(normalised).float()  # type: ignore[no-any-return]
+            return logits_of(self.network(normalised), self.name).float()
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -66,11 +77,47 @@ class Classifier(nn.Module):
 
     def cost(self) -> dict[str, float]:
         """Parameters, and GMACs (10^9 multiply-accumulates) of one forward pass over one crop."""
+        if isinstance(self.network, ForwardOnly):
+            return {"parameters": float(self.network.n_parameters), "gmacs": self.network.macs(self.input_size) / 1e9}
         parameters = sum(parameter.numel() for parameter in self.network.parameters())
-        ghost = copy.deepcopy(self.network).to("meta")
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            ghost(torch.empty(1, 3, *self.input_size, device="meta"))
-        return {"parameters": float(parameters), "gmacs": counter.get_total_flops() / 2e9}
+        try:
+            macs = _count_macs(copy.deepcopy(self.network).to("meta"), self.input_size, torch.device("meta"))
+        except Exception:  # networks whose code looks at values
+            macs = _count_macs(self.network, self.input_size, self.mean.device)
+        return {"parameters": float(parameters), "gmacs": macs / 1e9}
+
+
+def _count_macs(network: nn.Module, size: tuple[int, int], device: torch.device) -> float:
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.zeros(1, 3, *size, device=device))
+    return float(counter.get_total_flops()) / 2
+
+
+def logits_of(output: Any, name: str) -> Tensor:
+    """The logits ``(B,K)`` in what a network returns: itself, its attribute ``logits``, or its item of that name.
+
+    Args:
+        output: what the network returned.
+        name: of the classifier, for messages.
+
+    Raises:
+        ConfigurationError: it holds no logits.
+    """
+    if isinstance(output, Tensor):
+        return output
+    logits = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
+    if isinstance(logits, Tensor):
+        return logits
+    keys = f" of {', '.join(map(str, output))}" if isinstance(output, Mapping) else ""
+    raise ConfigurationError(
+        f"{name} returns a {type(output).__name__}{keys}, not logits of shape (B, classes): wrap the network in a"
+        " module whose forward returns the logits alone"
+    )
+
+
+def has_gradient(classifier: nn.Module) -> bool:
+    """Whether autograd has a gradient from the logits of ``classifier`` to its images."""
+    return not any(isinstance(module, ForwardOnly) for module in classifier.modules())
 
 
 class LabelSubset(nn.Module):

@@ -58,18 +58,18 @@ def check_published(name: str, *, weights: bool = True) -> None:
     """
     if name.startswith(HUB_PREFIXES):
         model_id = name.partition(":")[2]
-        repository = _repository(model_id)
-        _check_repository(name, repository, ["config.json"])
+        repository = read_repository(model_id)
+        check_repository(name, repository, ["config.json"])
         if weights:
             described, _, _ = load_model_config_from_hf(model_id)
-            _check_repository(name, repository, _files(described.get("hf_hub_filename")))
+            check_repository(name, repository, _files(described.get("hf_hub_filename")))
     elif weights:
         timms, files = _timm_repository(name)
         published = get_pretrained_cfg(name)
         if timms is not None:
-            _check_repository(name, timms, files)
+            check_repository(name, timms, files)
         elif published is not None and published.url:
-            _check_url(name, published.url)
+            check_url(name, published.url)
 
 
 def check_folder(name: str) -> None:
@@ -88,10 +88,11 @@ def _timm_repository(name: str) -> tuple[Repository | None, Sequence[str]]:
     published = get_pretrained_cfg(name)
     if published is None or not published.hf_hub_id or published.file:
         return None, ()
-    return _repository(str(published.hf_hub_id)), _files(published.hf_hub_filename)
+    return read_repository(str(published.hf_hub_id)), _files(published.hf_hub_filename)
 
 
-def _repository(model_id: str) -> Repository:
+def read_repository(model_id: str) -> Repository:
+    """The repository that ``owner/model[@revision]`` names."""
     name, _, revision = model_id.partition("@")
     return Repository(name, revision or None)
 
@@ -100,7 +101,12 @@ def _files(named: str | None) -> Sequence[str]:
     return WEIGHT_FILES if named is None else (named, str(Path(named).with_suffix(".safetensors")))
 
 
-def _check_repository(name: str, repository: Repository, files: Sequence[str]) -> None:
+def check_repository(name: str, repository: Repository, files: Sequence[str]) -> None:
+    """Refuse a repository of which none of ``files`` is in the cache of this machine, nor to be had from the hub.
+
+    Raises:
+        ConfigurationError: one line saying what was looked for, and where.
+    """
     if repository.has_in_cache(files):
         return
     what = f"model {name!r}: {repository.name} ({' or '.join(files)}) is not in the cache {constants.HF_HUB_CACHE}"
@@ -129,7 +135,16 @@ def _is_there(repository: Repository, file: str) -> bool:
     return True
 
 
-def _check_url(name: str, where: str | tuple[str, str]) -> None:
+def check_url(name: str, where: str | tuple[str, str]) -> None:
+    """Refuse a file that is neither in torch's cache of this machine nor to be had from its address.
+
+    Args:
+        name: the model's, for messages.
+        where: the address, or the address and the file's name in the cache.
+
+    Raises:
+        ConfigurationError: one line saying what was looked for, and where.
+    """
     url, file = (where, Path(urlparse(where).path).name) if isinstance(where, str) else where
     cached = Path(torch.hub.get_dir()) / "checkpoints" / file
     if cached.is_file() or not url.startswith(("http://", "https://")):

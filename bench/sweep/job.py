@@ -11,7 +11,7 @@ from torch import nn
 from bench.benchmarks import Benchmark
 from bench.configs import DataConfig, RuntimeConfig
 from bench.data import Crops, Dataset
-from bench.models import Classifier, Defense, defend, load_classifier
+from bench.models import Classifier, Defense, defend, has_gradient, load_classifier
 from bench.models.fast import prepare_fast
 from bench.plugins import load_plugins
 from bench.sweep.images import open_images
@@ -35,9 +35,13 @@ def open_suite(
         runtime: workers and crop cache.
 
     Raises:
-        ConfigurationError: images whose classes do not fit the classifier's.
+        ConfigurationError: images whose classes do not fit the classifier's, or a benchmark that needs a gradient
+            where the classifier has none.
         DataError: images that do not decode, unless ``data.on_error=skip``.
     """
+    if not has_gradient(classifier):
+        for benchmark, _ in benchmarks.values():
+            benchmark.check_without_gradient(classifier.name)
     opened: dict[str, Crops] = {}
     suite = {}
     for name, (given, images) in benchmarks.items():

@@ -11,7 +11,6 @@ from bench.data import load_dataset
 from bench.data.label_spaces import unnamed_classes
 from bench.errors import ConfigurationError
 from bench.models import Classifier, load_classifier
-from bench.models.classifier import state_digest
 from bench.seeding import derive_seed
 
 logger = logging.getLogger(__name__)
@@ -51,7 +50,7 @@ def with_new_head(classifier: Classifier, n_classes: int, *, seed: int) -> Class
         torch.manual_seed(derive_seed(seed, "new_head"))
         reset(n_classes)
     classifier.label_space = unnamed_classes(n_classes)
-    classifier.weights_digest = state_digest(classifier.network)
+    classifier.weights_digest = classifier.digest()
     return classifier
 
 

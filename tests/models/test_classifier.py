@@ -2,6 +2,7 @@
 
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import timm
@@ -57,6 +58,34 @@ def test_the_digest_sees_every_tensor_and_nothing_else():
     assert state_digest(network) != before
 
 
+def test_the_digest_sees_normalisation_and_what_the_network_was_made_with():
+    network = torch.nn.Flatten()
+    usual = {"mean": (0,) * 3, "std": (1,) * 3, "crop": CROP, "label_space": unnamed_classes(12)}
+    changes = [{}, {"mean": (0.5,) * 3}, {"std": (0.5,) * 3}, {"made_with": "options"}]
+    digests = [Classifier("flat", network, **{**usual, **change}).weights_digest for change in changes]
+    assert len(set(digests)) == len(changes)
+    assert Classifier("flat", network, **usual).weights_digest == digests[0]
+
+
+def test_a_network_that_answers_an_object_with_logits_is_read_and_others_are_refused():
+    class Answers(torch.nn.Module):
+        def __init__(self, answer):
+            super().__init__()
+            self.answer = answer
+
+        def forward(self, images):
+            return self.answer(images.flatten(1))
+
+    usual = {"mean": (0,) * 3, "std": (1,) * 3, "crop": CROP, "label_space": unnamed_classes(3)}
+    white = torch.ones(1, 3, 1, 1)
+    for answer in (lambda logits: {"logits": logits, "loss": None}, lambda logits: SimpleNamespace(logits=logits)):
+        assert Classifier("dict", Answers(answer), **usual)(white).tolist() == [[1, 1, 1]]
+    with pytest.raises(
+        ConfigurationError, match=r"dict returns a dict of out, aux, not logits of shape \(B, classes\)"
+    ):
+        Classifier("dict", Answers(lambda logits: {"out": logits, "aux": logits}), **usual)(white)
+
+
 def test_random_weights_are_the_same_every_time():
     config = ModelConfig(name="resnet18", weights="random")
     assert load_classifier(config).weights_digest == load_classifier(config).weights_digest
@@ -71,7 +100,7 @@ def test_a_local_checkpoint_is_loaded(tmp_path, suffix):
     else:
         save_file(network.state_dict(), path)
     classifier = load_classifier(ModelConfig(name="resnet18", checkpoint=str(path), num_classes=7))
-    assert classifier.weights_digest == state_digest(network)
+    assert state_digest(classifier.network) == state_digest(network)
     assert classifier.name == "resnet18+mine"
 
 
@@ -79,7 +108,7 @@ def test_a_packaged_model_takes_a_checkpoint_of_its_own(tmp_path):
     network = timm.create_model("tf_efficientnet_lite0", num_classes=3)
     save_file(network.state_dict(), tmp_path / "mine.safetensors")
     config = ModelConfig(name="lite0", checkpoint=str(tmp_path / "mine.safetensors"), num_classes=3)
-    assert load_classifier(config).weights_digest == state_digest(network)
+    assert state_digest(load_classifier(config).network) == state_digest(network)
 
 
 class Bomb:
@@ -90,7 +119,7 @@ class Bomb:
 def test_a_checkpoint_with_code_in_it_is_refused(tmp_path):
     path = tmp_path / "bomb.pth"
     path.write_bytes(pickle.dumps({"state_dict": Bomb()}, protocol=2))
-    with pytest.raises(ConfigurationError, match=r"bomb\.pth .*holds more than tensors; nothing in it was run"):
+    with pytest.raises(ConfigurationError, match=r"bomb\.pth .*holds more than tensors .*; nothing in it was run"):
         load_classifier(ModelConfig(name="resnet18", checkpoint=str(path)))
     torch.save({"weight": Bomb()}, path)
     with pytest.raises(ConfigurationError, match=r"bomb\.pth"):

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from bench.errors import ConfigurationError
-from bench.models import ModelConfig, check_model, hub, load_classifier, loading
+from bench.models import ModelConfig, check_model, checkpoints, hub, load_classifier
 from bench.models.hub import check_published
 
 WEIGHTS = "timm/resnet18.a1_in1k"
@@ -147,10 +147,10 @@ def test_weights_published_as_a_file_are_looked_for_there(tmp_path, monkeypatch)
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     where = ("http://127.0.0.1:9/some/where.pth", "renamed.pth")
     with pytest.raises(ConfigurationError, match=r"there is no .*checkpoints/renamed.pth, and http://127.0.0.1:9/some"):
-        hub._check_url("mine", where)
+        hub.check_url("mine", where)
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "renamed.pth").touch()
-    hub._check_url("mine", where)
+    hub.check_url("mine", where)
 
 
 def test_a_folder_without_a_description_is_no_model(tmp_path):
@@ -185,8 +185,8 @@ def test_a_checkpoint_is_opened_once_for_all_jobs_of_a_sweep(tmp_path, monkeypat
     path = tmp_path / "mine.pth"
     torch.save(timm.create_model("resnet18").state_dict(), path)
     opened = []
-    load = loading._load_checkpoint
-    monkeypatch.setattr(loading, "_load_checkpoint", lambda *a, **k: opened.append(a) or load(*a, **k))
+    load = checkpoints.load_weights
+    monkeypatch.setattr(checkpoints, "load_weights", lambda *a, **k: opened.append(a) or load(*a, **k))
     for precision in ("float32", "bfloat16"):
         check_model(ModelConfig(name="resnet18", checkpoint=str(path), precision=precision))
     assert len(opened) == 1

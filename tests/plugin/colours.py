@@ -25,16 +25,15 @@ class Colours(nn.Module):
 
 
 def outline(config):
-    name = config.name.partition(":")[2]
-    if name not in SHARPNESS:
-        raise ConfigurationError(f"unknown colours {name!r}: {', '.join(SHARPNESS)}")
+    if config.name not in SHARPNESS:
+        raise ConfigurationError(f"unknown colours {config.name!r}: {', '.join(SHARPNESS)}")
     return ModelOutline(SPACE, CROP)
 
 
 def load(config):
     outline(config)
-    network = Colours(SHARPNESS[config.name.partition(":")[2]]).eval()
-    name = config.alias or config.name
+    network = Colours(SHARPNESS[config.name]).eval()
+    name = config.alias or f"colours:{config.name}"
     return Classifier(name, network, mean=(0, 0, 0), std=(1, 1, 1), crop=CROP, label_space=SPACE)
 
 

@@ -9,7 +9,7 @@ from bench.models import ModelConfig, check_input_size, check_model
 from bench.reports.exports import check_exports
 from bench.results import Store
 from bench.sweep import Settings
-from bench.sweep.checks import check_benchmark, check_images
+from bench.sweep.checks import Examined, check_benchmark, check_images
 from bench.tasks.support.config import check_report_folder, read_settings, read_tracker
 from bench.tracking import check_tracker
 
@@ -22,7 +22,7 @@ def check_job(config: DictConfig) -> None:
     """
     settings = read_settings(config)
     model = check_model(settings.model)
-    classes = model.label_space
+    seen = Examined(settings.name, model.label_space, model.has_gradient)
     settings.runtime.check()
     settings.engine.check()
     check_tracker(read_tracker(config))
@@ -32,8 +32,8 @@ def check_job(config: DictConfig) -> None:
     if not settings.benchmarks:
         raise ConfigurationError("the suite has no benchmark: choose another, or name one with benchmark=NAME")
     for name, (benchmark, data) in settings.benchmarks.items():
-        check_benchmark(name, benchmark, classes, data)
-        _check_images(config, name, settings, data, classes)
+        check_benchmark(name, benchmark, seen, data)
+        _check_images(config, name, settings, data, model.label_space)
         _check_shown_size(settings.model, name, benchmark, model.crop)
 
 
