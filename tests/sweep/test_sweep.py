@@ -13,6 +13,7 @@ from bench.benchmarks.clean import Clean
 from bench.records import Condition
 from bench.results import Store
 from bench.sweep import RuntimeConfig, plan_cells, plan_units, run_local
+from tests.conftest import ChannelMeans, ToyCrops
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +64,6 @@ def store_results(store, results, provenance):
 @settings(max_examples=25, deadline=None)
 @given(chunk=st.integers(1, 12), batch_size=st.integers(1, 12), n=st.integers(1, 11))
 def test_each_image_once_whatever_chunk_and_batch(tmp_path_factory, chunk, batch_size, n):
-    from tests.conftest import ChannelMeans, ToyCrops
 
     pixels = torch.randint(0, 256, (n, 3, 4, 4), dtype=torch.uint8)
     crops = ToyCrops(pixels, np.zeros(n, dtype=np.int64), np.array([str(i) for i in range(n)]))
