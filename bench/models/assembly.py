@@ -211,4 +211,5 @@ def take_options(config: ModelConfig, known: Sequence[str]) -> Mapping[str, Any]
             raise ConfigurationError(
                 f"model source {config.source} has no model.options.{name}: {nearest_names(str(name), known)}"
             )
-    return config.options
+    options: Mapping[str, Any] = config.options
+    return options

@@ -113,7 +113,7 @@ class Features(nn.Module):
     """Answers a dictionary."""
 
     def forward(self, images):
-        return {"logits": images}
+        return {"features": images}
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ class Features(nn.Module):
         (head(8), {}, "input size of Sequential is not known"),
         (head(8), {"input_size": 8, "class_names": ["a"]}, "1 class names were given for a network of 5 logits"),
         (nn.Conv2d(3, 4, 3), {"input_size": 8}, r"answers \(1, 4, 6, 6\) for one image"),
-        (Features(), {"input_size": 8}, "answers dict for one image"),
+        (Features(), {"input_size": 8}, "Features returns a dict of features, not logits"),
         (nn.Linear(3, 4), {"input_size": 8}, "does not take images of 8 x 8 pixels"),
     ],
 )
