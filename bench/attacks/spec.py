@@ -140,7 +140,9 @@ class AttackSpec:
         """
         if self.access not in SEES_GRADIENT:
             return
-        black_box = {name: item for name, item in ATTACKS.items() if item.access in (SCORES, DECISIONS)}
+        black_box = {
+            name: item for name, item in ATTACKS.items() if item.access in (SCORES, DECISIONS) and name.islower()
+        }  # foolbox's others are named by their classes
         alike = [name for name, item in black_box.items() if self.epsilon_norm in item.norms and not item.control]
         raise ConfigurationError(
             f"attack {self.name!r} follows the gradient, and {classifier} has none: it runs forward passes alone. Of"
