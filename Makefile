@@ -24,6 +24,9 @@ test: $(STAMP)  ## the whole test suite
 	@# one core a process; tests of one file share their fixtures
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
+proofs: $(STAMP)  ## the long tests that the suite leaves out: killed sweeps, memory
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m proof
+
 check: lint test  ## lint, types, layers and tests
 
 lint: $(STAMP)  ## lint, format, types and layers alone
@@ -48,4 +51,4 @@ docs: $(STAMP)  ## documentation into site/
 clean:  ## remove the environment and caches; results and reports stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist site *.egg-info
 
-.PHONY: help environment quickstart test check lint report perf soak docs clean
+.PHONY: help environment quickstart test proofs check lint report perf soak docs clean

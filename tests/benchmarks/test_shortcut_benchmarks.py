@@ -208,5 +208,5 @@ def test_faithfulness_of_a_trained_networks_maps(pair, discs, make_disc_crops):
 def test_a_recipe_is_the_crops_own(make_disc_crops, discs):
     crops, masks = make_disc_crops(discs.images)
     object.__setattr__(crops, "recipe", CropRecipe(24, 24, 1.0, "center", "bilinear"))
-    with pytest.raises(RuntimeError, match="Sizes of tensors must match"):
-        CamAudit(regions=masks).read(crops, [0], CamAudit().conditions()[0], seed=0)
+    shown = CamAudit(regions=masks).read(crops, [0], CamAudit().conditions()[0], seed=0)
+    assert shown.side["objects"].shape == (1, 24, 24), "cropped as the images are said to be"

@@ -88,6 +88,7 @@ def test_a_class_may_be_asked_of_an_image_that_shows_another(make_classifier, im
     assert not torch.allclose(first, second)
 
 
+@pytest.mark.proof
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the memory in use where Linux tells it")
 # looking at every object alive touches a deprecated one of torch
 @pytest.mark.filterwarnings("ignore:`torch.distributed.reduce_op` is deprecated:FutureWarning")

@@ -115,7 +115,7 @@ def test_a_hundred_classifiers_can_be_sorted_filtered_and_opened(page, tmp_path,
     assert told["shownFiltered"].startswith("The plots show 1 of 100")
     assert told["opened"] == "net_07"
     assert told["title"] == "net_07 · Snowwolf · report"
-    assert told["command"].startswith("snowwolf")
+    assert told["command"].startswith("python run.py")
     assert told["charts"] == 1
     assert told["tableHidden"]
     assert told["back"]

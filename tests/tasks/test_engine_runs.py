@@ -27,7 +27,7 @@ def alive(pid):
     return bool(state) and not state.startswith("Z")
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_processes_killed_with_their_sweep_and_resumed_end_in_the_rows_of_one_process(tmp_path, one_process):
     workers = killed_after(1, command(tmp_path, "engine=processes", *TWO))
     assert len(workers) == 2

@@ -42,7 +42,7 @@ def uninterrupted(tmp_path_factory):
     return frames(place)
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_sigkill_in_the_middle_of_a_cell_loses_only_open_chunks(tmp_path, uninterrupted):
     killed_after(3, command(tmp_path, "runtime.chunk=2"))
     parts = {path: path.stat().st_mtime_ns for path in (tmp_path / "store").rglob("0*.parquet")}
