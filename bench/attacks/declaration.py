@@ -57,9 +57,9 @@ class Declaration:
     search: Search | None = None
     """What runs it; None for foolbox's attacks, which run themselves."""
     passes: Callable[[Mapping[str, Any]], int] = gradient_steps
-    """Options -> forward passes that one search costs, roughly, of an image that withstands it: for the time left."""
+    """Options -> approximate forward passes of one search on an image that is never broken; to estimate remaining time."""
     minimal_norm: bool = False
-    """Whether it seeks the smallest perturbation, so that one run answers every epsilon; else it has a budget."""
+    """Whether it looks for the smallest perturbation, so that one run serves every epsilon; else epsilon is a bound."""
     goal: str = EITHER
     """``UNTARGETED``, ``EITHER`` or ``TARGETED``."""
     norm_must_be_chosen: bool = False
@@ -73,7 +73,8 @@ class Declaration:
     step_options: frozenset[str] = STEP_OPTIONS
     """Options in which two runs may differ and count as one attack with more or fewer steps; ``steps`` is how many."""
     stops_at_success: bool = False
-    """Black-box searches: whether an image leaves at its first success, so that its query count says when it fell."""
+    """Black-box searches: whether the search of an image ends once it is broken, so that its query count is that of the
+    first success."""
     cascade: Callable[[Mapping[str, Any]], str] | None = None
     """Of a cascade of attacks, whose outcomes name the stage that broke an image: options -> what its stages see."""
     has_standard: bool = False

@@ -1,4 +1,4 @@
-"""What every search is given: the images still to be broken, and when one counts as broken."""
+"""The input of every search: the images to attack, and the criterion for an adversarial image."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class AttackInput:
     targets: Tensor | None
     """``(n,)`` classes to reach; None for an untargeted attack."""
     seeds: tuple[int, ...]
-    """``n`` seeds, one an image."""
+    """``n`` seeds, one per image."""
 
     def __len__(self) -> int:
         return len(self.images)

@@ -50,10 +50,10 @@ class AttackResult:
 
 @dataclass(frozen=True)
 class Candidates:
-    """What a search hands back for the ``n`` images it attacked, before it is judged."""
+    """What a search returns for the ``n`` images that it attacked, before it is verified."""
 
     images: Tensor
-    """``(n,3,H,W)`` the search's answer for each image."""
+    """``(n,3,H,W)`` the best version found of each image, adversarial or not."""
     logits: Tensor
     """``(n,K)`` the classifier's logits on ``images``."""
     queries: Tensor
@@ -61,7 +61,7 @@ class Candidates:
     zero_gradient: Tensor | None = None
     """``(n,)`` share of zeros in the first gradient, where the search computes one."""
     stage: NDArray[np.str_] | None = None
-    """``(n,)`` name of the stage each answer comes from, for attacks that are cascades."""
+    """``(n,)`` name of the stage that each image comes from, for attacks that are cascades."""
 
 
 class Settled(NamedTuple):

@@ -70,7 +70,8 @@ class AttackSpec:
     norm: str | None = None
     """Norm of epsilon, for attacks that leave it open (pointwise, blended noise, AutoAttack: linf or l2)."""
     restarts: int = 1
-    """Independent runs; each later one is spent on the images that survived (minimal-norm: all, the closest wins)."""
+    """Number of runs with different seeds. Runs after the first attack only the images not broken yet; minimal-norm
+    attacks repeat all images and keep the smallest distance."""
     target: str = ""
     """How targets are chosen, one of ``TARGETS``; empty for an untargeted attack."""
     active_set: bool = True

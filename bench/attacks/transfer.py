@@ -23,7 +23,7 @@ class TransferResult:
     confidence: NDArray[np.float32]
     """``(B,)`` the target's softmax probability of that class."""
     surrogate_fooled: NDArray[np.bool_]
-    """``(B,)`` whether the surrogate itself was attacked and fell: correct on the clean image, then broken."""
+    """``(B,)`` whether the surrogate was fooled: correct on the clean image, wrong on the attacked one."""
 
 
 def evaluate_transfer(target: nn.Module, images: Tensor, labels: Tensor, attacked: AttackResult) -> TransferResult:

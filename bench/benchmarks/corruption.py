@@ -1,4 +1,4 @@
-"""Common corruptions (ImageNet-C, CIFAR-10-C; Hendrycks & Dietterich 2019): made on the fly, or read from files."""
+"""Common corruptions (ImageNet-C, CIFAR-10-C; Hendrycks & Dietterich 2019): computed during the run, or read from files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,31 +25,37 @@ from bench.records import Condition, Outcomes, Parameter
 from bench.seeding import derive_seed
 
 SOURCES = ("batched", "reference", "files")
+"""Where corrupted images come from; see ``Corruption``."""
 MANIFESTS = ("sample", "whole")
+"""How much of each file the digest of the files covers."""
 LARGEST_CIFAR_SIDE = 32
-"""Pixels: a classifier of this input size or smaller is shown CIFAR-10-C by default."""
+"""Pixels: ``definition=auto`` is ``cifar10_c`` for classifiers whose input is at most this high and wide."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Corruption(Benchmark):
-    """Top-1 decision on corrupted images.
+    """Top-1 prediction on corrupted images.
 
     Args:
-        corruptions: any of the 15 and the 4 extra ones.
-        severities: any of 1 to 5.
-        source: who makes the images. ``batched``: our torch code, on the classifier's device. ``reference``: the
-            imagecorruptions package, seeded per image. ``files``: the published folders or arrays below ``root``.
-        definition: for ``batched``, ``imagenet_c`` (the published images), ``imagecorruptions`` (the package) or
-            ``cifar10_c``. ``auto`` is cifar10_c for classifiers of 32 pixels and imagenet_c for others.
-        protocol: ``published``: one base image for every classifier, corrupted, saved as the published set was, and
-            resized to the classifier's input. ``native``: each classifier's own crop, corrupted.
-        encode: of ``native``, ``jpeg85`` or ``none`` (the default).
-        root: for ``files``, the folder of the corruptions.
-        files_digest: for ``files``, the digest of their manifest; read when left out, else checked.
-        manifest: for ``files``, whether their digest reads a ``sample`` of their bytes or the ``whole``.
+        corruptions: names from the 15 corruptions of ImageNet-C, the 4 extra ones, and those of plug-ins.
+        severities: from 1 (weakest) to 5.
+        source: where corrupted images come from. ``batched``: our torch code, on the classifier's device.
+            ``reference``: the imagecorruptions package, on the CPU. ``files``: the published images, in folders or
+            arrays below ``root``.
+        definition: for ``source=batched``, which implementation of the corruptions to reproduce: ``imagenet_c`` or
+            ``cifar10_c`` (the code of the published images), or ``imagecorruptions`` (the package). ``auto`` is
+            ``cifar10_c`` for classifiers whose input is at most 32 pixels, else ``imagenet_c``.
+        protocol: ``published``: the same base image is corrupted for every classifier, saved in the format of the
+            published images, and resized to the classifier's input. ``native``: each classifier's own crop is
+            corrupted.
+        encode: for ``protocol=native``, how corrupted images are saved: ``jpeg85`` (JPEG of quality 85) or ``none``
+            (not saved), which is also the default.
+        root: for ``source=files``, the folder that has one folder or array file per corruption.
+        files_digest: for ``source=files``, the expected digest of the files; None to accept any files.
+        manifest: for ``source=files``, whether the digest covers a ``sample`` of each file's bytes or the ``whole``.
 
     Raises:
-        ConfigurationError: an unknown name, or choices that contradict each other.
+        ConfigurationError: an unknown name, or options that contradict each other.
     """
 
     corruptions: tuple[str, ...] = CORRUPTIONS
@@ -117,27 +123,28 @@ class Corruption(Benchmark):
         if self.manifest not in MANIFESTS:
             raise ConfigurationError(f"unknown manifest {self.manifest!r}: {nearest_names(self.manifest, MANIFESTS)}")
         if self.source == "files" and self.protocol != "published":
-            raise ConfigurationError("corruption source=files shows published images: it needs protocol=published")
-        plugged = set(self.corruptions) - {*CORRUPTIONS, *EXTRA_CORRUPTIONS}
-        if self.source != "batched" and plugged:
+            raise ConfigurationError("corruption source=files reads the published images: it needs protocol=published")
+        from_plugins = set(self.corruptions) - {*CORRUPTIONS, *EXTRA_CORRUPTIONS}
+        if self.source != "batched" and from_plugins:
             raise ConfigurationError(
-                f"corruption source={self.source} has no {', '.join(sorted(plugged))}: a plug-in's needs source=batched"
+                f"corruption source={self.source} has no {', '.join(sorted(from_plugins))}: a plug-in's corruption needs"
+                " source=batched"
             )
         if self.source == "reference" and self.definition not in ("auto", "imagecorruptions"):
             raise ConfigurationError(
                 "corruption source=reference is the imagecorruptions package: it needs definition=imagecorruptions,"
-                " or none"
+                " or no definition"
             )
 
     @property
     def resolved_definition(self) -> Definition:
-        """The definition in use; ``auto`` is ``imagenet_c`` for a benchmark that was not `prepared`."""
+        """The definition in use. ``auto`` becomes ``imagenet_c`` if ``prepared`` was not called."""
         if self.source == "reference":
             return "imagecorruptions"
         return "imagenet_c" if self.definition == "auto" else cast(Definition, self.definition)
 
     def parameters(self) -> Mapping[str, Parameter]:
-        """Who makes the images and how they are shown; where files lie is no part of what they are."""
+        """What determines the corrupted images; for files that is their digest, whichever folder they are in."""
         parameters: dict[str, Parameter] = {
             "source": self.source,
             "definition": self.resolved_definition,
@@ -149,20 +156,21 @@ class Corruption(Benchmark):
 
     @property
     def _encoding(self) -> str:
+        """``jpeg85`` or ``none``: how corrupted images are saved before the classifier gets them."""
         return encoding_of(self.protocol, self.encode, self.resolved_definition)
 
     def conditions(self) -> tuple[Condition, ...]:
         """Every corruption at every severity."""
-        return tuple(Condition(name, float(level)) for name in self.corruptions for level in self.severities)
+        return tuple(Condition(name, float(severity)) for name in self.corruptions for severity in self.severities)
 
     @classmethod
     def complete_conditions(cls) -> tuple[Condition, ...]:
-        """The 15 x 5 of ImageNet-C."""
-        return tuple(Condition(name, float(level)) for name in CORRUPTIONS for level in SEVERITIES)
+        """The 15 corruptions of ImageNet-C at all 5 severities, which mCE needs."""
+        return tuple(Condition(name, float(severity)) for name in CORRUPTIONS for severity in SEVERITIES)
 
     @classmethod
     def cautions(cls, parameters: Mapping[str, Parameter]) -> Sequence[str]:
-        """Of another definition or protocol than the published one."""
+        """Warnings if the definition or the protocol differs from that of the published ImageNet-C."""
         sentences = []
         if parameters.get("definition") == "imagecorruptions":
             sentences.append(
@@ -178,14 +186,22 @@ class Corruption(Benchmark):
         return sentences
 
     def check(self) -> None:
-        """Refuse folders that are not there."""
+        """Check that the files of all conditions exist.
+
+        Raises:
+            ConfigurationError: ``source=files`` without ``root``, or files are missing.
+        """
         if self.source == "files":
             if self.root is None:
                 raise ConfigurationError("corruption source=files needs root=FOLDER, the folder of the corruptions")
             check_files(Path(self.root), self.conditions())
 
     def prepared(self, crop: CropRecipe, cache_dir: Path) -> Self:
-        """With the definition that ``auto`` means for this classifier, and the digest of the files.
+        """A copy in which ``definition`` is no longer ``auto`` and, for ``source=files``, ``files_digest`` is set.
+
+        Args:
+            crop: the classifier's own recipe; its size decides between ImageNet-C and CIFAR-10-C.
+            cache_dir: where digests of files are cached.
 
         Raises:
             ConfigurationError: the files are not those of ``files_digest``.
@@ -205,26 +221,36 @@ class Corruption(Benchmark):
 
     @property
     def image_protocol(self) -> str:
-        """As ``protocol`` says."""
+        """The ``protocol``, ``published`` or ``native``."""
         return self.protocol
 
     def recipe(self, crop: CropRecipe) -> CropRecipe:
-        """The published base image, whatever the classifier's own ``crop``, or that."""
+        """How images are cropped before they are corrupted: as the published set's, or for ``native`` as ``crop`` says."""
         return crop_to_corrupt(self.protocol, self.resolved_definition, crop)
 
     def read(self, crops: Crops, positions: Sequence[int], condition: Condition, *, seed: int) -> Shown:
-        """The corrupted images; of ``batched``, those to corrupt later, on the device."""
+        """The corrupted images; for ``source=batched``, the clean ones, since ``shown`` corrupts them on the device."""
         if self.source == "files":
+            root = Path(str(self.root))
             rows = list(positions)
-            folder = Path(str(self.root))
-            return Shown(read_files(folder, crops.image_ids[rows].tolist(), crops.labels[rows], condition))
+            return Shown(read_files(root, crops.image_ids[rows].tolist(), crops.labels[rows], condition))
         images = crops.read(positions)
         if self.source == "batched":
             return Shown(images)
         return Shown(self.corrupted(images, crops.image_ids[list(positions)], condition, seed=seed))
 
     def corrupted(self, images: Tensor, image_ids: NDArray[np.str_], condition: Condition, *, seed: int) -> Tensor:
-        """``images``, ``(B,3,H,W)`` uint8, corrupted on their device; each depends on its own name and seed alone."""
+        """Corrupt images on the device that they are on.
+
+        Args:
+            images: ``(B,3,H,W)`` uint8.
+            image_ids: ``(B,)`` names; with ``seed`` and ``condition`` they determine the random numbers of each image.
+            condition: the corruption and its severity.
+            seed: the sweep's seed.
+
+        Returns:
+            ``(B,3,H,W)`` uint8.
+        """
         seeds = [derive_seed(seed, condition.key, str(image_id)) for image_id in image_ids]
         if self.source == "reference":
             from bench.corruptions.reference import corrupt_reference  # heavy: scikit-image and numba
@@ -233,19 +259,25 @@ class Corruption(Benchmark):
         return corrupt(images, condition, seeds, definition=self.resolved_definition)
 
     def shown(self, batch: Batch, condition: Condition, *, seed: int) -> Tensor:
-        """What the classifier sees of ``batch``, which ``read`` made: ``(B,3,*input_size)`` uint8 on its device.
+        """The images that the classifier gets: ``(B,3,*batch.input_size)`` uint8, on the device of ``batch``.
+
+        Args:
+            batch: what ``read`` returned for ``condition``.
+            condition: the corruption and its severity.
+            seed: the sweep's seed.
 
         Raises:
-            DataError: a batch that ``read`` did not make for ``condition``.
+            DataError: ``batch`` was not read for ``condition``.
         """
         check_was_read(batch, condition)
         images = batch.images
         if self.source == "batched":
             images = self.corrupted(images, batch.image_ids, condition, seed=seed)
-        return as_shown(images, "none" if self.source == "files" else self._encoding, batch.input_size)
+        encoding = "none" if self.source == "files" else self._encoding  # the files are saved already
+        return as_shown(images, encoding, batch.input_size)
 
     def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
-        """One forward pass."""
+        """The outcome of each image, by one forward pass on the corrupted images."""
         batch = replace(batch, images=self.shown(batch, condition, seed=seed))
         with torch.no_grad():
             return judge(classifier(batch.pixels()), batch)

@@ -1,4 +1,8 @@
-"""From the classes of a set of images to a classifier's logit columns: by name, or by number where that is certain."""
+"""Assign each class of a data set to a logit column of a classifier.
+
+Classes are matched by name. A class number is used as a logit column only if the config says so, or if images and
+classifier have the same number of classes; anything else is an error (docs/labels.md).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,25 +21,26 @@ from bench.data.label_spaces import (
 from bench.errors import ConfigurationError, nearest_names
 
 MAP_HINT = "data.class_map=FILE (lines of name,column) says which logit columns they are"
+"""Ends the messages about class names that could not be matched."""
 
 COLUMNS = "columns"
-"""``data.label_space``: the images' own class numbers are the classifier's logit columns."""
+"""Value of ``data.label_space`` that says: the images' own class numbers are the classifier's logit columns."""
 
 
 @dataclass(frozen=True)
 class Declared:
-    """What the data config says of the classes of its images; both may be left out."""
+    """What the config says about the classes of the images; None where it does not."""
 
     class_map: str | None = None
-    """File: class name -> class number of ``label_space``, or the logit column where that is left out."""
+    """Path of a file that maps class names to class numbers of ``label_space``, or to logit columns if that is None."""
     label_space: str | None = None
-    """A name of ``KNOWN_SPACES``, or ``columns``."""
+    """A name in ``KNOWN_SPACES``, or ``columns``: what class names or numbers of the images refer to."""
 
     def check(self) -> None:
         """Refuse an unknown label space and a class map that cannot be read.
 
         Raises:
-            ConfigurationError: with the nearest valid names.
+            ConfigurationError: an unknown label space, with the nearest valid names; or a bad class map.
         """
         if self.label_space is not None and self.label_space not in (*KNOWN_SPACES, COLUMNS):
             hint = nearest_names(self.label_space, [*KNOWN_SPACES, COLUMNS])
@@ -46,96 +51,112 @@ class Declared:
 
 @dataclass(frozen=True)
 class Match:
-    """How the classes of a set of images stand in a classifier's logits."""
+    """The logit columns of the classes of a data set."""
 
     label_space: LabelSpace
-    """What the labels number from now on."""
+    """What labels mean once they are logit columns: the classifier's label space, named as well as is known."""
     columns: dict[str, int]
-    """Class name -> logit column."""
+    """Class name of the images -> logit column."""
     class_ids: tuple[int, ...] | None = None
-    """Logit columns that decisions are restricted to; None for all."""
+    """The logit columns that predictions are restricted to; None for no restriction."""
 
 
 def in_label_space(dataset: Dataset, classifier: LabelSpace, declared: Declared) -> Dataset:
-    """The images with their labels as logit columns of a classifier.
+    """``dataset`` with its labels, ``(N,)`` int64, converted to logit columns of a classifier.
+
+    Args:
+        dataset: labelled with its own class numbers.
+        classifier: the classifier's label space.
+        declared: what the config says about the classes.
 
     Raises:
-        ConfigurationError: the classes do not fit the classifier's, or may number other ones.
+        ConfigurationError: as for ``match_classes``.
     """
     names = dataset.label_space.class_names
-    used = np.unique(dataset.labels)
-    match = match_classes(dataset.label_space, [names[number] for number in used], classifier, declared)
-    columns = np.full(len(names), -1, dtype=np.int64)
-    for number in used:
+    used_numbers = np.unique(dataset.labels)
+    match = match_classes(dataset.label_space, [names[number] for number in used_numbers], classifier, declared)
+    columns = np.full(len(names), -1, dtype=np.int64)  # -1: a class without images, which no label refers to
+    for number in used_numbers:
         columns[number] = match.columns[names[number]]
     return replace(dataset, labels=columns[dataset.labels], label_space=match.label_space, class_ids=match.class_ids)
 
 
 def match_classes(images: LabelSpace, used: Sequence[str], classifier: LabelSpace, declared: Declared) -> Match:
-    """The logit column of each class in ``used``.
+    """Find the logit column of each class in ``used``.
 
-    - With a known label space, names (or numbers) are looked up in it, and what it calls them in the classifier's.
-    - With a class map alone, or ``label_space=columns``, the numbers given are logit columns.
-    - Otherwise names are looked up in the classifier's label space, and numbers are its columns only where the images
-      have as many as the classifier: fewer may well number the classes of something else.
+    - If a known label space is declared (``imagenet``, ...), each class is found in that space, by name or by number,
+      and its name there is looked up in the classifier's label space.
+    - If only a class map or ``label_space=columns`` is declared, the numbers in the class map, else the images' own
+      class numbers are logit columns (for class names: their positions in alphabetical order).
+    - If nothing is declared, names are looked up in the classifier's label space. Numbers are taken as logit columns
+      only if they are 0 to K-1 for a classifier of K classes, since other numbers may refer to a different label space.
 
     Args:
-        images: the classes of the images; its name says where they lie.
-        used: those of its class names that images have.
-        classifier: its label space.
-        declared: what the config says.
+        images: the label space of the images; its ``name`` is their location, for messages.
+        used: the class names that at least one image has, in the order of ``images``.
+        classifier: the label space of the classifier.
+        declared: what the config says about the classes.
 
     Raises:
-        ConfigurationError: they do not fit, or it is not certain that they do.
+        ConfigurationError: a class has no logit column, or it is uncertain which one it has.
     """
     if declared.label_space not in (None, COLUMNS):
-        return _by_known_space(images, used, classifier, declared)
-    if declared != Declared():
+        return _match_by_known_space(images, used, classifier, declared)
+    if declared.label_space == COLUMNS or declared.class_map is not None:
         return Match(classifier, _numbers_in(classifier, images, used, declared))
     if is_numbered(images.class_names):
         _refuse_uncertain_numbers(images, classifier)
         return Match(classifier, {name: int(name) for name in used})
     if classifier.class_names:
         return Match(classifier, _look_up(used, classifier, images.name))
-    for load in WHOLE_SPACES.values():
+    for load in WHOLE_SPACES.values():  # the classifier's class names are not known: try the label spaces of its size
         space = load()
         if space.n_classes == classifier.n_classes and set(used) <= space.numbers.keys():
             return Match(space, {name: space.numbers[name] for name in used})
     raise ConfigurationError(
-        f"the classifier has {classifier}, so {used[0]!r} of {images.name} cannot be found among them; {MAP_HINT}, or"
-        " model.label_space=FILE (one class name per line) names them, or data.label_space=columns if they are the"
-        " classes of these images in alphabetical order"
+        f"the classifier has {classifier}, so class {used[0]!r} of {images.name} cannot be matched by name; {MAP_HINT}, or"
+        " model.label_space=FILE (one class name per line) names the classifier's classes, or data.label_space=columns"
+        " if the logit columns are the classes of these images in alphabetical order"
     )
 
 
-def _by_known_space(images: LabelSpace, used: Sequence[str], classifier: LabelSpace, declared: Declared) -> Match:
+def _match_by_known_space(
+    images: LabelSpace, used: Sequence[str], classifier: LabelSpace, declared: Declared
+) -> Match:
+    """``match_classes`` for a declared label space of ``KNOWN_SPACES``, which may be a subset such as ``imagenet_a``."""
     known = KNOWN_SPACES[str(declared.label_space)]
     space = known.load()
     numbers = _numbers_in(space, images, used, declared)
-    result = classifier if classifier.class_names else space
+    named = classifier if classifier.class_names else space
     if known.subset is None:
-        columns = _translate(list(numbers.values()), space, classifier, images)
-        return Match(result, {name: columns[number] for name, number in numbers.items()})
+        columns = _columns_of_numbers(list(numbers.values()), space, classifier, images)
+        return Match(named, {name: columns[number] for name, number in numbers.items()})
     subset = known.subset()
     for name, number in numbers.items():
         if number not in subset:
             raise ConfigurationError(
                 f"class {name!r} of {images.name} is none of the {len(subset)} classes of"
-                f" data.label_space={declared.label_space}: leave its images out, or take data.label_space={space.name}"
+                f" data.label_space={declared.label_space}: leave its images out, or set data.label_space={space.name}"
             )
-    columns = _translate(subset, space, classifier, images)
+    columns = _columns_of_numbers(subset, space, classifier, images)
     return Match(
-        replace(result, name=str(declared.label_space)),
+        replace(named, name=str(declared.label_space)),
         {name: columns[number] for name, number in numbers.items()},
         tuple(columns[number] for number in subset),
     )
 
 
 def _numbers_in(space: LabelSpace, images: LabelSpace, used: Sequence[str], declared: Declared) -> dict[str, int]:
-    """The number that each class has in ``space``, by class map, by its own number or by its name."""
+    """Class name of the images -> its number in ``space``: from the class map, else its own number, else by name.
+
+    With ``label_space=columns``, names get their positions in alphabetical order.
+
+    Raises:
+        ConfigurationError: a class that is not in the class map or in ``space``.
+    """
     if declared.class_map is not None:
-        known = read_class_map(declared.class_map)
-        numbers = look_up_classes(used, known, where=images.name, kind=f"class map {declared.class_map}")
+        class_map = read_class_map(declared.class_map)
+        numbers = look_up_classes(used, class_map, where=images.name, kind=f"class map {declared.class_map}")
     elif is_numbered(images.class_names):
         numbers = {name: int(name) for name in used}
     elif declared.label_space == COLUMNS:
@@ -151,8 +172,15 @@ def _numbers_in(space: LabelSpace, images: LabelSpace, used: Sequence[str], decl
     return numbers
 
 
-def _translate(numbers: Sequence[int], space: LabelSpace, classifier: LabelSpace, images: LabelSpace) -> dict[int, int]:
-    """Class number of ``space`` -> logit column."""
+def _columns_of_numbers(
+    numbers: Sequence[int], space: LabelSpace, classifier: LabelSpace, images: LabelSpace
+) -> dict[int, int]:
+    """Class number in ``space`` -> logit column, by class name; the same number if the classifier's names are not known.
+
+    Raises:
+        ConfigurationError: a class that the classifier does not have, or a classifier of unnamed classes that has more
+            or fewer of them than ``space``.
+    """
     if classifier.class_names:
         names = [space.class_names[number] for number in numbers]
         columns = _look_up(names, classifier, f"{images.name} ({space.name})")
@@ -165,17 +193,19 @@ def _translate(numbers: Sequence[int], space: LabelSpace, classifier: LabelSpace
 
 
 def _look_up(names: Sequence[str], classifier: LabelSpace, where: str) -> dict[str, int]:
-    kind = f"the classifier's classes: it knows {classifier}"
+    """Class name -> logit column, by the classifier's class names; ``where`` says in messages where the names are from."""
+    kind = f"the classifier's classes: it has {classifier}"
     return look_up_classes(names, classifier.numbers, where=where, kind=kind, hint=MAP_HINT)
 
 
 def _refuse_uncertain_numbers(images: LabelSpace, classifier: LabelSpace) -> None:
+    """Raise ConfigurationError unless the images' class numbers are exactly the classifier's logit columns, 0 to K-1."""
     numbers = {int(name) for name in images.class_names}
     if numbers == set(range(classifier.n_classes)):
         return
-    wider = f"train one with model.num_classes={max(numbers) + 1}, or " if max(numbers) >= classifier.n_classes else ""
+    advice = f"train one with model.num_classes={max(numbers) + 1}, or " if max(numbers) >= classifier.n_classes else ""
     raise ConfigurationError(
         f"{images.name} numbers its {len(numbers)} classes from {min(numbers)} to {max(numbers)}, and the classifier"
-        f" has {classifier}: {wider}say what the numbers are with data.label_space=columns (its logit columns) or"
+        f" has {classifier}: {advice}say what the numbers are with data.label_space=columns (its logit columns) or"
         f" data.label_space={' or '.join(WHOLE_SPACES)}, or with data.class_map=FILE"
     )

@@ -1,4 +1,4 @@
-"""Many workers, one queue: leases go out, outcomes come in, and the units of a lost worker go to others."""
+"""Distribute work units over a pool of workers: send leases, collect outcomes, reassign the units of lost workers."""
 
 import logging
 import time
@@ -12,28 +12,32 @@ from bench.sweep.queue import UnitQueue, cost_of
 
 logger = logging.getLogger(__name__)
 LONGEST_WAIT = 5.0
+"""Seconds that one wait for messages may last, so that time limits are checked at least this often."""
 
 
 class Pool(Protocol):
-    """Workers by number, wherever they run."""
+    """``size`` workers, numbered from 0, in local processes or on a cluster."""
 
     size: int
-    """How many there are to be."""
+    """Number of workers."""
 
     def start(self, worker: int) -> None:
-        """Start ``worker``, or start it again after it ended; it sends ``Ready`` when it can take leases."""
+        """Start ``worker``, or restart it after it ended; it sends ``Ready`` when it can take leases."""
 
     def send(self, worker: int, lease: Sequence[UnitKey]) -> None:
-        """Give ``lease`` to a worker that is ready."""
+        """Send ``lease`` to a worker that has no lease and has sent ``Ready`` or ``LeaseDone``."""
 
     def wait(self, seconds: float) -> list[tuple[int, Message]]:
-        """Messages of the workers; waits at most ``seconds`` for one. A worker that ended is a ``Broken``."""
+        """The messages that have arrived, each with its worker; empty after ``seconds`` without one.
+
+        When a worker ends by itself, a ``Broken`` message is returned for it.
+        """
 
     def kill(self, worker: int) -> None:
         """End ``worker`` at once."""
 
     def close(self) -> None:
-        """End all of them."""
+        """End all workers."""
 
 
 def run_pool(
@@ -45,22 +49,22 @@ def run_pool(
     retries: int,
     on_batch: Callable[[WorkUnit, int], None] | None = None,
 ) -> Iterator[UnitResult[WorkUnit]]:
-    """Run ``units`` on the workers of ``pool``, yielding each result once, as soon as it is complete.
+    """Run ``units`` on the workers of ``pool`` and yield one result per unit, as soon as it is complete.
 
-    After a failure the other units of that cell are not tried, as with ``run_local``; a unit that takes its worker
-    down more than ``retries`` times is a failure of its cell.
+    When a unit fails, the remaining units of its cell are skipped, as in ``run_local``. A unit whose worker ends or
+    hangs is run again; after more than ``retries`` such losses it counts as failed.
 
     Args:
-        units: what to run.
+        units: the units to run.
         pool: the workers, not yet started; closed at the end.
-        timeout: seconds after which a worker counts as hanging that has units and has finished no batch.
-        start_timeout: seconds that a worker has to become ready: to load weights and images, or to get its place in a
-            cluster. None of them count towards ``timeout``.
-        retries: how often a unit is tried again whose worker ended or hung.
-        on_batch: called with the unit and the number of images done, after each batch.
+        timeout: seconds without a finished batch after which a worker with a lease counts as hanging.
+        start_timeout: seconds that a worker may take to become ready: to load weights and images, or to get a place in
+            a cluster. This time does not count towards ``timeout``.
+        retries: how often a unit is run again after its worker ended or hung.
+        on_batch: called after each batch with the unit and the number of images in the batch.
 
     Raises:
-        DataError: units are left and no worker can be started.
+        DataError: units are left and no worker is left to run them.
     """
     dispatcher = _Dispatcher(units, pool, timeout, start_timeout, retries, on_batch)
     try:
@@ -70,6 +74,12 @@ def run_pool(
 
 
 class _Dispatcher:
+    """The state of one ``run_pool`` call.
+
+    A worker that can be used is in exactly one of ``starting_since``, ``active_at`` and ``idle``. A worker that is lost
+    and not restarted is in none of them.
+    """
+
     def __init__(
         self,
         units: Sequence[WorkUnit],
@@ -80,107 +90,125 @@ class _Dispatcher:
         on_batch: Callable[[WorkUnit, int], None] | None,
     ) -> None:
         self.units = {key_of(unit): unit for unit in units}
+        self.n_workers = min(pool.size, len(units))
         self.queue = UnitQueue(
-            [(key_of(unit), cost_of(unit)) for unit in units], workers=min(pool.size, len(units)), retries=retries
+            [(key_of(unit), cost_of(unit)) for unit in units], workers=self.n_workers, retries=retries
         )
         self.pool, self.timeout, self.start_timeout, self.on_batch = pool, timeout, start_timeout, on_batch
-        self.waited = 0.0  # seconds spent waiting for the workers: the clock of the two below
-        self.started: dict[int, float] = {}  # by worker that is not ready yet: when it was started
-        self.last_sign: dict[int, float] = {}  # by worker that has units: when it got them, or last finished a batch
-        self.idle: set[int] = set()
+        self.clock = 0.0  # seconds spent in pool.wait so far; see _wait
+        self.starting_since: dict[int, float] = {}  # worker that is not ready yet -> clock at its start
+        self.active_at: dict[int, float] = {}  # worker with a lease -> clock when it got the lease or last sent a message
+        self.idle: set[int] = set()  # workers that are ready and have no lease
         self.last_error = ""
 
     def run(self) -> Iterator[UnitResult[WorkUnit]]:
-        for worker in range(min(self.pool.size, len(self.units))):
+        for worker in range(self.n_workers):
             self._start(worker)
         while len(self.queue):
-            if not self.started and not self.last_sign and not self.idle:
+            if not self.starting_since and not self.active_at and not self.idle:
                 raise DataError(f"no worker is left for {len(self.queue)} work units; the last one: {self.last_error}")
             for worker in sorted(self.idle):
-                self._lease(worker)
+                self._send_lease(worker)
             for worker, message in self._wait():
-                if worker in self.started or worker in self.last_sign or worker in self.idle:
-                    yield from self._take(worker, message)
+                # a worker lost earlier in this batch of messages may have more of them in it: they are ignored
+                if worker in self.starting_since or worker in self.active_at or worker in self.idle:
+                    yield from self._handle(worker, message)
             for worker, reason in self._overdue():
                 yield from self._lose(worker, reason)
 
     def _wait(self) -> list[tuple[int, Message]]:
-        """Messages of the workers; only time spent here counts as theirs, not what the caller takes to store."""
+        """The messages that have arrived; advances the clock by the time spent here.
+
+        Time between two calls is not counted: the caller spends it on storing results, which must not make a worker
+        look slow.
+        """
         began = time.monotonic()
         messages = self.pool.wait(min(LONGEST_WAIT, self.timeout / 4))
-        self.waited += time.monotonic() - began
+        self.clock += time.monotonic() - began
         return messages
 
     def _overdue(self) -> list[tuple[int, str]]:
-        """Workers that count as hanging, and why: starting and working have a limit each."""
-        now = self.waited
+        """The workers that exceed the time limit for starting or for a batch, each with the reason."""
         unready = f"not ready {self.start_timeout:.0f} s after its start (engine.start_timeout)"
         hanging = f"no batch finished in {self.timeout:.0f} s (engine.timeout)"
         return [
-            *((worker, unready) for worker, at in self.started.items() if now - at > self.start_timeout),
-            *((worker, hanging) for worker, at in self.last_sign.items() if now - at > self.timeout),
+            *((worker, unready) for worker, at in self.starting_since.items() if self.clock - at > self.start_timeout),
+            *((worker, hanging) for worker, at in self.active_at.items() if self.clock - at > self.timeout),
         ]
 
     def _start(self, worker: int) -> None:
-        self.started[worker] = self.waited
+        self.starting_since[worker] = self.clock
         self.pool.start(worker)
 
-    def _lease(self, worker: int) -> None:
+    def _send_lease(self, worker: int) -> None:
+        """Send the next units to an idle worker, if any are open."""
         lease = self.queue.lease(worker)
         if lease:
             self.idle.discard(worker)
-            self.last_sign[worker] = self.waited
+            self.active_at[worker] = self.clock
             self.pool.send(worker, lease)
 
-    def _take(self, worker: int, message: Message) -> Iterator[UnitResult[WorkUnit]]:
-        if worker in self.last_sign:
-            self.last_sign[worker] = self.waited
+    def _handle(self, worker: int, message: Message) -> Iterator[UnitResult[WorkUnit]]:
+        """Process one message; yields the result that it completes, if any."""
+        if worker in self.active_at:
+            self.active_at[worker] = self.clock
         if isinstance(message, BatchDone):
             if self.on_batch is not None:
                 self.on_batch(self.units[message.unit], message.n)
         elif isinstance(message, UnitResult):
             yield from self._finish(worker, message)
         elif isinstance(message, Ready | LeaseDone):
-            self.started.pop(worker, None)
-            self.last_sign.pop(worker, None)
+            self.starting_since.pop(worker, None)
+            self.active_at.pop(worker, None)
             self.queue.end_lease(worker)
             self.idle.add(worker)
         else:
             yield from self._lose(worker, message.error)
 
-    def _finish(self, worker: int, done: UnitResult[UnitKey]) -> Iterator[UnitResult[WorkUnit]]:
-        """A unit counts once: its second result is dropped, where it went to another worker meanwhile."""
-        if not self.queue.finish(worker, done.unit):
+    def _finish(self, worker: int, result: UnitResult[UnitKey]) -> Iterator[UnitResult[WorkUnit]]:
+        """Yield ``result`` if its unit is still in the worker's lease.
+
+        It is not if the cell has failed or the unit was reassigned; each unit must give one result only.
+        """
+        if not self.queue.finish(worker, result.unit):
             return
-        if done.outcomes is None:
-            self._drop(done.unit.cell_id)
+        if result.outcomes is None:
+            self.queue.drop_cell(result.unit.cell_id)
         yield UnitResult(
-            self.units[done.unit],
-            done.outcomes,
-            done.seconds,
-            done.error,
-            done.traceback,
-            done.device,
-            done.host,
+            unit=self.units[result.unit],
+            outcomes=result.outcomes,
+            seconds=result.seconds,
+            error=result.error,
+            traceback=result.traceback,
+            device=result.device,
+            host=result.host,
         )
 
-    def _drop(self, cell_id: str) -> None:
-        self.queue.drop_cell(cell_id)
-
     def _lose(self, worker: int, reason: str) -> Iterator[UnitResult[WorkUnit]]:
+        """End a broken or hanging worker, return its units to the queue and restart it while units are open.
+
+        Yields a failure if the unit that it was running has no retries left. A worker that could not start is not
+        restarted, since it would most likely fail again.
+        """
         self.pool.kill(worker)
-        was_starting = self.started.pop(worker, None) is not None
-        self.last_sign.pop(worker, None)
+        was_starting = self.starting_since.pop(worker, None) is not None
+        self.active_at.pop(worker, None)
         self.idle.discard(worker)
         self.last_error = reason
         given_up = self.queue.lose(worker)
         if was_starting:
             logger.warning("worker %d could not start, the others go on: %s", worker, reason)
             return
-        logger.warning("worker %d is gone, its units go to others: %s", worker, reason)
+        logger.warning("worker %d was lost, its units are reassigned: %s", worker, reason)
         if given_up is not None:
-            self._drop(given_up.cell_id)
+            self.queue.drop_cell(given_up.cell_id)
             error = f"WorkerLost: {reason}"
-            yield UnitResult(self.units[given_up], None, 0.0, error, f"{error}\n(the worker left no traceback)")
+            yield UnitResult(
+                unit=self.units[given_up],
+                outcomes=None,
+                seconds=0.0,
+                error=error,
+                traceback=f"{error}\n(the worker left no traceback)",
+            )
         if self.queue.has_open:
             self._start(worker)

@@ -29,7 +29,7 @@ Unit = TypeVar("Unit", WorkUnit, UnitKey)
 
 @dataclass(frozen=True)
 class BatchDone(Generic[Unit]):
-    """Some images of a work unit have been through the classifier: progress, and a sign of life."""
+    """Some images of a work unit have been classified: shows progress, and that the worker is not hanging."""
 
     unit: Unit
     """The unit."""

@@ -39,12 +39,12 @@ class ProcessPool:
         self._workers[worker] = process, ours
 
     def send(self, worker: int, lease: Sequence[UnitKey]) -> None:
-        """Give ``lease`` to ``worker``; ``wait`` reports a worker that has ended."""
+        """Send ``lease`` to ``worker``; if the worker has ended, ``wait`` reports it."""
         with contextlib.suppress(OSError):
             self._workers[worker][1].send(list(lease))
 
     def wait(self, seconds: float) -> list[tuple[int, Message]]:
-        """One message of each worker that has sent one, or has ended."""
+        """One message from each worker that has sent one; ``Broken`` for each that has ended."""
         pipes = {pipe: worker for worker, (_, pipe) in self._workers.items()}
         return [(pipes[pipe], self._receive(pipes[pipe])) for pipe in wait(list(pipes), seconds)]  # type: ignore[index]
 
@@ -84,9 +84,9 @@ def _ending(code: int | None) -> str:
 
 
 def _work(pipe: Connection, open_job: OpenJob, placement: Placement) -> None:
-    """The main loop of a worker; it ends when its sweep does, however that ends."""
+    """The main loop of a worker; it ends when the sweep ends, normally or not."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the sweep, which then ends its workers
-    with contextlib.suppress(OSError, EOFError):  # the sweep is gone
+    with contextlib.suppress(OSError, EOFError):  # the sweep has ended
         try:
             job = open_job(placement)
             pipe.send(Ready())

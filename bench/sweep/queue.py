@@ -1,4 +1,4 @@
-"""Which units are open, leased to a worker, or given up: the one place where an engine decides who does what."""
+"""The queue of work units: which are open, which are leased to which worker, and which are given up."""
 
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
@@ -7,20 +7,22 @@ from bench.sweep.messages import UnitKey
 from bench.sweep.plan import WorkUnit
 
 LEASES_A_WORKER = 4
+"""Leases that each worker would take if all had the size of the next one."""
 LONGEST_LEASE = 8
+"""Work units in a lease, at most."""
 
 
 class UnitQueue:
-    """Open units, the costly ones first, handed out in leases that shrink towards the end.
+    """Open units, sorted by cost, largest first; leases get smaller towards the end of the sweep.
 
     Longest first bounds the makespan at 4/3 of the best (Graham 1969); a lease of several units keeps a worker's
     DataLoader full across them; and leases of a share of what is left (guided self-scheduling; Polychronopoulos and
-    Kuck 1987) let all workers end together.
+    Kuck 1987) let all workers finish at about the same time.
 
     Args:
-        costs: what each unit costs, in any unit of work.
-        workers: how many share them.
-        retries: how often a unit whose worker died under it is tried again.
+        costs: the cost of each work unit; only the ratios matter.
+        workers: number of workers that share the units.
+        retries: how often a unit is run again after the worker that ran it was lost.
     """
 
     def __init__(self, costs: Sequence[tuple[UnitKey, float]], *, workers: int, retries: int) -> None:
@@ -38,7 +40,7 @@ class UnitQueue:
 
     @property
     def has_open(self) -> bool:
-        """Whether a lease would hold any unit."""
+        """Whether any unit can be leased."""
         return bool(self._open)
 
     def lease(self, worker: int) -> list[UnitKey]:
@@ -57,7 +59,7 @@ class UnitQueue:
         return lease
 
     def finish(self, worker: int, key: UnitKey) -> bool:
-        """``worker`` is done with ``key``; False where it had been given to others meanwhile."""
+        """Remove a finished unit from the worker's lease; False if it is not in it (reassigned, or its cell has failed)."""
         lease = self._leased.get(worker, [])
         if key not in lease:
             return False
@@ -65,18 +67,18 @@ class UnitQueue:
         return True
 
     def end_lease(self, worker: int) -> None:
-        """``worker`` has finished its lease: what it did not do is open again."""
+        """End the lease of ``worker``; its unfinished units are open again."""
         self._reopen(self._leased.pop(worker, []))
 
     def lose(self, worker: int) -> UnitKey | None:
-        """``worker`` has ended: its units go to others.
+        """End the lease of a worker that was lost; its units are open again.
 
         Returns:
-            The unit it was at, where that one has failed too often and is given up.
+            The unit that it was running, if that has now lost more than ``retries`` workers and is given up; else None.
         """
         lease = self._leased.pop(worker, [])
         if lease:
-            suspect = lease[0]
+            suspect = lease[0]  # units run in the order of the lease, and finished ones have left it
             self._deaths[suspect] += 1
             if self._deaths[suspect] > self._retries:
                 self._reopen(lease[1:])
@@ -85,7 +87,7 @@ class UnitQueue:
         return None
 
     def drop_cell(self, cell_id: str) -> None:
-        """No further unit of a failed cell is tried."""
+        """Remove all units of a failed cell from the queue and from the leases."""
         for key in [key for key in self._open if key.cell_id == cell_id]:
             self._open.remove(key)
             self._left -= self._cost[key]
@@ -99,5 +101,5 @@ class UnitQueue:
 
 
 def cost_of(unit: WorkUnit) -> float:
-    """Forward passes that ``unit`` costs, roughly."""
+    """Approximate number of forward passes that ``unit`` needs."""
     return float(len(unit) * unit.cell.benchmark.passes)

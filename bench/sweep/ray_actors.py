@@ -60,18 +60,18 @@ class RayPool:
             raise ConfigurationError(f"engine.address={address}: no Ray cluster there: {reason}") from error
 
     def start(self, worker: int) -> None:
-        """Ask Ray for an actor, on whichever node has room."""
+        """Start an actor on any node with free resources."""
         cls = self._ray.remote(num_cpus=self._threads, num_gpus=self._gpus, max_restarts=0)(_Actor)
         actor = cls.remote(str(Path.cwd()), sys.path)
         self._actors[worker] = actor
         self._streams[worker] = actor.open.options(num_returns="streaming").remote(self._open_job, self._placement)
 
     def send(self, worker: int, lease: Sequence[UnitKey]) -> None:
-        """Give ``lease`` to ``worker``."""
+        """Send ``lease`` to ``worker``."""
         self._streams[worker] = self._actors[worker].work.options(num_returns="streaming").remote(list(lease))
 
     def wait(self, seconds: float) -> list[tuple[int, Message]]:
-        """One message of each actor that has sent one, or has ended."""
+        """One message from each actor that has sent one; ``Broken`` for each that has ended."""
         streams = {stream: worker for worker, stream in self._streams.items()}
         if not streams:
             time.sleep(seconds)

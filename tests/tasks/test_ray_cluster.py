@@ -37,5 +37,5 @@ def test_a_node_goes_down_and_the_other_ends_in_the_rows_of_one_process(tmp_path
             time.sleep(0.05)
         cluster.remove_node(second, allow_graceful=False)
         assert sweep.wait(timeout=300) == 0, log.read_text()
-    assert "is gone, its units go to others" in log.read_text()
+    assert "was lost, its units are reassigned" in log.read_text()
     assert_equal_stores(frames(tmp_path), frames(alone))
