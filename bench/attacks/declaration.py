@@ -57,7 +57,7 @@ class Declaration:
     search: Search | None = None
     """What runs it; None for foolbox's attacks, which run themselves."""
     passes: Callable[[Mapping[str, Any]], int] = gradient_steps
-    """Options -> approximate forward passes of one search on an image that is never broken; to estimate remaining time."""
+    """Options -> approximate forward passes of one search on an image that is never broken; to estimate time left."""
     minimal_norm: bool = False
     """Whether it looks for the smallest perturbation, so that one run serves every epsilon; else epsilon is a bound."""
     goal: str = EITHER

@@ -1,4 +1,4 @@
-"""Common corruptions (ImageNet-C, CIFAR-10-C; Hendrycks & Dietterich 2019): computed during the run, or read from files."""
+"""Common corruptions (ImageNet-C, CIFAR-10-C; Hendrycks & Dietterich 2019): computed in the run, or read from files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -127,8 +127,8 @@ class Corruption(Benchmark):
         from_plugins = set(self.corruptions) - {*CORRUPTIONS, *EXTRA_CORRUPTIONS}
         if self.source != "batched" and from_plugins:
             raise ConfigurationError(
-                f"corruption source={self.source} has no {', '.join(sorted(from_plugins))}: a plug-in's corruption needs"
-                " source=batched"
+                f"corruption source={self.source} has no {', '.join(sorted(from_plugins))}: a plug-in's corruption"
+                " needs source=batched"
             )
         if self.source == "reference" and self.definition not in ("auto", "imagecorruptions"):
             raise ConfigurationError(
@@ -225,7 +225,7 @@ class Corruption(Benchmark):
         return self.protocol
 
     def recipe(self, crop: CropRecipe) -> CropRecipe:
-        """How images are cropped before they are corrupted: as the published set's, or for ``native`` as ``crop`` says."""
+        """How images are cropped before they are corrupted: as the published set, or for ``native`` by ``crop``."""
         return crop_to_corrupt(self.protocol, self.resolved_definition, crop)
 
     def read(self, crops: Crops, positions: Sequence[int], condition: Condition, *, seed: int) -> Shown:

@@ -114,16 +114,14 @@ def match_classes(images: LabelSpace, used: Sequence[str], classifier: LabelSpac
         if space.n_classes == classifier.n_classes and set(used) <= space.numbers.keys():
             return Match(space, {name: space.numbers[name] for name in used})
     raise ConfigurationError(
-        f"the classifier has {classifier}, so class {used[0]!r} of {images.name} cannot be matched by name; {MAP_HINT}, or"
-        " model.label_space=FILE (one class name per line) names the classifier's classes, or data.label_space=columns"
+        f"the classifier has {classifier}, so class {used[0]!r} of {images.name} cannot be matched; {MAP_HINT},"
+        " or model.label_space=FILE (one class name per line) names the classifier's classes, or data.label_space=columns"
         " if the logit columns are the classes of these images in alphabetical order"
     )
 
 
-def _match_by_known_space(
-    images: LabelSpace, used: Sequence[str], classifier: LabelSpace, declared: Declared
-) -> Match:
-    """``match_classes`` for a declared label space of ``KNOWN_SPACES``, which may be a subset such as ``imagenet_a``."""
+def _match_by_known_space(images: LabelSpace, used: Sequence[str], classifier: LabelSpace, declared: Declared) -> Match:
+    """``match_classes`` for a label space of ``KNOWN_SPACES``, which may be a subset such as ``imagenet_a``."""
     known = KNOWN_SPACES[str(declared.label_space)]
     space = known.load()
     numbers = _numbers_in(space, images, used, declared)
@@ -175,7 +173,7 @@ def _numbers_in(space: LabelSpace, images: LabelSpace, used: Sequence[str], decl
 def _columns_of_numbers(
     numbers: Sequence[int], space: LabelSpace, classifier: LabelSpace, images: LabelSpace
 ) -> dict[int, int]:
-    """Class number in ``space`` -> logit column, by class name; the same number if the classifier's names are not known.
+    """Class number in ``space`` -> logit column, by class name; the same number if the classifier has no names.
 
     Raises:
         ConfigurationError: a class that the classifier does not have, or a classifier of unnamed classes that has more
@@ -193,13 +191,13 @@ def _columns_of_numbers(
 
 
 def _look_up(names: Sequence[str], classifier: LabelSpace, where: str) -> dict[str, int]:
-    """Class name -> logit column, by the classifier's class names; ``where`` says in messages where the names are from."""
+    """Class name -> logit column, by the classifier's class names; ``where`` is their origin, for messages."""
     kind = f"the classifier's classes: it has {classifier}"
     return look_up_classes(names, classifier.numbers, where=where, kind=kind, hint=MAP_HINT)
 
 
 def _refuse_uncertain_numbers(images: LabelSpace, classifier: LabelSpace) -> None:
-    """Raise ConfigurationError unless the images' class numbers are exactly the classifier's logit columns, 0 to K-1."""
+    """Raise ConfigurationError unless the images' class numbers are the classifier's logit columns, 0 to K-1."""
     numbers = {int(name) for name in images.class_names}
     if numbers == set(range(classifier.n_classes)):
         return

@@ -1,6 +1,6 @@
 """The columns of a leaderboard: one for each metric of each benchmark that was run.
 
-Where a leaderboard may show several suite entries of one benchmark (``pgd`` and ``fgsm`` of ``attack``), each suite entry
+Where a leaderboard may show several suite entries of one benchmark (``pgd`` and ``fgsm`` of ``attack``), each of them
 has columns of its own, and its name is part of their names.
 """
 
@@ -25,7 +25,7 @@ class Column:
     """One column of a leaderboard: a metric of one benchmark, or of one suite entry of that benchmark."""
 
     benchmark: str
-    """Its key in ``LeaderboardEntry.benchmarks`` (``bench.reports.grouping.key_of``): a benchmark or suite entry name."""
+    """Its key in ``LeaderboardEntry.benchmarks`` (``bench.reports.grouping.key_of``): name of benchmark or entry."""
     declared: type[Benchmark]
     """The benchmark's class, which declares the metric."""
     metric: Metric

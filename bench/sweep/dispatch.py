@@ -97,7 +97,7 @@ class _Dispatcher:
         self.pool, self.timeout, self.start_timeout, self.on_batch = pool, timeout, start_timeout, on_batch
         self.clock = 0.0  # seconds spent in pool.wait so far; see _wait
         self.starting_since: dict[int, float] = {}  # worker that is not ready yet -> clock at its start
-        self.active_at: dict[int, float] = {}  # worker with a lease -> clock when it got the lease or last sent a message
+        self.active_at: dict[int, float] = {}  # worker with a lease -> clock at the lease or its last message
         self.idle: set[int] = set()  # workers that are ready and have no lease
         self.last_error = ""
 

@@ -59,7 +59,7 @@ class UnitQueue:
         return lease
 
     def finish(self, worker: int, key: UnitKey) -> bool:
-        """Remove a finished unit from the worker's lease; False if it is not in it (reassigned, or its cell has failed)."""
+        """Remove a finished unit from the worker's lease; False if it is not there (reassigned, or its cell failed)."""
         lease = self._leased.get(worker, [])
         if key not in lease:
             return False
