@@ -115,8 +115,8 @@ def match_classes(images: LabelSpace, used: Sequence[str], classifier: LabelSpac
             return Match(space, {name: space.numbers[name] for name in used})
     raise ConfigurationError(
         f"the classifier has {classifier}, so class {used[0]!r} of {images.name} cannot be matched; {MAP_HINT},"
-        " or model.label_space=FILE (one class name per line) names the classifier's classes, or data.label_space=columns"
-        " if the logit columns are the classes of these images in alphabetical order"
+        " or model.label_space=FILE (one class name per line) names the classifier's classes, or"
+        " data.label_space=columns if the logit columns are the classes of these images in alphabetical order"
     )
 
 
