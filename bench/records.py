@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -218,9 +218,22 @@ class RunSpec:
         return describe_entry(self.entry, self.departure)
 
     @property
+    def outcome_id(self) -> str:
+        """24 hex digits of everything but the classifier's display name: equal ids mean equal outcomes."""
+        return _digest(replace(self, classifier="").to_json())[:24]
+
+    @property
     def cell_id(self) -> str:
-        """32 hex digits naming the cell in the store."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()[:32]
+        """32 hex digits naming the cell in the store: ``outcome_id``, then 8 digits of the classifier's name.
+
+        Cells of the same weights under two names share their first digits, so that one can take the outcomes of the
+        other.
+        """
+        return self.outcome_id + _digest(self.classifier)[:8]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from bench.conf_files import choices, groups
 
 _HEAD = """\
 snowwolf: how accurate, robust and biased are image classifiers?
-Takes timm models through clean accuracy, corruptions, attacks and shape-or-texture sets, on your
-images; keeps every outcome in a store, from which a stopped sweep goes on; ends in tables and a
+Takes models (timm, torchvision, Hugging Face, CLIP, ONNX, your own code) through clean accuracy,
+corruptions, attacks and shape-or-texture sets, on your images; keeps every outcome in a store, from which a stopped sweep goes on; ends in tables and a
 leaderboard page.
 
 usage: snowwolf [-m] [KEY=VALUE ...]   one job; with -m a sweep over KEY=ONE,ANOTHER

@@ -21,7 +21,7 @@ DEFAULT_SOURCE = "timm"
 """Of names without a prefix."""
 TIMM_PREFIXES = ("hf-hub:", "hf_hub:", "local-dir:")
 """Prefixes that are a part of timm's own names."""
-SETTINGS = ("checkpoint", "weights", "num_classes", "options")
+SETTINGS = ("checkpoint", "weights", "num_classes", "options", "precision")
 """Fields of ``ModelConfig`` that some sources do not take."""
 
 

@@ -49,6 +49,15 @@ class FileTree:
                 tree.setdefault(folder, []).append(name)
         return tree
 
+    def folders(self) -> list[str]:
+        """Names of the first-level folders, hidden ones left out; empty if the root does not exist."""
+        if self.is_local:
+            root = Path(self.root)
+            return sorted(path.name for path in root.iterdir() if path.name[0] != ".") if root.is_dir() else []
+        self.fs.invalidate_cache(self.root)
+        paths = self.fs.ls(self.root, detail=False) if self.fs.exists(self.root) else []
+        return sorted(name for name in (Path(path).name for path in paths) if not name.startswith("."))
+
     def names(self, folder: str) -> list[str]:
         """Names of the files in ``folder``; empty where it does not exist."""
         path = f"{self.root}/{folder}"

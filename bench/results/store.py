@@ -307,7 +307,7 @@ class Store:
         except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
             raise self._damaged(cell_id, name, error) from error
         if spec.cell_id != cell_id:
-            raise self._damaged(cell_id, name, ValueError("it belongs to another cell"))
+            raise self._damaged(cell_id, name, ValueError("it is of another cell, or version of Snowwolf"))
         return spec, provenance, traceback
 
     def _failure(self, cell_id: str, name: str) -> Failure:

@@ -16,6 +16,7 @@ from bench.errors import ConfigurationError, DataError
 from bench.models import Classifier, Defense
 from bench.records import Parameter, Provenance
 from bench.results import Store
+from bench.results.aliases import copy_from_aliases
 from bench.sweep.dispatch import run_pool
 from bench.sweep.engine import run_local
 from bench.sweep.engines import open_pool
@@ -89,6 +90,8 @@ def run_suite(
     follower = follower or Follower()
     began = time.perf_counter()
     cells = plan_cells(classifier, suite, seed=seed, defense=defense, auxiliary=auxiliary)
+    for name in sorted(copy_from_aliases(store, [cell.spec for cell in cells])):
+        logger.info("%s: results copied from %s, which has the same weights", classifier.name, name)
     units = plan_units(cells, store, chunk=runtime.chunk)
     done = _Done(units)
     n_open = done.n_missing

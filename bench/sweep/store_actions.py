@@ -66,7 +66,7 @@ def act(store: Store, action: str, options: StoreOptions) -> bool:
     Raises:
         DataError: there is no store, or a part that is needed is damaged.
     """
-    if not store.files.tree():
+    if action != "merge" and not store.files.tree():  # a merge may fill a new store
         raise DataError(f"store {store.root} is empty: nothing to {action}")
     return ACTIONS[action](store, options)
 

@@ -77,6 +77,22 @@ def test_what_is_stored_is_not_computed_again(images, tmp_path):
     assert bench.open_results(store).leaderboard().equals(first.leaderboard())
 
 
+def test_another_name_is_no_reason_to_compute_again(images, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    network = Channels()
+    store = str(tmp_path / "runs")
+    first, second = (bench.make_classifier(network, name=name, input_size=32) for name in ("first", "second"))
+    bench.evaluate(first, images, ["clean", "fgsm"], store=store, **SETTINGS)
+    calls = network.calls
+    results = bench.evaluate(second, images, ["clean", "fgsm"], store=store, **SETTINGS)
+    assert network.calls == calls
+    assert "second: results copied from first, which has the same weights" in caplog.text
+    board = bench.open_results(store).leaderboard().set_index("classifier")
+    assert sorted(board.index) == ["first", "second"]
+    assert board.loc["second", "clean_accuracy"] == board.loc["first", "clean_accuracy"]
+    assert set(results.outcomes("fgsm")["classifier"]) == {"first", "second"}
+
+
 def test_several_networks_with_names_stand_on_one_leaderboard(images):
     models = [bench.make_classifier(Channels(shift), name=f"shift {shift}", input_size=32) for shift in (0.0, 3.0)]
     results = bench.evaluate(models, images, {"plain": "clean"}, **SETTINGS)

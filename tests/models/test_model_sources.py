@@ -79,6 +79,20 @@ def test_the_fast_path_and_the_costs(classifier):
     assert cost["gmacs"] > 0
 
 
+def test_low_precision_or_a_refusal(case, classifier):
+    low = replace(case.config, precision="bfloat16")
+    if case.config.name.startswith(("onnx:", "export:")):  # what runs is in the file, its precision too
+        with pytest.raises(ConfigurationError, match=r"takes no model\.precision: leave it out"):
+            check_model(low)
+        return
+    images = shown(classifier, photographs(4))
+    with torch.no_grad():
+        expected, got = classifier(images), load_classifier(low)(images)
+    assert got.dtype == torch.float32
+    assert not torch.equal(got, expected)
+    assert (got - expected).abs().max() < 0.1 * (expected.max() - expected.min())
+
+
 def test_gradients_and_grad_cam_or_a_refusal_that_names_what_works(case, classifier):
     images = shown(classifier, photographs(2))
     labels = classifier(images).argmax(dim=1)

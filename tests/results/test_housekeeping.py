@@ -83,7 +83,7 @@ def test_a_part_in_the_folder_of_another_cell_is_never_read_as_its_own(filled, t
     assert newer.cell_id != spec.cell_id
     shutil.copytree(tmp_path / "store" / spec.cell_id, tmp_path / "store" / newer.cell_id)
     assert {finding.cell_id for finding in verify(store).damaged} == {newer.cell_id}
-    with pytest.raises(DataError, match="belongs to another cell"):
+    with pytest.raises(DataError, match="is of another cell"):
         store.cells()
 
 

@@ -104,6 +104,13 @@ def test_an_export_has_every_benchmarks_own_columns(tmp_path, make_spec, make_ou
         assert set(others["seed"]) == {2**63 - 1}
 
 
+def test_a_merge_fills_a_new_store(store, tmp_path, capsys):
+    target = Store(str(tmp_path / "new"))
+    act(target, "action=merge", f"source={store.root}")
+    assert "3 parts copied, 0 were there already" in capsys.readouterr().out
+    assert [cell.spec for cell in target.cells()] == [cell.spec for cell in store.cells()]
+
+
 def test_nothing_is_pruned_unasked(store, tmp_path, capsys):
     held = sorted((tmp_path / "store").rglob("*.parquet"))
     act(store, "action=prune", "prune=[failures]")

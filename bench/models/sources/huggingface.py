@@ -178,4 +178,4 @@ def _label_space(config: ModelConfig, described: Any) -> LabelSpace:
     return label_space_of(config, len(names), stated)
 
 
-SOURCE = ModelSource(outline, load, bare_network, settings=("checkpoint", "weights"))
+SOURCE = ModelSource(outline, load, bare_network, settings=("checkpoint", "weights", "precision"))

@@ -206,4 +206,4 @@ def _width(name: str) -> int:
     return int(_open_clip().get_model_config(_parts(name)[0])["embed_dim"])
 
 
-SOURCE = ModelSource(outline, load, bare_network, settings=("checkpoint", "weights", "options"))
+SOURCE = ModelSource(outline, load, bare_network, settings=("checkpoint", "weights", "options", "precision"))

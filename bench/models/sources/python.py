@@ -159,4 +159,4 @@ def _is_installed(item: Any) -> bool:
     return file is None or "site-packages" in file
 
 
-SOURCE = ModelSource(outline, load, settings=("checkpoint", "options"))
+SOURCE = ModelSource(outline, load, settings=("checkpoint", "options", "precision"))

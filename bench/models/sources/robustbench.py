@@ -131,4 +131,4 @@ def _label_space(config: ModelConfig, dataset: str) -> LabelSpace:
     return label_space_of(config, N_CLASSES[dataset], stated)
 
 
-SOURCE = ModelSource(outline, load, settings=("checkpoint", "options"))
+SOURCE = ModelSource(outline, load, settings=("checkpoint", "options", "precision"))
