@@ -10,8 +10,8 @@ from bench.conf_files import choices, groups
 _HEAD = """\
 snowwolf: how accurate, robust and biased are image classifiers?
 Takes models (timm, torchvision, Hugging Face, CLIP, ONNX, your own code) through clean accuracy,
-corruptions, attacks and shape-or-texture sets, on your images; keeps every outcome in a store, from which a stopped sweep goes on; ends in tables and a
-leaderboard page.
+corruptions, attacks and shape-or-texture sets, on your images; keeps every outcome in a store, from
+which a stopped sweep goes on; ends in tables and a leaderboard page.
 
 usage: snowwolf [-m] [KEY=VALUE ...]   one job; with -m a sweep over KEY=ONE,ANOTHER
        snowwolf LIST [PATTERN]         names and what they are; LIST is models, benchmarks, attacks,
