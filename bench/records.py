@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -217,12 +218,12 @@ class RunSpec:
         """The entry, and how it departs from its standard: ``autoattack (reduced: queries 50 of 5000)``."""
         return describe_entry(self.entry, self.departure)
 
-    @property
+    @cached_property
     def outcome_id(self) -> str:
         """24 hex digits of everything but the classifier's display name: equal ids mean equal outcomes."""
         return _digest(replace(self, classifier="").to_json())[:24]
 
-    @property
+    @cached_property
     def cell_id(self) -> str:
         """32 hex digits naming the cell in the store: ``outcome_id``, then 8 digits of the classifier's name.
 

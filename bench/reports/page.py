@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -149,6 +150,7 @@ def template(name: str) -> str:
     return (files("bench.reports") / "templates" / name).read_text()
 
 
+@cache  # it takes two seconds, and is the same on every page
 def _vega() -> str:
     """Vega-Embed as a script; no string in it can end the script element."""
     return vl_convert.javascript_bundle(VEGA, vl_version=VEGA_LITE).replace("</script", "<\\/script")

@@ -171,7 +171,7 @@ def test_a_killed_worker_loses_nothing(tmp_path, expected, provenance, caplog):
     assert "was ended by SIGKILL (out of memory?)" in caplog.text
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_a_hanging_worker_is_replaced(tmp_path, expected, provenance, caplog, monkeypatch):
     """An hour passes, once, when a worker hangs: the clock is the test's, so the machine's speed means nothing."""
     now = [0.0]
@@ -254,7 +254,7 @@ def test_time_that_the_caller_takes_to_store_does_not_count_as_silence(one_unit,
     assert pool.killed == 0
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_a_unit_that_always_kills_is_a_failure_of_its_cell_alone(tmp_path, provenance):
     trap = Trap(how="kill", folder=str(tmp_path), always=True)
     _, _, units = planned(tmp_path, trap)

@@ -3,14 +3,14 @@
 import csv
 import json
 import re
-import subprocess
-import sys
 
 import hydra
 import pytest
 
 from bench.cli.checks import preflight
+from bench.cli.compose import compose
 from bench.cli.schemas import register_schemas
+from bench.cli.tasks import run_task
 from bench.conf_files import CONF
 from bench.data.decisions import read_decisions
 from bench.errors import ConfigurationError
@@ -79,14 +79,15 @@ def test_a_decision_maker_that_follows_no_cue_has_no_shape_bias(tmp_path, scores
     assert (score["other"], score["cue_accuracy"]) == (1, 0)
 
 
-def test_an_import_is_stored_once(tmp_path):
+def test_an_import_is_stored_once(tmp_path, capsys):
     rows = ["subject-01,1,1,1,cat,dog,0,x_dog3-cat2.png", "subject-01,1,2,1,na,cat,0,x_cat3-dog2.png"]
     (tmp_path / "a.csv").write_text(HEADER + "\n".join(rows) + "\n")
-    command = [sys.executable, str(CONF.parent / "run.py"), "task=import_decisions", f"path={tmp_path / 'a.csv'}"]
-    command += [f"store={tmp_path / 'store'}", f"hydra.run.dir={tmp_path / 'out'}"]
+    register_schemas()
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose(["task=import_decisions", f"path={tmp_path / 'a.csv'}", f"store={tmp_path / 'store'}"])
     for state in ("imported", "in the store already"):
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-        assert f"subject-01: 2 decisions {state}" in done.stdout
+        run_task(config)
+        assert f"subject-01: 2 decisions {state}" in capsys.readouterr().out
     store = Store(str(tmp_path / "store"))
     [cell] = store.cells()
     assert cell.complete

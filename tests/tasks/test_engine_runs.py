@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+from importlib.util import find_spec
 
 import hydra
 import pytest
@@ -10,6 +11,11 @@ from sweeps import ENVIRONMENT, REPOSITORY, assert_equal_stores, command, frames
 from bench.cli.schemas import register_schemas
 from bench.conf_files import CONF
 
+# as marks, not in the tests: a skipped test must not pay for its fixtures
+NEEDS_SUBMITIT = pytest.mark.skipif(
+    find_spec("submitit") is None, reason="submitit is not installed: pip install 'snowwolf[slurm]'"
+)
+NEEDS_RAY = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: pip install 'snowwolf[ray]'")
 TWO = ["engine.workers=2", "engine.threads=1"]
 
 
@@ -42,9 +48,9 @@ def test_processes_killed_with_their_sweep_and_resumed_end_in_the_rows_of_one_pr
     assert_equal_stores(frames(tmp_path), one_process)
 
 
+@NEEDS_SUBMITIT
 @pytest.mark.slow
 def test_submitits_local_executor_ends_in_the_rows_of_one_process(tmp_path, one_process):
-    pytest.importorskip("submitit", reason="submitit is not installed: pip install 'snowwolf[slurm]'")
     done = subprocess.run(
         command(tmp_path, "hydra/launcher=slurm_local", "-m"),
         capture_output=True,
@@ -56,18 +62,18 @@ def test_submitits_local_executor_ends_in_the_rows_of_one_process(tmp_path, one_
     assert_equal_stores(frames(tmp_path), one_process)
 
 
+@NEEDS_SUBMITIT
 @pytest.mark.parametrize("launcher", ["slurm", "slurm_local"])
 def test_launcher_presets_compose(launcher):
-    pytest.importorskip("submitit", reason="submitit is not installed: pip install 'snowwolf[slurm]'")
     register_schemas()
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         config = hydra.compose("config", overrides=[f"hydra/launcher={launcher}"], return_hydra_config=True)
     assert "submitit_launcher" in config.hydra.launcher._target_
 
 
+@NEEDS_RAY
 @pytest.mark.slow
 def test_ray_ends_in_the_rows_of_one_process(tmp_path, one_process):
-    pytest.importorskip("ray", reason="Ray is not installed: pip install 'snowwolf[ray]'")
     done = subprocess.run(
         command(tmp_path, "engine=ray", *TWO), capture_output=True, text=True, env=ENVIRONMENT, cwd=REPOSITORY
     )
