@@ -79,15 +79,17 @@ def test_a_decision_maker_that_follows_no_cue_has_no_shape_bias(tmp_path, scores
     assert (score["other"], score["cue_accuracy"]) == (1, 0)
 
 
-def test_an_import_is_stored_once(tmp_path, capsys):
+def test_an_import_is_stored_once(tmp_path, caplog, monkeypatch):
     rows = ["subject-01,1,1,1,cat,dog,0,x_dog3-cat2.png", "subject-01,1,2,1,na,cat,0,x_cat3-dog2.png"]
     (tmp_path / "a.csv").write_text(HEADER + "\n".join(rows) + "\n")
     register_schemas()
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose(["task=import_decisions", f"path={tmp_path / 'a.csv'}", f"store={tmp_path / 'store'}"])
+    monkeypatch.setattr(import_decisions, "command_line", lambda: "a command")  # Hydra runs no job here
+    caplog.set_level("INFO")
     for state in ("imported", "in the store already"):
         run_task(config)
-        assert f"subject-01: 2 decisions {state}" in capsys.readouterr().out
+        assert f"subject-01: 2 decisions {state}" in caplog.text
     store = Store(str(tmp_path / "store"))
     [cell] = store.cells()
     assert cell.complete
