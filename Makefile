@@ -10,8 +10,9 @@ help:  ## what can be made
 $(STAMP): pyproject.toml setup.py constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	@# the tests' reference for Grad-CAM, without its dependencies: all but another OpenCV are there already
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps grad-cam ttach
+	@# the tests' references for Grad-CAM and for image sets, without their dependencies: those needed are there already
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps grad-cam ttach \
+		imagenet-w imagenet-x
 	@touch $@
 
 environment: $(STAMP)  ## .venv alone

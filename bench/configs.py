@@ -72,8 +72,9 @@ class DataConfig:
     """What reports call the dataset; the last part of ``root`` when left out."""
     source: str = "folder"
     """``auto`` (what ``root`` is, is found out), ``folder``, ``categories`` (16 folders named after the categories of
-    Geirhos et al.), ``flat_imagenet``, ``list``, ``arrays``, ``cifar10``, ``cifar100``, ``tar``, ``webdataset``,
-    ``huggingface``, ``tfds``, ``samples``, ``cue_conflict_samples``; docs/images.md has a table."""
+    Geirhos et al.), ``variants`` (class folders in several folders), ``flat_imagenet``, ``list``, ``arrays``,
+    ``cifar10``, ``cifar100``, ``tar``, ``webdataset``, ``huggingface``, ``tfds``, ``samples``,
+    ``cue_conflict_samples``; docs/images.md has a table."""
     root: str | None = None
     """Where the images lie: a folder or a file."""
     labels: str | None = None
@@ -85,8 +86,23 @@ class DataConfig:
     class_map: str | None = None
     """CSV or JSON file: class name -> logit column, for names that the classifier's classes do not have."""
     label_space: str | None = None
-    """What the classes are, where their names do not say it: ``imagenet``, ``cifar10``; ``imagenet_a`` or
-    ``imagenet_r`` to restrict decisions to those 200 classes; ``columns`` where class numbers are logit columns."""
+    """What the classes are, where their names do not say it: ``imagenet``, ``cifar10``; ``imagenet_a``,
+    ``imagenet_r`` or ``imagenet_o`` to restrict decisions to those 200 classes; ``columns`` where class numbers are
+    logit columns."""
+    class_groups: str | None = None
+    """Coarse classes, each made of some of the classifier's: ``objectnet``, ``imagenet_9``, ``imagenet_d``,
+    ``laion_c``, or a JSON file (docs/labels.md)."""
+    group_rule: str | None = None
+    """How a coarse class is decided on: ``argmax`` (the class of the largest logit of all, then its group), ``max``
+    (the largest logit of the groups' members), ``mean`` (the largest mean probability); as published when left out."""
+    other_classes: str = "refuse"
+    """Images of classes that are none of ``label_space`` or ``class_groups``: ``refuse``, or ``leave_out``."""
+    list: str | None = None
+    """File with the name of one image per line: these images alone. ``robustbench``: the 5,000 of RobustBench's
+    ImageNet leaderboard, where its package is installed."""
+    groups: str | None = None
+    """For reports, groups of images to slice results by: a CSV or Parquet file of ``image_id`` and any columns, or
+    ``imagenet_x``, where its package is installed."""
     limit: int | None = None
     """Images of a seeded, class-balanced subset; at most as many as there are."""
     limit_seed: int = 0

@@ -151,6 +151,8 @@ class ToyCrops:
     digest: str = "abcd"
     label_space: LabelSpace = field(default_factory=lambda: LabelSpace("toy", 3, ("red", "green", "blue")))
     class_ids: tuple[int, ...] | None = None
+    groups: None = None
+    accepted: None = None
     skipped: tuple[str, ...] = ()
 
     def __len__(self) -> int:

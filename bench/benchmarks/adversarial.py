@@ -8,7 +8,7 @@ from torch import nn
 from bench.attacks import AttackResult, AttackSpec, run_attack
 from bench.attacks.options import parse_number
 from bench.benchmarks.base import Batch
-from bench.errors import ConfigurationError
+from bench.errors import ConfigurationError, DataError
 from bench.records import Condition, Outcomes
 from bench.seeding import derive_seed
 
@@ -43,9 +43,24 @@ def parse_epsilons(attack: AttackSpec, epsilons: Sequence[str | float]) -> list[
 def attack_batch(
     classifier: nn.Module, batch: Batch, attack: AttackSpec, condition: Condition, *, seed: int
 ) -> AttackResult:
-    """The attack on each image, with the seeds that its outcomes in the store come from."""
+    """The attack on each image, with the seeds that its outcomes in the store come from.
+
+    Raises:
+        DataError: images with several right classes.
+    """
+    refuse_several_labels(batch)
     seeds = [derive_seed(seed, condition.key, str(image_id)) for image_id in batch.image_ids]
     return run_attack(classifier, batch.pixels(), batch.labels, attack, condition.strength, seeds=seeds)
+
+
+def refuse_several_labels(batch: Batch) -> None:
+    """Refuse images with several right classes: an attack that moves a decision to another of them has not succeeded.
+
+    Raises:
+        DataError: see above.
+    """
+    if batch.accepted is not None:
+        raise DataError("these images have several right classes each, and attacks are defined for one: leave them out")
 
 
 def attack_outcomes(

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 
 from bench.benchmarks.metric import Metric
 from bench.benchmarks.words import describe_condition
+from bench.configs import DataConfig
 from bench.data import CropRecipe, Crops, LabelSpace
+from bench.data.dataset import DecisionGroups
 from bench.errors import ConfigurationError, DataError
 from bench.records import Condition, Outcomes, Parameter, ThreatModel
 
@@ -54,6 +56,11 @@ class Batch:
     class_ids: tuple[int, ...] | None = None
     """Where decisions are restricted to some classes: the logit column, in the whole classifier, of each class that
     labels number; a benchmark that asks another classifier restricts that one to the same."""
+    groups: DecisionGroups | None = None
+    """Where decisions are made among coarse classes: these, in the whole classifier's logit columns."""
+    accepted: Tensor | None = None
+    """``(B,A)`` int64 on the device of ``labels``: every class that counts as right, -1 for none; None where that is
+    the label alone."""
     side: Mapping[str, Tensor] = field(default_factory=dict)
     """``Shown.side`` of the images, on the CPU."""
 
@@ -80,6 +87,7 @@ class Batch:
             images=self.images[rows],
             labels=self.labels[rows],
             image_ids=self.image_ids[rows],
+            accepted=None if self.accepted is None else self.accepted[rows],
             side={name: values[rows] for name, values in self.side.items()},
         )
 
@@ -110,6 +118,9 @@ class Benchmark(ABC):
     own_images: ClassVar[bool] = False
     """Whether it always brings the images that its name stands for. The figures of other benchmarks on images beside
     the main ones are named by the suite's entry."""
+    compared_with: ClassVar[str] = "clean"
+    """Of an accuracy on a set of its own: the benchmark that measures the accuracy on ordinary images of the same
+    classes."""
     needs_clean: ClassVar[bool] = False
     """Whether its figures are compared with those of the clean images, which a complete run then has too."""
     calibrated: ClassVar[bool] = False
@@ -212,6 +223,14 @@ class Benchmark(ABC):
         """What its images must be labelled with: ``classes`` (logit columns), or the 16 ``categories``."""
         return "classes"
 
+    def data_of(self, main: DataConfig) -> DataConfig:
+        """Its images, where a suite gives it none of its own: the main ones, or some of them.
+
+        Args:
+            main: the main images.
+        """
+        return main
+
     def prepared(self, crop: CropRecipe, cache_dir: Path) -> Self:
         """The benchmark for one classifier, once, before it is planned: parameters that depend on it are filled in.
 
@@ -292,6 +311,9 @@ def check_was_read(batch: Batch, condition: Condition) -> None:
 def judge(logits: Tensor, batch: Batch, extra: Mapping[str, NDArray[Any]] | None = None) -> Outcomes:
     """Outcomes of the images whose ``logits`` these are.
 
+    Where several classes count as right, the label of an image is the predicted one if it is among them, else the
+    first.
+
     Args:
         logits: ``(B,K)`` before softmax.
         batch: the images' labels and names.
@@ -312,9 +334,12 @@ def judge(logits: Tensor, batch: Batch, extra: Mapping[str, NDArray[Any]] | None
             f"{int((~finite).sum())} of {len(batch)} images have NaN or Inf logits, e.g. {named}"
         )
     confidence, prediction = logits.float().softmax(dim=1).max(dim=1)
+    labels = batch.labels
+    if batch.accepted is not None:
+        labels = torch.where((batch.accepted == prediction[:, None]).any(dim=1), prediction, labels)
     return Outcomes(
         image_id=batch.image_ids,
-        label=batch.labels.cpu().numpy(),
+        label=labels.cpu().numpy(),
         prediction=prediction.cpu().numpy(),
         confidence=confidence.cpu().numpy(),
         extra=extra or {},

@@ -9,6 +9,7 @@ from torch import nn
 
 from bench.benchmarks.base import Batch, Benchmark, judge
 from bench.benchmarks.metric import HIGHER, Measured, Metric
+from bench.benchmarks.real_labels import applies_to, real_values
 from bench.benchmarks.words import CLEAN
 from bench.records import Condition, Outcomes
 
@@ -26,7 +27,19 @@ class Clean(Benchmark):
     axis = "Clean"
     strength_unit = ""
     calibrated = True
-    metrics = (Metric("clean_accuracy", "Clean accuracy", HIGHER, _correct, always=True, on_front=True, order=3),)
+    metrics = (
+        Metric(
+            "clean_accuracy",
+            "Clean accuracy",
+            HIGHER,
+            _correct,
+            always=True,
+            on_front=True,
+            order=3,
+            published_as="clean_accuracy",
+        ),
+        Metric("real_accuracy", "ReaL accuracy", HIGHER, real_values, applies=applies_to, published_as="real_accuracy"),
+    )
 
     def conditions(self) -> tuple[Condition, ...]:
         """The one condition: untouched."""

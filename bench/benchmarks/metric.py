@@ -88,6 +88,10 @@ class Metric:
     """Sentences below the leaderboard on how to read it."""
     order: int | None = None
     """Place among the figures that the rows of a leaderboard are ordered by; None where they are not."""
+    applies: Callable[[RunSpec], bool] | None = None
+    """Whether the figure exists for a cell at all: without such a cell, no leaderboard has its column. None: always."""
+    published_as: str = ""
+    """Its name in the tables of published figures (``bench.references``); empty where none is published."""
 
 
 def largest_strength(measured: Measured) -> Condition:

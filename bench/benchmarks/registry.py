@@ -19,6 +19,21 @@ BUILT_IN = {
     "transfer": "bench.benchmarks.transfer:Transfer",
     "shortcut": "bench.benchmarks.shortcut:Shortcut",
     "faithfulness": "bench.benchmarks.faithfulness:Faithfulness",
+    "imagenet_v2": "bench.benchmarks.natural_shifts:ImageNetV2",
+    "imagenet_v2_threshold": "bench.benchmarks.natural_shifts:ImageNetV2Threshold",
+    "imagenet_v2_top_images": "bench.benchmarks.natural_shifts:ImageNetV2TopImages",
+    "imagenet_sketch": "bench.benchmarks.natural_shifts:ImageNetSketch",
+    "imagenet_a": "bench.benchmarks.natural_shifts:ImageNetA",
+    "imagenet_a_clean": "bench.benchmarks.natural_shifts:ImageNetAClean",
+    "imagenet_r": "bench.benchmarks.natural_shifts:ImageNetR",
+    "imagenet_r_clean": "bench.benchmarks.natural_shifts:ImageNetRClean",
+    "imagenet_hard": "bench.benchmarks.natural_shifts:ImageNetHard",
+    "objectnet": "bench.benchmarks.coarse_sets:ObjectNet",
+    "imagenet_9": "bench.benchmarks.coarse_sets:ImageNet9",
+    "imagenet_d": "bench.benchmarks.coarse_sets:ImageNetD",
+    "laion_c": "bench.benchmarks.coarse_sets:LaionC",
+    "imagenet_3dcc": "bench.benchmarks.corruptions_3d:Corruptions3D",
+    "imagenet_w": "bench.benchmarks.imagenet_w:ImageNetW",
 }
 """Name -> module and class, imported when they are asked for; in the order of the leaderboard's columns."""
 

@@ -15,6 +15,7 @@ from bench.benchmarks.metric import HIGHER, Measured, Metric
 from bench.data import CropRecipe, LabelSpace
 from bench.data.categories import CATEGORIES, CATEGORY_NUMBERS, CategoryMap, imagenet_categories, read_category_map
 from bench.errors import ConfigurationError, DataError
+from bench.models import group_scores
 from bench.records import Condition, Outcomes, Parameter
 
 PUBLISHED_SIDE = 224
@@ -25,7 +26,7 @@ def category_scores(logits: Tensor, categories: CategoryMap) -> Tensor:
     """Log of each category's **mean** softmax probability over its classes.
 
     Not their sum or maximum: a category of many classes would win by their number (Geirhos et al. 2019; either moves
-    a network's shape bias by points). Logarithms keep what would underflow as a probability; the order is the same.
+    a network's shape bias by points).
 
     Args:
         logits: ``(B,K)`` before softmax.
@@ -44,12 +45,7 @@ def category_scores(logits: Tensor, categories: CategoryMap) -> Tensor:
             f"the classifier has {n_classes} classes, and the map to the 16 categories is for {expected}: give the"
             " benchmark a class_map=FILE for its label space"
         )
-    log_probabilities = logits.float().log_softmax(dim=1)
-    scores = [
-        log_probabilities[:, list(columns)].logsumexp(dim=1) - np.log(len(columns))
-        for columns in categories.columns.values()
-    ]
-    return torch.stack(scores, dim=1)
+    return group_scores(logits, list(categories.columns.values()), "mean")
 
 
 def judge_categories(

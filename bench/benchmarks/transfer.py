@@ -12,7 +12,7 @@ from torch.nn.functional import interpolate
 from bench.attacks import AttackSpec, run_attack
 from bench.attacks.budget import expected_passes
 from bench.attacks.transfer import evaluate_transfer
-from bench.benchmarks.adversarial import parse_epsilons
+from bench.benchmarks.adversarial import parse_epsilons, refuse_several_labels
 from bench.benchmarks.base import Batch, Benchmark
 from bench.data import LabelSpace
 from bench.errors import ConfigurationError
@@ -107,10 +107,10 @@ class Transfer(Benchmark):
         Returns:
             Outcomes with ``surrogate_fooled`` (the surrogate fell) beside them.
         """
+        refuse_several_labels(batch)
         name = _surrogate_name(condition)
         surrogate = _on_device(name, str(batch.images.device))
-        if batch.class_ids is not None:
-            surrogate = restrict(surrogate, batch.class_ids).to(batch.images.device)
+        surrogate = restrict(surrogate, batch.class_ids, batch.groups).to(batch.images.device)
         images = batch.pixels()
         seeds = [derive_seed(seed, condition.key, str(image_id)) for image_id in batch.image_ids]
         attacked = run_attack(surrogate, images, batch.labels, self.spec, condition.strength, seeds=seeds)

@@ -39,7 +39,13 @@ class _File:
     """Nanoseconds; part of the key under which the digest is kept, and not of the digest."""
 
 
-def manifest_digest(root: Path, cache_dir: Path, *, whole: bool = False) -> str:
+def manifest_digest(
+    root: Path,
+    cache_dir: Path,
+    *,
+    whole: bool = False,
+    names: Sequence[str] = (*CORRUPTIONS, *EXTRA_CORRUPTIONS),
+) -> str:
     """Digest over names, sizes and bytes of the corrupted images below ``root``; 16 hex digits.
 
     Two folders with the same files have the same digest, wherever they lie. The digest is kept below ``cache_dir``
@@ -49,11 +55,12 @@ def manifest_digest(root: Path, cache_dir: Path, *, whole: bool = False) -> str:
         root: an ImageNet-C folder, or a folder of CIFAR-10-C's arrays.
         cache_dir: the folder of the crop cache.
         whole: read every byte, instead of a seeded sample of at most 2,048 blocks of 64 KiB.
+        names: of the corruptions whose folders are looked for.
 
     Raises:
         DataError: there are no files, or one of them changed while it was read.
     """
-    files = sorted(_files(root), key=lambda file: file.name)
+    files = sorted(_files(root, names), key=lambda file: file.name)
     if not files:
         raise DataError(f"{root} holds no corrupted images")
     listing = hashlib.sha256(f"{FORMAT}|{whole}|{root.resolve()}".encode(errors="surrogateescape"))
@@ -68,9 +75,9 @@ def manifest_digest(root: Path, cache_dir: Path, *, whole: bool = False) -> str:
     return digest
 
 
-def _files(root: Path) -> Iterator[_File]:
+def _files(root: Path, names: Sequence[str]) -> Iterator[_File]:
     yield from _listed(root, root, suffix=".npy")
-    for name in (*CORRUPTIONS, *EXTRA_CORRUPTIONS):
+    for name in names:
         for severity in SEVERITIES:
             folder = condition_folder(root, Condition(name, float(severity)))
             if folder is not None:

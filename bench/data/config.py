@@ -1,9 +1,13 @@
 """From a data config to a dataset, and the checks that read no image."""
 
+import numpy as np
+
 from bench.configs import DataConfig
+from bench.data.class_groups import read_class_groups
 from bench.data.dataset import Dataset, balanced_subset
 from bench.data.label_spaces import LabelSpace
-from bench.data.matching import Declared, in_label_space, match_classes
+from bench.data.matching import Declared, classes_to_use, in_label_space, match_classes
+from bench.data.selection import images_of_classes, list_file, listed_images
 from bench.data.source import dataset_name
 from bench.data.sources import SOURCES
 from bench.data.sources.detect import resolved
@@ -20,8 +24,8 @@ def check_data(config: DataConfig) -> None:
     """
     config = resolved(config)
     _check_options(config)
-    if config.limit is not None and SOURCES[config.source].counted_at_once:
-        _check_limit(config, len(SOURCES[config.source].load(config)))
+    if SOURCES[config.source].counted_at_once and (config.limit is not None or config.list is not None):
+        _check_limit(config, len(_selected(config)))
 
 
 def _check_options(config: DataConfig) -> None:
@@ -29,10 +33,14 @@ def _check_options(config: DataConfig) -> None:
         raise ConfigurationError(f"unknown data.source {config.source!r}: {nearest_names(config.source, SOURCES)}")
     if config.on_error not in ("refuse", "skip"):
         raise ConfigurationError(f"data.on_error is 'refuse' or 'skip', not {config.on_error!r}")
+    if config.other_classes not in ("refuse", "leave_out"):
+        raise ConfigurationError(f"data.other_classes is 'refuse' or 'leave_out', not {config.other_classes!r}")
     if config.limit is not None and config.limit < 1:
         raise ConfigurationError(f"data.limit is at least 1, not {config.limit}")
     SOURCES[config.source].check(config)
     _declared(config).check()
+    if config.list is not None:
+        list_file(config.list)
 
 
 def _check_limit(config: DataConfig, n_images: int) -> None:
@@ -59,7 +67,9 @@ def check_labels(config: DataConfig, classifier: LabelSpace) -> None:
     source = SOURCES[config.source]
     own_classes = source.classes(config)
     if own_classes is not None and source.label_kind == "classes":
-        match_classes(*own_classes, classifier, _declared(config))
+        space, used = own_classes
+        declared = _declared(config)
+        match_classes(space, classes_to_use(space, used, declared), classifier, declared)
 
 
 def label_kind_of(config: DataConfig) -> str:
@@ -81,10 +91,9 @@ def load_dataset(config: DataConfig, classifier: LabelSpace | None = None) -> Da
     """
     config = resolved(config)
     _check_options(config)
-    source = SOURCES[config.source]
-    dataset = own = source.load(config)
+    dataset = own = _selected(config)
     _check_limit(config, len(dataset))
-    if classifier is not None and source.label_kind == "classes":
+    if classifier is not None and SOURCES[config.source].label_kind == "classes":
         dataset = in_label_space(own, classifier, _declared(config))
     if config.limit is not None and config.limit < len(dataset):
         # by the images' own classes: the subset is the same for every classifier, and for none
@@ -93,5 +102,23 @@ def load_dataset(config: DataConfig, classifier: LabelSpace | None = None) -> Da
     return dataset
 
 
+def _selected(config: DataConfig) -> Dataset:
+    """The images of a source that are on the list, if there is one, and of classes that are not left out."""
+    dataset = SOURCES[config.source].load(config)
+    if config.list is not None:
+        dataset = listed_images(dataset, config.list)
+    declared = _declared(config)
+    if not declared.leave_out_others:
+        return dataset
+    names = dataset.label_space.class_names
+    used = [names[number] for number in np.unique(dataset.labels)]
+    return images_of_classes(dataset, classes_to_use(dataset.label_space, used, declared))
+
+
 def _declared(config: DataConfig) -> Declared:
-    return Declared(config.class_map, config.label_space)
+    groups = None
+    if config.class_groups is not None:
+        groups = read_class_groups(config.class_groups, config.root, config.group_rule)
+    elif config.group_rule is not None:
+        raise ConfigurationError("data.group_rule is of data.class_groups: give both, or neither")
+    return Declared(config.class_map, config.label_space, groups, config.other_classes == "leave_out")

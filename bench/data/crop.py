@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 from timm.data import create_transform
 from torch import Tensor
 from torchvision.transforms import CenterCrop
@@ -35,6 +35,8 @@ class CropRecipe:
     """``bilinear``, ``bicubic``, ...; ``none`` of the mode ``exact``."""
     fill: tuple[int, int, int] | None = None
     """Padding colour in 0-255; ``border`` mode only."""
+    border: int = 0
+    """Pixels that are cut off each side first."""
 
     @staticmethod
     def exact(side: int) -> "CropRecipe":
@@ -60,18 +62,26 @@ class CropRecipe:
     def key(self) -> str:
         """Text that identifies the recipe, fit for a file name: ``224x224-center-0.875-bicubic``."""
         fill = "" if self.fill is None else "-" + "_".join(map(str, self.fill))
-        return f"{self.height}x{self.width}-{self.crop_mode}-{self.crop_pct:g}-{self.interpolation}{fill}"
+        border = f"-without{self.border}" if self.border else ""
+        return f"{self.height}x{self.width}-{self.crop_mode}-{self.crop_pct:g}-{self.interpolation}{fill}{border}"
 
     def __call__(self, image: Image.Image) -> NDArray[np.uint8]:
         """The ``(3,H,W)`` crop of an image of any mode.
 
         Raises:
-            ValueError: in the mode ``exact``, an image of another size.
+            ValueError: in the mode ``exact``, an image of another size; or one that is all border.
         """
+        if self.border:
+            image = self._without_border(image)
         if self.crop_mode == "exact":
             return self._unchanged(image)
         crop: NDArray[np.uint8] = _transform(self)(image.convert("RGB")).numpy()
         return crop
+
+    def _without_border(self, image: Image.Image) -> Image.Image:
+        if min(image.size) <= 2 * self.border:
+            raise ValueError(f"it has {image.width} x {image.height} pixels, and a border of {self.border} is cut off")
+        return ImageOps.crop(image, self.border)
 
     def _unchanged(self, image: Image.Image) -> NDArray[np.uint8]:
         if image.size != (self.width, self.height):

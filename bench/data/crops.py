@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.data.crop import CropRecipe
-from bench.data.dataset import Dataset
+from bench.data.dataset import Dataset, DecisionGroups
 from bench.data.decoding import BadImage, decode_all, decode_one
 from bench.data.label_spaces import LabelSpace
 from bench.errors import DataError
@@ -59,6 +59,14 @@ class Crops(Protocol):
         """Logit columns that decisions are restricted to; None for all."""
 
     @property
+    def groups(self) -> DecisionGroups | None:
+        """Coarse classes that decisions are made among, which labels then number; None where there are none."""
+
+    @property
+    def accepted(self) -> tuple[tuple[int, ...], ...] | None:
+        """By image: every class that counts as right, the label first; None where that is the label alone."""
+
+    @property
     def recipe(self) -> CropRecipe:
         """The resize and crop that made them."""
 
@@ -82,6 +90,8 @@ class _Listing:
     labels: NDArray[np.int64]
     label_space: LabelSpace
     class_ids: tuple[int, ...] | None
+    groups: DecisionGroups | None
+    accepted: tuple[tuple[int, ...], ...] | None
     skipped: tuple[str, ...]
     recipe: CropRecipe
 
@@ -198,6 +208,8 @@ def _listing(
         "labels": dataset.labels[positions],
         "label_space": dataset.label_space,
         "class_ids": dataset.class_ids,
+        "groups": dataset.groups,
+        "accepted": None if dataset.accepted is None else tuple(dataset.accepted[position] for position in positions),
         "recipe": recipe,
         "skipped": tuple(entry["image_id"] for entry in meta["bad"]),
     }
@@ -246,6 +258,9 @@ def _build(
 
 def _content_digest(dataset: Dataset, positions: NDArray[np.int64], contents: Sequence[str]) -> str:
     digest = hashlib.sha256(repr(dataset.class_ids).encode())
+    for further in (dataset.groups, dataset.accepted):
+        if further is not None:
+            digest.update(repr(further).encode())
     for position, content in zip(positions, contents, strict=True):
         line = f"{dataset.image_ids[position]}\x1f{dataset.labels[position]}\x1f{content}\n"
         digest.update(line.encode(errors="surrogateescape"))

@@ -11,6 +11,16 @@ from bench.errors import DataError
 
 
 @dataclass(frozen=True)
+class DecisionGroups:
+    """Coarse classes that a classifier decides among, in its own logit columns."""
+
+    columns: tuple[tuple[int, ...], ...]
+    """By coarse class: the logit columns that it is made of."""
+    rule: str
+    """``argmax``, ``max`` or ``mean``: see ``bench.data.class_groups.RULES``."""
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Labelled images that have not been decoded yet."""
 
@@ -28,6 +38,10 @@ class Dataset:
     """Cheap digest of the listing (names, sizes, times), for finding decoded crops again."""
     class_ids: tuple[int, ...] | None = None
     """Logit columns that decisions are restricted to; None for all."""
+    groups: DecisionGroups | None = None
+    """Coarse classes that decisions are made among, which labels then number; None where there are none."""
+    accepted: tuple[tuple[int, ...], ...] | None = None
+    """By image: every class that counts as right, the label first; None where that is the label alone."""
 
     def __post_init__(self) -> None:
         if not self.image_ids:
@@ -48,6 +62,7 @@ class Dataset:
             self,
             image_ids=tuple(self.image_ids[position] for position in positions),
             labels=self.labels[positions],
+            accepted=None if self.accepted is None else tuple(self.accepted[position] for position in positions),
             read_bytes=_Renumbered(self.read_bytes, positions),
             fingerprint=f"{self.fingerprint}-{tag}",
         )

@@ -123,6 +123,10 @@ def _subset(name: str) -> tuple[int, ...]:
     return tuple(int(line) for line in (files("timm.data") / "_info" / f"{name}_indices.txt").read_text().split())
 
 
+def _imagenet_o() -> tuple[int, ...]:
+    return tuple(int(line) for line in (files("bench.data") / "imagenet_o_indices.txt").read_text().split())
+
+
 @dataclass(frozen=True)
 class KnownSpace:
     """A label space that can be asked for by name."""
@@ -137,10 +141,12 @@ KNOWN_SPACES: Mapping[str, KnownSpace] = {
     "imagenet": KnownSpace(imagenet),
     "imagenet_a": KnownSpace(imagenet, partial(_subset, "imagenet_a")),
     "imagenet_r": KnownSpace(imagenet, partial(_subset, "imagenet_r")),
+    "imagenet_o": KnownSpace(imagenet, _imagenet_o),
     "cifar10": KnownSpace(lambda: CIFAR10),
     "cifar100": KnownSpace(lambda: CIFAR100),
 }
-"""Name -> label space; the 200-class subsets (Hendrycks et al. 2021) are from timm's index files."""
+"""Name -> label space; the 200-class subsets (Hendrycks et al. 2021) of ImageNet-A and -R are from timm's index files,
+that of ImageNet-O is as hendrycks/natural-adv-examples lists it."""
 
 WHOLE_SPACES: Mapping[str, Callable[[], LabelSpace]] = {
     name: known.load for name, known in KNOWN_SPACES.items() if known.subset is None

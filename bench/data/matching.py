@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bench.data.dataset import Dataset
+from bench.data.class_groups import ClassGroups
+from bench.data.dataset import Dataset, DecisionGroups
 from bench.data.label_spaces import (
     KNOWN_SPACES,
     WHOLE_SPACES,
     LabelSpace,
+    imagenet,
     is_numbered,
     look_up_classes,
     read_class_map,
@@ -35,13 +37,20 @@ class Declared:
     """Path of a file that maps class names to class numbers of ``label_space``, or to logit columns if that is None."""
     label_space: str | None = None
     """A name in ``KNOWN_SPACES``, or ``columns``: what class names or numbers of the images refer to."""
+    groups: ClassGroups | None = None
+    """Coarse classes that the images are labelled with."""
+    leave_out_others: bool = False
+    """Whether images of classes that are none of ``groups`` or of a subset label space are left out, not refused."""
 
     def check(self) -> None:
         """Refuse an unknown label space and a class map that cannot be read.
 
         Raises:
-            ConfigurationError: an unknown label space, with the nearest valid names; or a bad class map.
+            ConfigurationError: an unknown label space, with the nearest valid names; a bad class map; or settings that
+                contradict each other.
         """
+        if self.groups is not None and (self.class_map is not None or self.label_space is not None):
+            raise ConfigurationError("data.class_groups says what the classes are: leave out class_map and label_space")
         if self.label_space is not None and self.label_space not in (*KNOWN_SPACES, COLUMNS):
             hint = nearest_names(self.label_space, [*KNOWN_SPACES, COLUMNS])
             raise ConfigurationError(f"unknown data.label_space {self.label_space!r}: {hint}")
@@ -59,6 +68,8 @@ class Match:
     """Class name of the images -> logit column."""
     class_ids: tuple[int, ...] | None = None
     """The logit columns that predictions are restricted to; None for no restriction."""
+    groups: DecisionGroups | None = None
+    """Coarse classes that predictions are made among; ``columns`` are then their numbers."""
 
 
 def in_label_space(dataset: Dataset, classifier: LabelSpace, declared: Declared) -> Dataset:
@@ -73,17 +84,61 @@ def in_label_space(dataset: Dataset, classifier: LabelSpace, declared: Declared)
         ConfigurationError: as for ``match_classes``.
     """
     names = dataset.label_space.class_names
-    used_numbers = np.unique(dataset.labels)
+    accepted = () if dataset.accepted is None else [number for numbers in dataset.accepted for number in numbers]
+    used_numbers = np.unique([*dataset.labels.tolist(), *accepted])
     match = match_classes(dataset.label_space, [names[number] for number in used_numbers], classifier, declared)
+    if dataset.accepted is not None and (match.class_ids is not None or match.groups is not None):
+        raise ConfigurationError(
+            f"the images of {dataset.name} have several right classes each: decisions are made among all classes then,"
+            " without a subset label space or class groups"
+        )
     columns = np.full(len(names), -1, dtype=np.int64)  # -1: a class without images, which no label refers to
     for number in used_numbers:
         columns[number] = match.columns[names[number]]
-    return replace(dataset, labels=columns[dataset.labels], label_space=match.label_space, class_ids=match.class_ids)
+    return replace(
+        dataset,
+        labels=columns[dataset.labels],
+        label_space=match.label_space,
+        class_ids=match.class_ids,
+        groups=match.groups,
+        accepted=None
+        if dataset.accepted is None
+        else tuple(tuple(columns[list(n)].tolist()) for n in dataset.accepted),
+    )
+
+
+def classes_to_use(images: LabelSpace, used: Sequence[str], declared: Declared) -> list[str]:
+    """Those of the classes in ``used`` whose images are kept: all, unless images of other classes are left out.
+
+    Args:
+        images: the label space of the images.
+        used: the class names that at least one image has.
+        declared: what the config says about the classes.
+
+    Raises:
+        ConfigurationError: images of other classes are to be left out, and nothing says which classes are meant.
+    """
+    if not declared.leave_out_others:
+        return list(used)
+    if declared.groups is not None:
+        return [name for name in used if declared.groups.number_of(name) is not None]
+    known = KNOWN_SPACES.get(str(declared.label_space))
+    if known is None:
+        raise ConfigurationError(
+            "data.other_classes=leave_out needs data.class_groups or a data.label_space, which says what is kept"
+        )
+    space = known.load()
+    kept = set(range(space.n_classes)) if known.subset is None else set(known.subset())
+    numbers = read_class_map(declared.class_map) if declared.class_map is not None else space.numbers
+    by_number = is_numbered(images.class_names) and declared.class_map is None
+    return [name for name in used if (int(name) if by_number else numbers.get(name, -1)) in kept]
 
 
 def match_classes(images: LabelSpace, used: Sequence[str], classifier: LabelSpace, declared: Declared) -> Match:
     """Find the logit column of each class in ``used``.
 
+    - If coarse classes are declared, each class is one of them, and their members are looked up by name in the
+      classifier's label space.
     - If a known label space is declared (``imagenet``, ...), each class is found in that space, by name or by number,
       and its name there is looked up in the classifier's label space.
     - If only a class map or ``label_space=columns`` is declared, the numbers in the class map, else the images' own
@@ -100,6 +155,8 @@ def match_classes(images: LabelSpace, used: Sequence[str], classifier: LabelSpac
     Raises:
         ConfigurationError: a class has no logit column, or it is uncertain which one it has.
     """
+    if declared.groups is not None:
+        return _match_by_groups(images, used, classifier, declared.groups)
     if declared.label_space not in (None, COLUMNS):
         return _match_by_known_space(images, used, classifier, declared)
     if declared.label_space == COLUMNS or declared.class_map is not None:
@@ -120,6 +177,24 @@ def match_classes(images: LabelSpace, used: Sequence[str], classifier: LabelSpac
     )
 
 
+def _match_by_groups(images: LabelSpace, used: Sequence[str], classifier: LabelSpace, groups: ClassGroups) -> Match:
+    """``match_classes`` for coarse classes, whose numbers the labels become."""
+    numbers = {}
+    for name in used:
+        number = groups.number_of(name)
+        if number is None:
+            raise ConfigurationError(
+                f"class {name!r} of {images.name} is none of the {groups.space.n_classes} classes of"
+                f" data.class_groups={groups.space.name}; {nearest_names(name, groups.space.class_names)} Leave such"
+                " images out with data.other_classes=leave_out"
+            )
+        numbers[name] = number
+    members = [member for group in groups.members for member in group]
+    columns = _columns_of_numbers(members, imagenet(), classifier, images)
+    own = tuple(tuple(columns[member] for member in group) for group in groups.members)
+    return Match(groups.space, numbers, groups=DecisionGroups(own, groups.rule))
+
+
 def _match_by_known_space(images: LabelSpace, used: Sequence[str], classifier: LabelSpace, declared: Declared) -> Match:
     """``match_classes`` for a label space of ``KNOWN_SPACES``, which may be a subset such as ``imagenet_a``."""
     known = KNOWN_SPACES[str(declared.label_space)]
@@ -134,7 +209,8 @@ def _match_by_known_space(images: LabelSpace, used: Sequence[str], classifier: L
         if number not in subset:
             raise ConfigurationError(
                 f"class {name!r} of {images.name} is none of the {len(subset)} classes of"
-                f" data.label_space={declared.label_space}: leave its images out, or set data.label_space={space.name}"
+                f" data.label_space={declared.label_space}: leave its images out with data.other_classes=leave_out, or"
+                f" set data.label_space={space.name}"
             )
     columns = _columns_of_numbers(subset, space, classifier, images)
     return Match(

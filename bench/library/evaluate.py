@@ -39,6 +39,7 @@ def evaluate(
     benchmarks: AnyBenchmark | Sequence[AnyBenchmark] | Mapping[str, AnyBenchmark] | None = None,
     *,
     suite: str | None = None,
+    shifts: str | None = None,
     store: str | None = None,
     name: str | None = None,
     limit: int | None = None,
@@ -63,6 +64,7 @@ def evaluate(
         benchmarks: names (``"clean"``, ``"corruption"``, ``"pgd"``), objects of ``bench.benchmarks``, or a mapping from
             the name a report shall use to one of these.
         suite: the benchmarks of ``conf/suite``, such as ``"quickstart"``, instead of ``benchmarks``.
+        shifts: a folder of published image sets (ImageNet-V2, -A, -R, ...), for ``suite="natural_shift"``.
         store: a folder or fsspec URL that outcomes are added to; left out, a temporary one that lives as long as the
             results.
         name: what reports call the images.
@@ -88,7 +90,7 @@ def evaluate(
     load_plugins()
     shown = as_images(images, name=name, limit=limit)
     classifiers = as_classifiers(model, shown.size, **network_settings)
-    entries = _entries(benchmarks, suite, shown)
+    entries = _entries(benchmarks, suite, shown, shifts)
     runtime = _runtime(shown, device, batch_size, workers, threads, cache_dir)
     chosen_defense = _defense(defense)
     if not 0 <= seed < SEED_LIMIT:
@@ -121,6 +123,7 @@ def _entries(
     benchmarks: AnyBenchmark | Sequence[AnyBenchmark] | Mapping[str, AnyBenchmark] | None,
     suite: str | None,
     images: Images,
+    shifts: str | None,
 ) -> dict[str, Entry]:
     if (benchmarks is None) == (suite is None):
         raise ConfigurationError(
@@ -128,7 +131,7 @@ def _entries(
             f" {', '.join(names_of('benchmark'))}; suites: {', '.join(names_of('suite'))}"
         )
     if suite is not None:
-        return {entry: _fitting(found, images) for entry, found in preset_suite(suite, images.data).items()}
+        return {entry: _fitting(found, images) for entry, found in preset_suite(suite, images.data, shifts).items()}
     if isinstance(benchmarks, Mapping):
         named = dict(benchmarks)
     else:
@@ -206,6 +209,10 @@ def _images_of(entry: Entry, main: DataConfig | None) -> DataConfig | None:
     """The benchmark's own images, or the main ones; None where those come from Python."""
     if entry.data is not None or main is None:
         return entry.data
+    if entry.settings is not None and entry.settings.source != "categories":
+        return replace(entry.settings, root=main.root, name=main.name or entry.settings.name, limit=main.limit)
+    if entry.benchmark.data_of(main) is not main:
+        return entry.benchmark.data_of(main)
     if main.source == "folder" and entry.benchmark.label_kind == "categories":
         return replace(main, source="categories")  # a folder of the 16 categories, since the benchmark needs those
     return main
@@ -217,6 +224,9 @@ def _check(classifier: Classifier, chosen: Chosen, images: Images) -> None:
     for name, (benchmark, data) in chosen.items():
         check_benchmark(name, benchmark, seen, data)
         if data is None:
+            main = DataConfig()
+            if benchmark.data_of(main) is not main:
+                raise ConfigurationError(f"{name} reads some classes of the main images: give a folder of images")
             images.labelled_for(classifier.label_space)
             continue
         try:

@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from bench.conf_files import CONF
 from bench.configs import DataConfig
 from bench.errors import ConfigurationError, nearest_names
+from bench.library.shifts import find_sets, log_once
 
 if TYPE_CHECKING:  # the command line imports this module before it knows whether torch is needed
     from bench.benchmarks import Benchmark
@@ -28,6 +29,8 @@ class Entry:
     """What is run."""
     data: DataConfig | None = None
     """Images of its own; None where it takes those that are being evaluated."""
+    settings: DataConfig | None = None
+    """How its images are read, where they lie is for the caller to say; None where nothing special is known."""
 
 
 def names_of(group: str) -> list[str]:
@@ -65,17 +68,22 @@ def preset_benchmark(
     return _entries({"benchmarks": {name: node}}, data)[name]
 
 
-def preset_suite(name: str, data: DataConfig | None = None) -> dict[str, Entry]:
+def preset_suite(name: str, data: DataConfig | None = None, shifts: str | None = None) -> dict[str, Entry]:
     """The benchmarks of ``conf/suite/<name>.yaml``, by entry.
 
     Args:
         name: of the yaml.
         data: the images that it will be run on, to which yamls may refer.
+        shifts: a folder of published image sets; entries whose set is not there are left out.
 
     Raises:
-        ConfigurationError: there is no such suite, with the nearest names.
+        ConfigurationError: there is no such suite, with the nearest names; or it reads sets that are not there.
     """
-    return _entries(_compose("suite", name), data)
+    suite = _compose("suite", name)
+    found = find_sets({str(entry): node for entry, node in suite.benchmarks.items()}, shifts)
+    if found.sentence:
+        log_once(found.sentence)
+    return _entries({"benchmarks": dict(found.entries)}, data)
 
 
 def build_benchmark(name: str, node: DictConfig) -> "Benchmark":
@@ -91,7 +99,7 @@ def build_benchmark(name: str, node: DictConfig) -> "Benchmark":
     from bench.benchmarks import Benchmark
     from bench.benchmarks.registry import benchmark_class, check_registered
 
-    values: dict[str, Any] = {str(key): value for key, value in node.items() if key not in ("name", "data")}
+    values: dict[str, Any] = {str(key): value for key, value in node.items() if key not in ("name", "data", "needs")}
     target = values.pop("_target_", None)
     cls = benchmark_class(str(node.get("name", name))) if target is None else _imported(name, str(target))
     if not isinstance(cls, type) or not issubclass(cls, Benchmark):
@@ -143,10 +151,13 @@ def _entries(suite: Mapping[str, Any] | DictConfig, data: DataConfig | None) -> 
 
 
 def _entry(name: str, node: DictConfig) -> Entry:
-    own = node.get("data")
-    if own is None or OmegaConf.is_missing(own, "root"):  # where its images lie is for the caller to say
-        return Entry(build_benchmark(name, node))
-    return Entry(build_benchmark(name, node), filled(DataConfig, own, f"{name}.data"))
+    own, benchmark = node.get("data"), build_benchmark(name, node)
+    if own is None:
+        return Entry(benchmark)
+    if not OmegaConf.is_missing(own, "root"):
+        return Entry(benchmark, filled(DataConfig, own, f"{name}.data"))
+    given = {key: value for key, value in own.items_ex(resolve=False) if key != "root"}
+    return Entry(benchmark, settings=filled(DataConfig, given, f"{name}.data"))
 
 
 def _compose(group: str, name: str) -> DictConfig:

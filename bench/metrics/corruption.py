@@ -36,6 +36,23 @@ ALEXNET_ERROR: Mapping[str, float] = {
 ALEXNET_CLEAN_ERROR = 0.4348
 """AlexNet's top-1 error on clean images (hendrycks/robustness)."""
 
+ALEXNET_ERROR_3D: Mapping[str, float] = {
+    "near_focus": 0.61068,
+    "far_focus": 0.65152,
+    "bit_error": 0.68336,
+    "color_quant": 0.5962,
+    "flash": 0.80124,
+    "fog_3d": 0.77356,
+    "h265_abr": 0.5674,
+    "h265_crf": 0.5252,
+    "iso_noise": 0.93152,
+    "low_light": 0.82248,
+    "xy_motion_blur": 0.82484,
+    "z_motion_blur": 0.79588,
+}
+"""AlexNet's top-1 error under ImageNet-3DCC, mean over the 5 severities, on RobustBench's 5,000 images
+(RobustBench/robustbench, model_info/imagenet/corruptions/unaggregated_results_3d.csv)."""
+
 Errors = Mapping[tuple[str, int], NDArray[np.bool_]]
 """(corruption, severity) -> ``(N,)`` whether each image was misclassified; the same images in the same order."""
 
@@ -44,9 +61,11 @@ def _severity_weights(corruption: str, scale: float) -> dict[tuple[str, int], fl
     return {(corruption, severity): scale / len(SEVERITIES) for severity in SEVERITIES}
 
 
-def corruption_error_weights(corruption: str) -> dict[tuple[str, int], float]:
+def corruption_error_weights(
+    corruption: str, normaliser: Mapping[str, float] = ALEXNET_ERROR
+) -> dict[tuple[str, int], float]:
     """CE_c = sum_s E_s / sum_s E_AlexNet,s as a weighted sum of error rates, in percent."""
-    return _severity_weights(corruption, 100 / ALEXNET_ERROR[corruption])
+    return _severity_weights(corruption, 100 / normaliser[corruption])
 
 
 def relative_corruption_error_weights(corruption: str) -> tuple[dict[tuple[str, int], float], float]:
@@ -55,16 +74,23 @@ def relative_corruption_error_weights(corruption: str) -> tuple[dict[tuple[str, 
     return _severity_weights(corruption, scale), -scale
 
 
-def mean_corruption_error_values(errors: Errors) -> NDArray[np.float64]:
+def mean_corruption_error_values(
+    errors: Errors, normaliser: Mapping[str, float] = ALEXNET_ERROR, corruptions: Sequence[str] = CORRUPTIONS
+) -> NDArray[np.float64]:
     """``(N,)`` what each image contributes: their mean is the mCE, so classifiers can be compared image by image.
 
     The mCE is 100 x the unweighted mean over the 15 corruptions of the ratio to AlexNet: not a ratio of means, nor a
-    mean of per-severity ratios. Extra corruptions in ``errors`` do not enter.
+    mean of per-severity ratios. Other corruptions in ``errors`` do not enter.
+
+    Args:
+        errors: of every corruption at every severity.
+        normaliser: the mean error over the severities that each corruption's is divided by.
+        corruptions: the mean is over these.
 
     Raises:
-        DataError: a corruption or severity of the 15 x 5 is missing.
+        DataError: a corruption or severity is missing.
     """
-    weights = _mean_of([corruption_error_weights(corruption) for corruption in CORRUPTIONS])
+    weights = _mean_of([corruption_error_weights(corruption, normaliser) for corruption in corruptions])
     return _contributions(errors, weights)
 
 
@@ -86,9 +112,9 @@ def relative_mean_corruption_error_values(errors: Errors, clean_error: NDArray[n
     return contributions + clean_weight * clean_error
 
 
-def mean_corruption_accuracy_values(errors: Errors) -> NDArray[np.float64]:
-    """``(N,)`` the share of the 15 x 5 conditions under which each image is right; their mean is never called mCE."""
-    weights = _mean_of([_severity_weights(corruption, -1.0) for corruption in CORRUPTIONS])
+def mean_corruption_accuracy_values(errors: Errors, corruptions: Sequence[str] = CORRUPTIONS) -> NDArray[np.float64]:
+    """``(N,)`` the share of the conditions under which each image is right; their mean is never called mCE."""
+    weights = _mean_of([_severity_weights(corruption, -1.0) for corruption in corruptions])
     return 1 + _contributions(errors, weights)
 
 

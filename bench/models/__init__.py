@@ -1,7 +1,7 @@
 """Classifiers from timm, torchvision, Hugging Face, ... (``bench.models.sources``), normalisation inside."""
 
 from bench.configs import ModelConfig
-from bench.models.classifier import Classifier, LabelSubset, has_gradient
+from bench.models.classifier import ClassGroups, Classifier, LabelSubset, group_scores, has_gradient
 from bench.models.defended import DefendedClassifier, defend, restrict
 from bench.models.defenses import DEFENSES, Defense
 from bench.models.hub import in_hub_cache
@@ -10,6 +10,7 @@ from bench.models.source import ModelOutline, ModelSource, register_model_source
 
 __all__ = [
     "DEFENSES",
+    "ClassGroups",
     "Classifier",
     "DefendedClassifier",
     "Defense",
@@ -20,6 +21,7 @@ __all__ = [
     "check_input_size",
     "check_model",
     "defend",
+    "group_scores",
     "has_gradient",
     "in_hub_cache",
     "load_classifier",

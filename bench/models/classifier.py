@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench.data.crop import CropRecipe
+from bench.data.dataset import DecisionGroups
 from bench.data.label_spaces import LabelSpace
 from bench.errors import ConfigurationError
 from bench.models.forward_only import ForwardOnly
@@ -140,6 +142,47 @@ class LabelSubset(nn.Module):
         """Logits ``(B, len(class_ids))`` of ``images``, ``(B,3,H,W)`` float in [0,1]."""
         logits: Tensor = self.classifier(images)
         return logits.index_select(1, self.columns)
+
+
+class ClassGroups(nn.Module):
+    """A classifier whose decision is among coarse classes, each made of some of its classes (ObjectNet, ...).
+
+    Args:
+        classifier: ``(B,3,H,W)`` in [0,1] -> logits ``(B,K)``.
+        groups: the columns of each of ``G`` coarse classes, and the rule of the decision.
+    """
+
+    def __init__(self, classifier: nn.Module, groups: DecisionGroups) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.groups = groups
+        self.train(classifier.training)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """``group_scores`` of the logits of ``images``, ``(B,3,H,W)`` float in [0,1]."""
+        return group_scores(self.classifier(images), self.groups.columns, self.groups.rule)
+
+
+def group_scores(logits: Tensor, columns: Sequence[Sequence[int]], rule: str) -> Tensor:
+    """One score per coarse class, the largest of which decides.
+
+    Args:
+        logits: ``(B,K)`` before softmax.
+        columns: of each of ``G`` coarse classes.
+        rule: ``mean``: the log of the mean softmax probability over a class's columns, which keeps what would underflow
+            as a probability. ``max``: the largest logit of its columns. ``argmax``: likewise, and one more score, the
+            largest logit of the columns that are in no class, unless there are none.
+
+    Returns:
+        ``(B,G)``, or ``(B,G+1)``.
+    """
+    if rule == "mean":
+        log_probabilities = logits.float().log_softmax(dim=1)
+        means = [log_probabilities[:, list(own)].logsumexp(dim=1) - math.log(len(own)) for own in columns]
+        return torch.stack(means, dim=1)
+    inside = {column for own in columns for column in own}
+    outside = [column for column in range(logits.shape[1]) if column not in inside] if rule == "argmax" else []
+    return torch.stack([logits[:, list(own)].amax(dim=1) for own in (*columns, *([outside] if outside else []))], dim=1)
 
 
 def state_digest(network: nn.Module) -> str:

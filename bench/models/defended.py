@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from bench.data.crop import CropRecipe
-from bench.models.classifier import LabelSubset
+from bench.data.dataset import DecisionGroups
+from bench.models.classifier import ClassGroups, LabelSubset
 from bench.models.defenses import Defense, RandomDefense
 from bench.seeding import derive_seed
 
@@ -99,16 +100,23 @@ def defend(classifier: nn.Module, defense: Defense | None) -> nn.Module:
     return classifier if defense is None else DefendedClassifier(classifier, defense)
 
 
-def restrict(classifier: nn.Module, class_ids: Sequence[int]) -> nn.Module:
-    """The classifier with some of its classes only; behind a defense, so that votes are cast among these classes.
+def restrict(
+    classifier: nn.Module, class_ids: Sequence[int] | None = None, groups: DecisionGroups | None = None
+) -> nn.Module:
+    """The classifier with some of its classes only, or with coarse ones; itself where neither is given.
+
+    It stands behind a defense, so that votes are cast among these classes.
 
     Args:
         classifier: ``(B,3,H,W)`` in [0,1] -> logits ``(B,K)``.
         class_ids: the logit columns to keep, in the order of the new columns.
+        groups: coarse classes, as ``bench.models.ClassGroups`` takes them.
     """
-    if isinstance(classifier, DefendedClassifier):
-        return DefendedClassifier(restrict(classifier.classifier, class_ids), classifier.defense)
-    return LabelSubset(classifier, class_ids)
+    if isinstance(classifier, DefendedClassifier) and (class_ids is not None or groups is not None):
+        return DefendedClassifier(restrict(classifier.classifier, class_ids, groups), classifier.defense)
+    if class_ids is not None:
+        return LabelSubset(classifier, class_ids)
+    return classifier if groups is None else ClassGroups(classifier, groups)
 
 
 def image_digests(images: Tensor) -> list[str]:

@@ -156,7 +156,14 @@ def columns_of(entries: Sequence[LeaderboardEntry]) -> tuple[Column, ...]:
         column
         for declared in all_benchmarks()
         for column in _columns_of_benchmark(declared, run.get(declared.name, set()) - controls)
+        if column.metric.applies is None or _applies(column, entries)
     )
+
+
+def _applies(column: Column, entries: Sequence[LeaderboardEntry]) -> bool:
+    """Whether the metric exists for any entry that ran the benchmark."""
+    variants = [entry.benchmarks[column.benchmark] for entry in entries if column.benchmark in entry.benchmarks]
+    return column.metric.applies is not None and any(column.metric.applies(variant.spec) for variant in variants)
 
 
 def _columns_of_benchmark(declared: type[Benchmark], run: Set[str]) -> Iterator[Column]:

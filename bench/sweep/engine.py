@@ -20,6 +20,8 @@ from bench.sweep.messages import BatchDone, UnitResult
 from bench.sweep.plan import WorkUnit
 
 CPU_BATCH, GPU_BATCH = 32, 256
+NO_GROUP = -1
+"""Prediction of a classifier that decides for none of the coarse classes."""
 
 
 @dataclass(frozen=True)
@@ -174,13 +176,17 @@ class _Runner:
             condition=unit.cell.spec.condition,
             input_size=unit.cell.input_size,
             class_ids=class_ids,
+            groups=crops.groups,
+            accepted=_padded(crops.accepted, rows, self.device),
             side=shown.side,
         )
-        classifier = self.classifier if class_ids is None else restrict(self.classifier, class_ids).to(self.device)
+        classifier = restrict(self.classifier, class_ids, crops.groups).to(self.device)
         outcomes = Outcomes.concatenate(list(self._pieces(unit, classifier, batch)))
-        if class_ids is None:
+        if class_ids is None and crops.groups is None:
             return outcomes
-        return _in_classifier_columns(outcomes, np.asarray(class_ids), unit.cell.benchmark.class_columns)
+        n_groups = 0 if crops.groups is None else len(crops.groups.columns)
+        numbers = [*range(n_groups), NO_GROUP] if class_ids is None else class_ids
+        return _renumbered(outcomes, np.asarray(numbers), unit.cell.benchmark.class_columns)
 
     def _pieces(self, unit: WorkUnit, classifier: nn.Module, batch: Batch) -> Iterator[Outcomes]:
         name = unit.cell.spec.entry
@@ -208,6 +214,15 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
 
 
-def _in_classifier_columns(outcomes: Outcomes, class_ids: np.ndarray, class_columns: Sequence[str]) -> Outcomes:
-    extra = {name: class_ids[column] if name in class_columns else column for name, column in outcomes.extra.items()}
-    return replace(outcomes, label=class_ids[outcomes.label], prediction=class_ids[outcomes.prediction], extra=extra)
+def _padded(accepted: Sequence[Sequence[int]] | None, rows: slice, device: torch.device) -> torch.Tensor | None:
+    """The accepted classes of some images as ``Batch.accepted`` has them."""
+    if accepted is None:
+        return None
+    longest = max(map(len, accepted[rows]))
+    return torch.tensor([[*own, *[-1] * (longest - len(own))] for own in accepted[rows]], device=device)
+
+
+def _renumbered(outcomes: Outcomes, numbers: np.ndarray, class_columns: Sequence[str]) -> Outcomes:
+    """The outcomes with each class replaced by its entry of ``numbers``: the classifier's column, or ``NO_GROUP``."""
+    extra = {name: numbers[column] if name in class_columns else column for name, column in outcomes.extra.items()}
+    return replace(outcomes, label=numbers[outcomes.label], prediction=numbers[outcomes.prediction], extra=extra)

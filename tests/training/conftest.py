@@ -65,6 +65,8 @@ class TwoCues:
     digest: str = "abcd"
     label_space: LabelSpace = field(default_factory=lambda: LabelSpace("two cues", 2))
     class_ids: None = None
+    groups: None = None
+    accepted: None = None
     skipped: tuple[str, ...] = ()
 
     def __len__(self):

@@ -14,12 +14,14 @@ from bench.data.sources import (
     samples,
     tar,
     tfds,
+    variants,
     webdataset,
 )
 from bench.errors import ConfigurationError
 
 _BUILT_IN: Mapping[str, DataSource] = {
     "folder": folder.SOURCE,
+    "variants": variants.SOURCE,
     "flat_imagenet": flat_imagenet.SOURCE,
     "list": listing.SOURCE,
     "arrays": arrays.SOURCE,

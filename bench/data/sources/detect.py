@@ -13,13 +13,13 @@ from bench.data.sources.flat_imagenet import find_labels, is_flat_imagenet
 from bench.data.sources.folder import class_folders
 from bench.data.sources.huggingface import SAVED, SAVED_SPLITS
 from bench.data.sources.listing import SUFFIXES, read_list
+from bench.data.sources.variants import IMAGES
 from bench.data.sources.webdataset import LABEL_SUFFIXES, shard_samples
 from bench.errors import ConfigurationError, DataError, nearest_names
 
 logger = logging.getLogger(__name__)
 AUTO = "auto"
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
-IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)

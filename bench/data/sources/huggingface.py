@@ -4,7 +4,8 @@ The library ``datasets`` finds, downloads and maps them; encoded images are take
 """
 
 import importlib.util
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +57,32 @@ def load_hugging_face(config: DataConfig) -> Dataset:
         columns = ", ".join(f"{name} ({type(kind).__name__})" for name, kind in rows.features.items())
         raise ConfigurationError(f"{where_of(config)} has no column of images and one of class labels: {columns}")
     names = rows.features[label].names if label in classed else None
-    labels, space = in_own_space([int(value) for value in rows[label]], names, where_of(config))
+    accepted = _label_lists(rows[label], where_of(config))
+    numbers = [int(value) for value in rows[label]] if accepted is None else [own[0] for own in accepted]
+    labels, space = in_own_space(numbers, names, where_of(config), accepted or ())
     encoded = rows.select_columns([image]).cast_column(image, datasets.Image(decode=False))
     identity = f"huggingface|{where_of(config)}|{config.split}|{rows._fingerprint}|{labels}"
-    return numbered_dataset(dataset_name(config), config.split, labels, space, _ReadRow(encoded, image), identity)
+    dataset = numbered_dataset(dataset_name(config), config.split, labels, space, _ReadRow(encoded, image), identity)
+    if accepted is None:
+        return dataset
+    own = {str(number): space.numbers[str(number)] for numbers in accepted for number in numbers} if not names else {}
+    return replace(
+        dataset, accepted=tuple(tuple(own.get(str(number), number) for number in numbers) for numbers in accepted)
+    )
+
+
+def _label_lists(values: Sequence[Any], where: str) -> list[list[int]] | None:
+    """The right classes of each image, in a set that lists several; None in others.
+
+    Raises:
+        DataError: an image without any.
+    """
+    if not any(isinstance(value, Sequence) and not isinstance(value, str) for value in values):
+        return None
+    for row, value in enumerate(values):
+        if not value:
+            raise DataError(f"{where}: row {row} has no right class")
+    return [[int(number) for number in value] for value in values]
 
 
 def _open(config: DataConfig) -> Any:

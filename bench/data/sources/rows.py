@@ -78,26 +78,41 @@ def ranged_dataset(
     )
 
 
-def in_own_space(targets: Sequence[int], class_names: Sequence[str] | None, where: str) -> tuple[list[int], LabelSpace]:
+def in_own_space(
+    targets: Sequence[int],
+    class_names: Sequence[str] | None,
+    where: str,
+    accepted: Sequence[Sequence[int]] = (),
+) -> tuple[list[int], LabelSpace]:
     """Labels and classes: the names that a set gives its class numbers, else the numbers.
+
+    Args:
+        targets: class number of each image.
+        class_names: by class number; None where a set names none.
+        where: the images lie, for messages.
+        accepted: further class numbers of each image, which are classes too.
 
     Raises:
         DataError: a label that is no class number, such as the -1 of images without a label.
     """
     if not class_names:
-        return numbered(targets, where)
+        return numbered(targets, where, accepted)
+    _refuse_labels([number for numbers in accepted for number in numbers], range(len(class_names)), where)
     _refuse_labels(targets, range(len(class_names)), where)
     return list(targets), LabelSpace(where, len(class_names), tuple(class_names))
 
 
-def numbered(targets: Sequence[int], where: str) -> tuple[list[int], LabelSpace]:
-    """The labels and classes of images that have class numbers alone.
+def numbered(
+    targets: Sequence[int], where: str, accepted: Sequence[Sequence[int]] = ()
+) -> tuple[list[int], LabelSpace]:
+    """The labels and classes of images that have class numbers alone; arguments as of ``in_own_space``.
 
     Raises:
         DataError: a number below 0.
     """
-    _refuse_labels(targets, range(max(targets, default=0) + 1), where)
-    space = own_label_space(where, map(str, targets))
+    classes = [*targets, *(number for numbers in accepted for number in numbers)]
+    _refuse_labels(classes, range(max(classes, default=0) + 1), where)
+    space = own_label_space(where, map(str, classes))
     return [space.numbers[str(target)] for target in targets], space
 
 

@@ -9,6 +9,7 @@ from omegaconf.errors import MissingMandatoryValue
 from bench.configs import DataConfig, Recipe, TrackerConfig
 from bench.errors import ConfigurationError, nearest_names
 from bench.library.presets import build_benchmark, filled
+from bench.library.shifts import find_sets, log_once
 from bench.records import SEED_LIMIT
 
 if TYPE_CHECKING:  # the command line imports this module before it knows whether torch is needed
@@ -27,8 +28,8 @@ def read_settings(config: DictConfig) -> "Settings":
     data: DataConfig = _typed(config.data, "data")
     suite = {}
     for name, node in chosen_benchmarks(config).items():
-        own = node.get("data")
-        suite[name] = (build_benchmark(name, node), data if own is None else _typed(own, f"{name}.data"))
+        own, benchmark = node.get("data"), build_benchmark(name, node)
+        suite[name] = (benchmark, benchmark.data_of(data) if own is None else _typed(own, f"{name}.data"))
     return Settings(
         model=_typed(config.model, "model"),
         defense=build_defense(config.defense),
@@ -109,10 +110,23 @@ def read_tracker(config: DictConfig) -> TrackerConfig:
 
 
 def chosen_benchmarks(config: DictConfig) -> dict[str, DictConfig]:
-    """The benchmark of ``benchmark=NAME`` if there is one, else those of the suite; entry -> its node."""
-    if config.get("benchmark") is not None:
-        return {str(config.benchmark.name): config.benchmark}
-    return {str(name): node for name, node in config.benchmarks.items()}
+    """The benchmark of ``benchmark=NAME`` if there is one, else those of the suite; entry -> its node.
+
+    Published sets are looked for in ``shifts.root``; entries of a suite whose set is not there are left out.
+
+    Raises:
+        ConfigurationError: the suite reads sets from a folder that is not given, or has none of them.
+    """
+    root = None if config.shifts.root is None else str(config.shifts.root)
+    if config.get("benchmark") is None:
+        found = find_sets({str(name): node for name, node in config.benchmarks.items()}, root)
+        if found.sentence:
+            log_once(found.sentence)
+        return dict(found.entries)
+    name = str(config.benchmark.name)
+    if root is None:
+        return {name: config.benchmark}
+    return dict(find_sets({name: config.benchmark}, root).entries)
 
 
 def build_defense(node: DictConfig) -> "Defense | None":

@@ -21,11 +21,10 @@ def suite_entries(config: DictConfig) -> dict[str, SuiteEntry]:
 
     entries = {}
     for name, node in chosen_benchmarks(config).items():
-        own = node.get("data")
-        dataset = None
+        own, benchmark, main = node.get("data"), build_benchmark(name, node), DataConfig()
+        shown = benchmark.data_of(main)
         if own is not None:
-            dataset = dataset_name(
-                DataConfig(**{key: own[key] for key in NAMING if not OmegaConf.is_missing(own, key)})
-            )
-        entries[name] = SuiteEntry(frozenset(build_benchmark(name, node).conditions()), dataset)
+            shown = DataConfig(**{key: own[key] for key in NAMING if not OmegaConf.is_missing(own, key)})
+        dataset = None if shown is main else dataset_name(shown)
+        entries[name] = SuiteEntry(frozenset(benchmark.conditions()), dataset)
     return entries
