@@ -261,6 +261,8 @@ class Provenance:
     """UTC time, ISO 8601."""
     seconds: float
     """Wall time of the work unit."""
+    published: str = ""
+    """What tables of published figures call the classifier's weights; empty where they have none."""
     plugins: Mapping[str, str] = field(default_factory=dict)
     """Plug-ins that were loaded, by name, with their versions; of a file, a digest of its text."""
 

@@ -11,7 +11,15 @@ from bench.attacks.budget import expected_passes
 from bench.benchmarks.adversarial import attack_outcomes, parse_epsilons
 from bench.benchmarks.base import Batch, Benchmark
 from bench.benchmarks.metric import HIGHER, Metric, correct_at_largest_strength
-from bench.records import Condition, Outcomes, Parameter, ThreatModel
+from bench.records import Condition, Outcomes, Parameter, RunSpec, ThreatModel
+
+
+def _published_as(spec: RunSpec) -> str:
+    """RobustBench's figure, of AutoAttack as its authors run it: ``autoattack_linf_4/255``."""
+    if spec.parameters.get("attack") != "autoattack" or spec.departure:
+        return ""
+    norm, radius = str(spec.parameters.get("norm")), spec.condition.strength
+    return f"autoattack_{norm}_{radius * 255:.4g}/255" if norm == "linf" else f"autoattack_{norm}_{radius:.4g}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +58,7 @@ class Attack(Benchmark):
             at_largest_strength=True,
             under_shift=True,
             note="Robust accuracy counts all images; one that was wrong without an attack is not robust.",
+            published_as=_published_as,
         ),
     )
     several = True

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.benchmarks.base import Batch, Benchmark, Shown, check_was_read, judge
-from bench.benchmarks.corruption_errors import mce_values, mean_accuracy_values, relative_mce_values
+from bench.benchmarks.corruption_errors import mce_values, mean_accuracy_values, published_as, relative_mce_values
 from bench.benchmarks.metric import HIGHER, LOWER, Metric
 from bench.benchmarks.protocol import as_shown, check_protocol, crop_to_corrupt, encoding_of
 from bench.corruptions import CORRUPTIONS, EXTRA_CORRUPTIONS, SEVERITIES, corruption_names
@@ -84,6 +84,7 @@ class Corruption(Benchmark):
             " these were measured: on ImageNet's classes, corrupted at 224 pixels. Elsewhere the mean corruption"
             " accuracy stands alone.",
             order=1,
+            published_as=published_as("mean_corruption_error"),
         ),
         Metric(
             "relative_mean_corruption_error", "Relative mCE", LOWER, relative_mce_values, percent=False, always=True
@@ -97,6 +98,7 @@ class Corruption(Benchmark):
             under_shift=True,
             on_front=True,
             order=2,
+            published_as=published_as("mean_corruption_accuracy"),
         ),
     )
     citation = "Hendrycks & Dietterich, Benchmarking Neural Network Robustness to Common Corruptions, ICLR 2019"

@@ -1,11 +1,12 @@
 """Figures of the corruption benchmark: mCE, relative mCE and mean accuracy, and where AlexNet's errors apply."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.benchmarks.metric import Measured
+from bench.benchmarks.protocol import PUBLISHED
 from bench.corruptions import CORRUPTIONS, SEVERITIES
 from bench.errors import DataError
 from bench.metrics.corruption import (
@@ -47,6 +48,11 @@ def mean_accuracy_values(measured: Measured) -> NDArray[np.float64]:
         DataError: a condition is missing.
     """
     return mean_corruption_accuracy_values(corruption_errors(measured))
+
+
+def published_as(figure: str) -> Callable[[RunSpec], str]:
+    """The name of a published figure, of cells under the published protocol alone."""
+    return lambda spec: figure if spec.image_protocol == PUBLISHED else ""
 
 
 def corruption_errors(measured: Measured) -> Mapping[tuple[str, int], NDArray[np.bool_]]:

@@ -90,8 +90,13 @@ class Metric:
     """Place among the figures that the rows of a leaderboard are ordered by; None where they are not."""
     applies: Callable[[RunSpec], bool] | None = None
     """Whether the figure exists for a cell at all: without such a cell, no leaderboard has its column. None: always."""
-    published_as: str = ""
-    """Its name in the tables of published figures (``bench.references``); empty where none is published."""
+    published_as: str | Callable[[RunSpec], str] = ""
+    """Its name in the tables of published figures (``bench.references``), or what says it of a cell; empty where none
+    is published."""
+
+    def published_name(self, spec: RunSpec) -> str:
+        """Its name in the tables of published figures, for a cell of the benchmark; empty where none is published."""
+        return self.published_as if isinstance(self.published_as, str) else self.published_as(spec)
 
 
 def largest_strength(measured: Measured) -> Condition:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.data.groups import ImageGroups, groups_of, read_groups
 from bench.errors import ConfigurationError, DataError, nearest_names
 from bench.library.scores import tidy_scores
 from bench.plugins import load_plugins
@@ -18,6 +19,7 @@ from bench.reports.entries import LeaderboardEntry, read_entries
 from bench.reports.grouping import key_of
 from bench.reports.missing import missing_cells
 from bench.reports.protocols import with_protocols
+from bench.reports.slices.tables import slice_table
 from bench.reports.tables import Leaderboard, format_estimate, leaderboard
 from bench.reports.write import write_report
 from bench.results import Store, StoredCell
@@ -85,17 +87,31 @@ class Results:
         """One row per cell that failed, is incomplete or was not run, with its error."""
         return missing_cells(self._entries())
 
-    def report(self, folder: str | Path, exports: Sequence[str] = ()) -> Path:
+    def slices(self, groups: str | pd.DataFrame) -> pd.DataFrame:
+        """Accuracy by group of images, of every stored benchmark and condition, as in ``slices.csv``.
+
+        Args:
+            groups: a CSV or Parquet file of ``image_id`` and any columns, ``"imagenet_x"``, or a table whose index is
+                the images' names.
+
+        Raises:
+            ConfigurationError: no such file, or no groups in it.
+            DataError: the store is empty or damaged, or the groups list none of its images.
+        """
+        return slice_table(self._entries(), _as_groups(groups))
+
+    def report(self, folder: str | Path, exports: Sequence[str] = (), groups: str | pd.DataFrame | None = None) -> Path:
         """Write the leaderboard page, its tables and figures.
 
         Args:
             folder: made where missing; files in it of the same names are replaced.
             exports: further formats: ``parquet``, ``latex``, ``json``, ``figures``, ``badge``.
+            groups: of images, as of ``slices``.
 
         Returns:
             The page, ``leaderboard.html``.
         """
-        write_report(self.store, Path(folder), exports)
+        write_report(self.store, Path(folder), exports, None if groups is None else _as_groups(groups))
         return Path(folder) / "leaderboard.html"
 
     def compare(self, baseline: str, *candidates: str) -> Comparison:
@@ -159,6 +175,12 @@ class Results:
             index=board.table.index,
         )
         return shown.to_html(escape=True)
+
+
+def _as_groups(groups: str | pd.DataFrame) -> ImageGroups:
+    if isinstance(groups, pd.DataFrame):
+        return groups_of("the table of groups", [str(name) for name in groups.index], groups)
+    return read_groups(groups)
 
 
 class IncompleteError(DataError):

@@ -22,6 +22,8 @@ class LogitFit:
     """Of the line."""
     n: int
     """Classifiers it rests on."""
+    r_squared: float
+    """Share of the variance on the logit scale that the line explains."""
 
     def predict(self, clean: NDArray[np.float64]) -> NDArray[np.float64]:
         """Accuracy under shift, in [0,1], predicted from clean accuracies in (0,1)."""
@@ -48,7 +50,9 @@ def fit_logits(clean: NDArray[np.float64], shifted: NDArray[np.float64]) -> Logi
     if np.ptp(x) == 0:
         raise DataError("effective robustness needs classifiers of different clean accuracy")
     slope = float(np.sum((x - x.mean()) * (y - y.mean())) / np.sum((x - x.mean()) ** 2))
-    return LogitFit(slope, float(y.mean() - slope * x.mean()), n)
+    intercept = float(y.mean() - slope * x.mean())
+    residual, total = np.sum((y - intercept - slope * x) ** 2), np.sum((y - y.mean()) ** 2)
+    return LogitFit(slope, intercept, n, float(1 - residual / total) if total else 1.0)
 
 
 def effective_robustness(fit: LogitFit, clean: float, shifted: float) -> float:

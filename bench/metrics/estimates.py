@@ -32,12 +32,14 @@ def proportion(hits: NDArray[np.bool_]) -> Estimate:
     return Estimate(k / n, float(low[0]), float(high[0]), n)
 
 
-def exact_interval(hits: NDArray[np.int64], n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def exact_interval(
+    hits: NDArray[np.int64], n: int | NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Ends of the exact 95 % interval (Clopper & Pearson 1934) of many proportions at once.
 
     Args:
         hits: ``(M,)`` counts, each in [0, n].
-        n: trials behind every count, at least 1.
+        n: trials behind every count, or behind each, at least 1.
 
     Returns:
         Low and high ends, ``(M,)`` each, in [0,1].

@@ -74,7 +74,13 @@ def outline_of(
 
 
 def classifier_of(
-    config: ModelConfig, network: nn.Module, preprocessing: Preprocessing | None, space: LabelSpace, code: str = ""
+    config: ModelConfig,
+    network: nn.Module,
+    preprocessing: Preprocessing | None,
+    space: LabelSpace,
+    *,
+    code: str = "",
+    published: str = "",
 ) -> Classifier:
     """The classifier, with the preprocessing that the config sets, if any.
 
@@ -84,6 +90,7 @@ def classifier_of(
         preprocessing: what the source states; None for none.
         space: what its logit columns mean.
         code: digest of code outside this project that made the network.
+        published: what tables of published figures call the source's own weights.
     """
     settled = with_settings(preprocessing, config)
     options = json.dumps(config.options, sort_keys=True, default=str) if config.options else ""
@@ -96,6 +103,7 @@ def classifier_of(
         label_space=space,
         precision=config.precision,
         made_with=f"{options}{code}",
+        published=published if config.checkpoint is None and config.weights == "pretrained" else "",
     )
 
 

@@ -29,6 +29,7 @@ class Classifier(nn.Module):
         label_space: what its logit columns mean.
         precision: ``float32``, ``bfloat16`` or ``float16``; the latter two run under autocast.
         made_with: what else decides its outcomes and is in no tensor: options, the text of the code that made it.
+        published: what tables of published figures call these weights (``resnet50.a1_in1k``); empty for none.
     """
 
     mean: Tensor
@@ -45,6 +46,7 @@ class Classifier(nn.Module):
         label_space: LabelSpace,
         precision: str = "float32",
         made_with: str = "",
+        published: str = "",
     ) -> None:
         super().__init__()
         self.name = name
@@ -52,6 +54,7 @@ class Classifier(nn.Module):
         self.label_space = label_space
         self.precision = precision
         self.made_with = made_with
+        self.published = published
         self.network = network
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)

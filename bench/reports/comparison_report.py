@@ -15,6 +15,8 @@ from bench.reports.costs import cost_table, effective_robustness_table
 from bench.reports.entries import LeaderboardEntry, read_entries
 from bench.reports.grouping import protocol_of
 from bench.reports.protocols import with_protocols
+from bench.reports.published_figures.tables import published_table
+from bench.reports.tables import leaderboard
 from bench.results import Store
 
 
@@ -32,17 +34,20 @@ class ComparisonReport:
     """One row per row of the leaderboard."""
     effective: pd.DataFrame
     """Effective robustness of the compared rows."""
+    published: pd.DataFrame
+    """Their figures beside the published ones of the same weights."""
 
     def files(self) -> dict[str, str]:
         """File name -> content: Markdown and CSV."""
         costs = self.costs[self.costs["label"].isin(self.labels)]
         return {
-            "compare.md": comparison_markdown(self.comparison, costs, self.effective, self.columns),
+            "compare.md": comparison_markdown(self.comparison, costs, self.effective, self.columns, self.published),
             "differences.csv": self.comparison.differences.to_csv(index=False),
             "conditions.csv": self.comparison.conditions.to_csv(index=False),
             "images.csv": self.comparison.images.to_csv(index=False),
             "effective_robustness.csv": self.effective.to_csv(index=False),
             "costs.csv": self.costs.to_csv(index=False),
+            "published.csv": self.published.to_csv(index=False),
         }
 
     def table(self) -> Table:
@@ -86,6 +91,12 @@ def compare_rows(baseline: LeaderboardEntry, candidates: Sequence[LeaderboardEnt
     known = {protocol_of(row.spec) for row in chosen}  # a row may be chosen as it was on a date: it must not be twice
     others = [row for row in read_entries(store) if protocol_of(row.spec) not in known]
     everyone = with_protocols([*chosen, *others])
+    compared = with_protocols(chosen)
     return ComparisonReport(
-        comparison, columns_of(chosen), labels, cost_table(everyone), effective_robustness_table(everyone, labels)
+        comparison,
+        columns_of(chosen),
+        labels,
+        cost_table(everyone),
+        effective_robustness_table(everyone, labels),
+        published_table(leaderboard(compared), compared),
     )

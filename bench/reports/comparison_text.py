@@ -8,14 +8,18 @@ import pandas as pd
 
 from bench.reports.columns import Column
 from bench.reports.comparison import Comparison
-from bench.reports.tables import DASH, escape_markdown, markdown_table
+from bench.reports.tables import DASH, cost_texts, escape_markdown, markdown_table
 
 MOST_CONDITIONS = 20
 """Most rows that the table of conditions shows; the CSV file has all."""
 
 
 def comparison_markdown(
-    comparison: Comparison, costs: pd.DataFrame, effective: pd.DataFrame, columns: Sequence[Column]
+    comparison: Comparison,
+    costs: pd.DataFrame,
+    effective: pd.DataFrame,
+    columns: Sequence[Column],
+    published: pd.DataFrame,
 ) -> str:
     """The comparison as a Markdown document.
 
@@ -24,12 +28,13 @@ def comparison_markdown(
         costs: of ``cost_table``, the rows to show.
         effective: of ``effective_robustness_table``.
         columns: for headings and units.
+        published: of ``published_table``.
     """
     by_name = {column.name: column for column in columns}
     differences = [_difference(row, by_name) for _, row in comparison.differences.iterrows()]
     costs_rows = [
         [
-            *[str(row["label"]), f"{row['parameters'] / 1e6:.2f}", f"{row['gmacs']:.2f}"],
+            *[str(row["label"]), *cost_texts(row)],
             *[number(row["images_per_second"], ".1f"), f"{row['seconds']:.1f}", str(row["device"])],
             str(row["pareto"]) or DASH,
         ]
@@ -47,6 +52,8 @@ def comparison_markdown(
         _flips(comparison.conditions),
         "## Effective robustness",
         _effective(effective, by_name),
+        "## Published figures of the same weights",
+        _published(published),
         "## Cost",
         markdown_table(
             ["Classifier", "Parameters (M)", "GMACs", "Images/s", "Seconds", "Device", "Pareto front"], costs_rows
@@ -100,6 +107,18 @@ def _flips(conditions: pd.DataFrame) -> str:
     table = markdown_table(["Candidate", "Benchmark", "Condition", "Regressed", "Fixed", "p (Holm)"], rows)
     left = len(conditions) - len(shown)
     return table + (f"\n\nand {left} conditions with larger p-values: conditions.csv" if left else "")
+
+
+def _published(table: pd.DataFrame) -> str:
+    rows = [
+        [
+            *[str(row["label"]), str(row["title"]), number(row["value"], ".2f"), number(row["published"], ".2f")],
+            *[number(row["difference"], "+.2f"), str(row["verdict"]) or DASH, f"{row['source']}; {row['note']}"],
+        ]
+        for row in table.to_dict("records")
+    ]
+    titles = ["Classifier", "Figure", "Own", "Published", "Difference", "Verdict", "Source"]
+    return markdown_table(titles, rows) if rows else "None is published of these weights at this input size."
 
 
 def _effective(table: pd.DataFrame, by_name: dict[str, Column]) -> str:

@@ -13,6 +13,7 @@ from bench.metrics.pareto import pareto_front
 from bench.reports.columns import Column, columns_of
 from bench.reports.entries import LeaderboardEntry
 from bench.reports.reference import REFERENCE, REFERENCE_CONDITION
+from bench.reports.tables import costs_of
 
 
 def cost_table(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
@@ -35,8 +36,7 @@ def cost_table(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
                 "label": entry.label,
                 "protocol": entry.protocol,
                 **{name: means[place] for name, means in figures.items()},
-                "parameters": int(entry.provenance.cost["parameters"]),
-                "gmacs": entry.provenance.cost["gmacs"],
+                **costs_of(entry),
                 "images_per_second": clean.n_stored / clean.seconds if clean and clean.seconds > 0 else math.nan,
                 "seconds": sum(cell.seconds for cell in cells),
                 "device": ", ".join(sorted({cell.provenance.device for cell in cells})),

@@ -4,7 +4,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -14,6 +14,7 @@ import vl_convert
 
 from bench import __version__
 from bench.errors import ConfigurationError, nearest_names
+from bench.reports.entries import LeaderboardEntry
 from bench.reports.plots import VEGA_LITE, Plot
 from bench.reports.tables import Leaderboard, format_estimate, order_columns
 
@@ -29,6 +30,8 @@ class Exported:
     """The leaderboard."""
     plots: Sequence[Plot]
     """The plots of its page."""
+    entries: Sequence[LeaderboardEntry]
+    """The entries of its rows."""
 
 
 def _parquet(source: Exported) -> dict[str, bytes]:
@@ -96,8 +99,8 @@ def _json_row(label: str, row: "pd.Series[Any]", board: Leaderboard) -> dict[str
         "label": label,
         **{name: str(row[name]) for name in identity},
         "seed": int(row["seed"]),
-        "parameters": int(row["parameters"]),
-        "gmacs": float(row["gmacs"]),
+        "parameters": None if pd.isna(row["parameters"]) else int(row["parameters"]),
+        "gmacs": _number(row["gmacs"]),
         "n_images": int(row["n_images"]),
         "figures": figures,
         "notes": str(row["notes"]),
@@ -160,13 +163,31 @@ def badge_svg(title: str, value: str) -> str:
     )
 
 
-EXPORTS: Mapping[str, Callable[[Exported], dict[str, bytes]]] = {
+Exporter = Callable[[Exported], dict[str, bytes]]
+"""Files by relative name."""
+
+EXPORTS: dict[str, Exporter] = {
     "parquet": _parquet,
     "latex": _latex,
     "json": _json,
     "figures": _figures,
     "badge": _badge,
 }
+
+
+def register_export(name: str) -> Callable[[Exporter], Exporter]:
+    """Decorator: the function makes the files of ``exports=[NAME]``.
+
+    Raises:
+        ConfigurationError: another export has the name.
+    """
+
+    def register(make: Exporter) -> Exporter:
+        if EXPORTS.setdefault(name, make) is not make:
+            raise ConfigurationError(f"two exports are called {name!r}: rename one")
+        return make
+
+    return register
 
 
 def check_exports(names: Sequence[str]) -> None:
@@ -180,12 +201,14 @@ def check_exports(names: Sequence[str]) -> None:
             raise ConfigurationError(f"unknown export {name!r}: {nearest_names(name, EXPORTS)}")
 
 
-def export(names: Sequence[str], board: Leaderboard, plots: Sequence[Plot]) -> dict[str, bytes]:
+def export(
+    names: Sequence[str], board: Leaderboard, plots: Sequence[Plot], entries: Sequence[LeaderboardEntry]
+) -> dict[str, bytes]:
     """Files by relative name, in the formats asked for.
 
     Raises:
         ConfigurationError: an unknown format.
     """
     check_exports(names)
-    source = Exported(board, plots)
+    source = Exported(board, plots, entries)
     return {name: content for format_ in names for name, content in EXPORTS[format_](source).items()}

@@ -26,6 +26,7 @@ from bench.reports.page_notes import (
 )
 from bench.reports.plots import VEGA_LITE, Plot
 from bench.reports.protocols import differences
+from bench.reports.sections import Section, checks_of
 from bench.reports.tables import Leaderboard
 
 VEGA = "window.vegaEmbed = vegaEmbed;"
@@ -36,8 +37,7 @@ def render_page(
     board: Leaderboard,
     entries: Sequence[LeaderboardEntry],
     missing: pd.DataFrame,
-    checks: pd.DataFrame,
-    plots: Sequence[Plot],
+    sections: Sequence[Section],
     galleries: Sequence[Gallery] = (),
     absent: Sequence[str] = (),
 ) -> str:
@@ -48,11 +48,11 @@ def render_page(
         board: its rows.
         entries: the entries of the rows.
         missing: cells that the protocols call for and the store does not have, of ``missing_cells``.
-        checks: of ``checks_of``.
-        plots: in the order of the page.
+        sections: in the order of the page.
         galleries: of pictures, in the order of the page.
         absent: of ``absent_plugins``.
     """
+    checks, plots = checks_of(sections), [plot for section in sections for plot in section.plots]
     flags, chance = flags_of(checks), chance_warnings(entries)
     on_board = [entry for entry in entries if entry.label in board.table.index]
     page = environment().get_template("leaderboard.html.j2")
@@ -69,7 +69,12 @@ def render_page(
         checked=len(checks),
         check_names=[str(check).replace("_", " ") for check in checks["check"].unique()],
         flags=[(label, *flag) for label, flags_of_label in flags.items() for flag in flags_of_label.items()],
-        cautions=[*(f"{label}: {warning}." for label, warning in chance.items()), *caution_sentences(entries)],
+        cautions=[
+            *(f"{label}: {warning}." for label, warning in chance.items()),
+            *caution_sentences(entries),
+            *(sentence for section in sections for sentence in section.cautions),
+        ],
+        page_tables=[table for section in sections for table in section.page_tables],
         absent=absent,
         missing=missing_sentences(missing),
         empty=empty_figures(board.gaps),

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.reports.columns import Column
 from bench.reports.reference import REFERENCE
-from bench.reports.tables import DASH, format_estimate
+from bench.reports.tables import DASH, cost_texts, format_estimate
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,10 @@ def row_cells(
         ranks: column -> the ranks that the row may have.
     """
     return [
-        Cell(f"{float(str(row['parameters'])) / 1e6:.2f}", str(row["parameters"])),
-        Cell(f"{float(str(row['gmacs'])):.2f}", str(row["gmacs"])),
+        *(
+            Cell(text, "1e9" if text == DASH else str(row[name]))
+            for name, text in zip(("parameters", "gmacs"), cost_texts(row), strict=True)
+        ),
         Cell(str(row["n_images"]), str(row["n_images"])),
         *(
             replace(

@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.benchmarks.registry import all_benchmarks
+from bench.data.groups import ImageGroups
 from bench.errors import ConfigurationError
 from bench.reports.columns import axis_of
 from bench.reports.conditions import condition_plots, condition_table
@@ -37,6 +38,22 @@ class ReportData:
     """The entries of the leaderboard, with their protocols; empty where the store has only imported decisions."""
     board: Leaderboard
     """The leaderboard."""
+    groups: ImageGroups | None = None
+    """Groups of images that results are sliced by; None where none were asked for."""
+
+
+@dataclass(frozen=True)
+class PageTable:
+    """A table of text on the page."""
+
+    title: str
+    """Heading."""
+    note: str
+    """How to read it."""
+    heads: Sequence[str]
+    """Headings of the columns."""
+    rows: Sequence[Sequence[str]]
+    """Cells, the first of each row its name."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +67,10 @@ class Section:
     checks: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(CHECK_COLUMNS)))
     """Self-checks of the section's figures, with the columns ``CHECK_COLUMNS``. The page marks the figure of a failed
     check."""
+    page_tables: Sequence[PageTable] = ()
+    """Tables of text, in the order of the page."""
+    cautions: Sequence[str] = ()
+    """Sentences at the top of the page: what makes figures doubtful."""
 
     def files(self) -> dict[str, str]:
         """File name -> CSV text, without the tables that have no rows."""
@@ -60,13 +81,16 @@ SectionMaker = Callable[[ReportData], Section]
 """Makes a section. It is called once in every report, so it must accept a store without outcomes of its axes."""
 
 _makers: dict[str, SectionMaker] = {}
+_of_all_axes: dict[str, SectionMaker] = {}
+"""Place of a function -> the function: sections about every axis."""
 
 
 def register_section(*axes: str) -> Callable[[SectionMaker], SectionMaker]:
     """Decorator: the function makes the section of these axes.
 
     Args:
-        axes: as the benchmarks declare them in ``Benchmark.axis``; the benchmark's name where it declares none.
+        axes: as the benchmarks declare them in ``Benchmark.axis``; the benchmark's name where it declares none. Without
+            any, the section is about all axes and comes last.
 
     Raises:
         ConfigurationError: another function makes the section of one of the axes.
@@ -81,13 +105,15 @@ def register_section(*axes: str) -> Callable[[SectionMaker], SectionMaker]:
                     " give the benchmark another axis"
                 )
         _makers.update(dict.fromkeys(axes, make))
+        if not axes:
+            _of_all_axes[_place(make)] = make
         return make
 
     return register
 
 
 def make_sections(data: ReportData) -> list[Section]:
-    """Every registered section, in the order of the leaderboard's columns, and last the generic section.
+    """Every registered section, in the order of the leaderboard's columns, the generic one, and those of all axes.
 
     Raises:
         ConfigurationError: a table's name is no file name, or is the name of another table.
@@ -95,7 +121,7 @@ def make_sections(data: ReportData) -> list[Section]:
     axes = dict.fromkeys(axis_of(declared) for declared in all_benchmarks() if declared is not REFERENCE)
     makers = dict.fromkeys(_makers[axis] for axis in axes if axis in _makers)
     generic = _generic_section(data, [axis for axis in axes if axis not in _makers])
-    sections = [*(make(data) for make in makers), generic]
+    sections = [*(make(data) for make in makers), generic, *(make(data) for make in _of_all_axes.values())]
     _check_names([name for section in sections for name in section.tables])
     return sections
 

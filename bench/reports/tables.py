@@ -61,6 +61,8 @@ def leaderboard(entries: Sequence[LeaderboardEntry]) -> Leaderboard:
     rows, gaps = [row for row, _ in filled], [gap for _, missing in filled for gap in missing]
     index = pd.Index([entry.label for entry in shown], name="label")
     table = pd.DataFrame(rows, index=index, columns=_names(columns, auxiliary))
+    if table["parameters"].isna().any():
+        table["parameters"] = table["parameters"].astype("Int64")  # whole numbers, and some that are not known
     ordering = order_columns(columns)
     keys, ascending = [column.name for column in ordering], [column.better == "lower" for column in ordering]
     table = table.sort_values(["protocol", *keys], ascending=[True, *ascending], kind="stable")
@@ -80,14 +82,29 @@ def _auxiliary(entries: Sequence[LeaderboardEntry], columns: Sequence[Column]) -
     return list(dict.fromkeys(name for name, variant in variants if variant is not None and variant.spec.auxiliary))
 
 
+def costs_of(entry: LeaderboardEntry) -> dict[str, float]:
+    """``parameters`` and ``gmacs``: NaN of imported predictions, whose network is not known."""
+    cost = entry.provenance.cost
+    parameters = cost.get("parameters", math.nan)
+    return {
+        "parameters": parameters if math.isnan(parameters) else int(parameters),
+        "gmacs": round(cost.get("gmacs", math.nan), 4),
+    }
+
+
+def cost_texts(row: "pd.Series[Any]") -> list[str]:
+    """Parameters in millions and GMACs of a row, as tables show them; a dash where they are not known."""
+    known = [(row["parameters"], 1e6), (row["gmacs"], 1)]
+    return [DASH if pd.isna(value) else f"{float(str(value)) / scale:.2f}" for value, scale in known]
+
+
 def _row(
     entry: LeaderboardEntry, columns: Sequence[Column], summary: Summary, auxiliary: Sequence[str]
 ) -> tuple[dict[str, object], list[Gap]]:
     row: dict[str, object] = {
         "classifier": entry.spec.classifier,
         "weights_digest": entry.spec.weights_digest,
-        "parameters": int(entry.provenance.cost["parameters"]),
-        "gmacs": round(entry.provenance.cost["gmacs"], 4),
+        **costs_of(entry),
         "n_images": entry.spec.n_images,
     }
     gaps = []
@@ -193,8 +210,7 @@ def to_markdown(board: Leaderboard, absent: Sequence[str] = ()) -> str:
     rows = [
         [
             str(label),
-            f"{row['parameters'] / 1e6:.2f}",
-            f"{row['gmacs']:.2f}",
+            *cost_texts(row),
             str(row["n_images"]),
             *(format_estimate(row, column.name, percent=column.percent) for column in board.columns),
         ]

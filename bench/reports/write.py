@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.data.groups import ImageGroups
 from bench.reports.entries import absent_plugins, read_entries
 from bench.reports.exports import export
 from bench.reports.galleries.files import read_galleries
@@ -14,13 +15,16 @@ from bench.reports.tables import leaderboard, to_markdown
 from bench.results import Store
 
 
-def write_report(store: Store, out_dir: Path, exports: Sequence[str] = ()) -> list[Path]:
+def write_report(
+    store: Store, out_dir: Path, exports: Sequence[str] = (), groups: ImageGroups | None = None
+) -> list[Path]:
     """Write ``leaderboard.{csv,md,html}``, ``ranks.csv``, a CSV file for each table of its sections, ``missing.csv``.
 
     Args:
         store: only read.
         out_dir: created where missing; files in it with the same names are replaced.
         exports: further formats, of ``bench.reports.exports.EXPORTS``.
+        groups: of images, by which results are sliced.
 
     Returns:
         The files.
@@ -31,20 +35,20 @@ def write_report(store: Store, out_dir: Path, exports: Sequence[str] = ()) -> li
     """
     entries = with_protocols(read_entries(store, allow_none=True))
     board, absent, missing = leaderboard(entries), absent_plugins(store), missing_cells(entries)
-    sections = make_sections(ReportData(store, entries, board))
-    checks, plots = checks_of(sections), [plot for section in sections for plot in section.plots]
+    sections = make_sections(ReportData(store, entries, board, groups))
+    plots = [plot for section in sections for plot in section.plots]
     out_dir.mkdir(parents=True, exist_ok=True)
     galleries = read_galleries(out_dir, entries)
     texts = {
         "leaderboard.csv": board.table.assign(label=board.table.index).to_csv(index=False),
         "leaderboard.md": to_markdown(board, absent),
-        "leaderboard.html": render_page(out_dir.name, board, entries, missing, checks, plots, galleries, absent),
+        "leaderboard.html": render_page(out_dir.name, board, entries, missing, sections, galleries, absent),
         **{name: text for section in sections for name, text in section.files().items()},
         "ranks.csv": board.ranks.to_csv(index=False),
-        "self_checks.csv": checks.to_csv(index=False),
+        "self_checks.csv": checks_of(sections).to_csv(index=False),
         "missing.csv": missing.to_csv(index=False),
     }
-    contents = {name: text.encode() for name, text in texts.items()} | export(exports, board, plots)
+    contents = {name: text.encode() for name, text in texts.items()} | export(exports, board, plots, entries)
     for name, content in contents.items():
         (out_dir / name).parent.mkdir(exist_ok=True)
         (out_dir / name).write_bytes(content)

@@ -209,6 +209,16 @@ class Store:
         fixed = ["position", "image_id", "label", "prediction", "confidence", "correct"]
         return table.select([*fixed, *(name for name in table.column_names if name not in fixed)])
 
+    def some_columns(self, spec: RunSpec, names: Sequence[str]) -> pa.Table:
+        """Those columns of a complete cell, in dataset order.
+
+        Raises:
+            DataError: images are missing, duplicated or unreadable.
+        """
+        table = self._rows(spec, ["position", *names])
+        self._verify_positions(table, spec)
+        return table.select(list(names))
+
     def columns(self, spec: RunSpec) -> pa.Schema:
         """The columns that ``rows`` has; no row is read.
 

@@ -106,6 +106,7 @@ def run_suite(
                 command,
                 settings={**_plain(runtime), "engine": engine.name},
                 cost=classifier.cost(),
+                published=classifier.published,
             )
             start = _starter(classifier, units, runtime, seed, defense, workers_from)
             _compute(classifier.name, units, start, store, provenance, done, follower)

@@ -17,7 +17,12 @@ PACKAGES = ("torch", "torchvision", "timm", "numpy", "pillow", "imagecorruptions
 
 
 def describe_run(
-    device: torch.device, command: str, *, settings: Mapping[str, Parameter], cost: Mapping[str, float]
+    device: torch.device,
+    command: str,
+    *,
+    settings: Mapping[str, Parameter],
+    cost: Mapping[str, float],
+    published: str = "",
 ) -> Provenance:
     """The provenance of a job; ``started`` and ``seconds`` are filled in by each part.
 
@@ -26,6 +31,7 @@ def describe_run(
         command: what was called, without secrets.
         settings: what may not change an outcome beyond rounding.
         cost: of the classifier.
+        published: what tables of published figures call it.
     """
     commit, dirty = _code_version()
     return Provenance(
@@ -39,6 +45,7 @@ def describe_run(
         command=command,
         started="",
         seconds=0.0,
+        published=published,
         plugins=loaded_plugins(),
     )
 

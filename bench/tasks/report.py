@@ -4,6 +4,7 @@ import logging
 
 from omegaconf import DictConfig
 
+from bench.data.groups import check_groups, read_groups
 from bench.reports import write_report
 from bench.reports.exports import check_exports
 from bench.results import Store
@@ -14,9 +15,11 @@ logger = logging.getLogger(__name__)
 
 
 def check(config: DictConfig) -> None:
-    """Refuse unknown export formats, and a folder that cannot be written to."""
+    """Refuse unknown export formats, groups that are not there, and a folder that cannot be written to."""
     check_exports(_exports(config))
     check_report_folder(config)
+    if config.data.groups is not None:
+        check_groups(str(config.data.groups))
 
 
 def run(config: DictConfig) -> None:
@@ -26,7 +29,8 @@ def run(config: DictConfig) -> None:
         DataError: the store is empty or damaged.
     """
     folder = report_folder(config)
-    for path in write_report(Store(str(config.store)), folder, _exports(config)):
+    groups = None if config.data.groups is None else read_groups(str(config.data.groups))
+    for path in write_report(Store(str(config.store)), folder, _exports(config), groups):
         logger.info("wrote %s", path)
     publish_report(config, folder)
 

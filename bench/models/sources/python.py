@@ -59,12 +59,12 @@ def load(config: ModelConfig) -> Classifier:
     if isinstance(made, Classifier):
         stated = Preprocessing(made.crop, tuple(made.mean.flatten().tolist()), tuple(made.std.flatten().tolist()))
         space = label_space_of(config, made.label_space.n_classes, made.label_space)
-        return classifier_of(shown, network, stated, space, code)
+        return classifier_of(shown, network, stated, space, code=code)
     described = getattr(made, "pretrained_cfg", None)
     preprocessing = timm_preprocessing(timm.data.resolve_model_data_config(made)) if described else None
     crop = with_settings(preprocessing, config).crop
     n_classes = count_logits(network, (crop.height, crop.width), f"python:{config.name}")
-    return classifier_of(shown, network, preprocessing, label_space_of(config, n_classes), code)
+    return classifier_of(shown, network, preprocessing, label_space_of(config, n_classes), code=code)
 
 
 def _file(name: str) -> Path | None:

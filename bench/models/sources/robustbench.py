@@ -46,7 +46,8 @@ def load(config: ModelConfig) -> Classifier:
     """The network of RobustBench's own loader; its normalisation is inside."""
     dataset, threat, entry = _entry(config)
     network = _load(config, dataset, threat, _checkpoint(config, dataset, threat))
-    return classifier_of(config, network, _preprocessing(config, dataset, entry), _label_space(config, dataset))
+    preprocessing, space = _preprocessing(config, dataset, entry), _label_space(config, dataset)
+    return classifier_of(config, network, preprocessing, space, published=f"{dataset}/{threat}/{config.name}")
 
 
 def _zoo() -> Any:

@@ -51,7 +51,18 @@ def load(config: ModelConfig) -> Classifier:
         remap = _in_order if config.checkpoint is None else None
         load_weights(network, checkpoint, name=config.name, remap=remap)
     preprocessing = timm_preprocessing(timm.data.resolve_model_data_config(network))
-    return classifier_of(config, network, preprocessing, _label_space(config, network))
+    return classifier_of(
+        config, network, preprocessing, _label_space(config, network), published=_published(config, network)
+    )
+
+
+def _published(config: ModelConfig, network: nn.Module) -> str:
+    """Timm's name of the weights with their tag; empty where they have none."""
+    if config.name in PACKAGED:
+        return PACKAGED[config.name].published
+    described: Mapping[str, Any] = getattr(network, "pretrained_cfg", None) or {}
+    architecture, tag = described.get("architecture"), described.get("tag")
+    return f"{architecture}.{tag}" if architecture and tag else ""
 
 
 def bare_network(config: ModelConfig) -> nn.Module:

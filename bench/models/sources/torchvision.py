@@ -19,6 +19,8 @@ from bench.models.hub import INSTEAD, check_url
 from bench.models.preprocessing import Preprocessing, read_transform
 from bench.models.source import ModelOutline, ModelSource
 
+TIMM_TAGS = {"IMAGENET1K_V1": "tv_in1k", "IMAGENET1K_V2": "tv2_in1k"}
+"""Name of weights -> the tag that timm knows them by."""
 AUXILIARY_HEADS = ("aux1", "aux2", "AuxLogits")
 """Of GoogLeNet and Inception v3: for training alone."""
 
@@ -48,7 +50,13 @@ def load(config: ModelConfig) -> Classifier:
     for head in AUXILIARY_HEADS:
         if hasattr(network, head):
             setattr(network, head, None)
-    return classifier_of(config, network, _preprocessing(weights), _label_space(config, weights))
+    return classifier_of(
+        config,
+        network,
+        _preprocessing(weights),
+        _label_space(config, weights),
+        published=f"{_architecture(config)}.{TIMM_TAGS[weights.name]}" if weights.name in TIMM_TAGS else "",
+    )
 
 
 def bare_network(config: ModelConfig) -> nn.Module:

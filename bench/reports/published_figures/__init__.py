@@ -1,0 +1,1 @@
+"""Published figures beside the user's own: tables, plots and the section of the report."""

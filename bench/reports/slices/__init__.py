@@ -1,0 +1,1 @@
+"""Results by group of images: tables, plots and the section of the report."""
