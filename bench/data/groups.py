@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.data.tables import find_column, read_table
 from bench.errors import ConfigurationError, DataError, nearest_names
 
 IMAGENET_X, MODULE = "imagenet_x", "imagenet_x"
@@ -105,9 +106,8 @@ def read_groups(name: str) -> ImageGroups:
     if name == IMAGENET_X:
         return _imagenet_x()
     path = Path(name)
-    table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, sep=None, engine="python")
-    by_name = {str(column).strip().lower(): column for column in table.columns}
-    own = next((by_name[known] for known in ID_NAMES if known in by_name), None)
+    table = read_table(path)
+    own = find_column(table, ID_NAMES)
     if own is None:
         raise ConfigurationError(f"{path} needs a column of image names ({', '.join(ID_NAMES)})")
     return groups_of(str(path), table[own].astype(str).tolist(), table.drop(columns=[own]))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from bench.data.groups import IMAGENET_X, MODULE
 from bench.data.label_spaces import LabelSpace
 from bench.data.sources.flat_imagenet import read_labels
+from bench.data.tables import find_column, read_table
 from bench.errors import ConfigurationError, DataError, nearest_names
 
 ID_NAMES = ("image_id", "file_name", "filename", "path", "image")
@@ -82,39 +83,27 @@ def read_predictions(path: Path, labels: str | None, space: LabelSpace) -> Predi
         DataError: an image twice, a class that ``space`` does not have, or an image without a label.
     """
     check_predictions(path, labels)
-    table = _read(path)
+    table = read_table(path)
     image_ids = _column(table, ID_NAMES, path, "image names").astype(str).tolist()
     name, count = Counter(image_ids).most_common(1)[0] if image_ids else ("", 0)
     if count != 1:
         raise DataError(f"{path} has {f'{name!r} {count} times' if count else 'no rows'}")
     predicted = _classes(_column(table, PREDICTION_NAMES, path, "predicted classes"), space, path)
-    own = _find(table, LABEL_NAMES)
+    own = find_column(table, LABEL_NAMES)
     if own is None and labels is None:
         raise ConfigurationError(
             f"{path} has no column of true classes ({', '.join(LABEL_NAMES)}): give data.labels=FILE, or"
             f" data.labels={IMAGENET_X}"
         )
     true = _classes(table[own], space, path) if own is not None else _true_classes(str(labels), image_ids, space)
-    found = _find(table, PROBABILITY_NAMES)
+    found = find_column(table, PROBABILITY_NAMES)
     probability = np.full(len(table), np.nan) if found is None else table[found].to_numpy(dtype=float)
     order = np.argsort(np.array(image_ids), kind="stable")
     return Predictions(np.array(image_ids)[order], true[order], predicted[order], probability[order].astype(np.float32))
 
 
-def _read(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, sep=None, engine="python")
-    except (ValueError, OSError) as error:
-        raise ConfigurationError(f"{path} is no CSV or Parquet file: {error}") from error
-
-
-def _find(table: pd.DataFrame, names: Sequence[str]) -> str | None:
-    by_name = {str(column).strip().lower(): str(column) for column in table.columns}
-    return next((by_name[name] for name in names if name in by_name), None)
-
-
 def _column(table: pd.DataFrame, names: Sequence[str], path: Path, what: str) -> "pd.Series[str]":
-    found = _find(table, names)
+    found = find_column(table, names)
     if found is None:
         raise ConfigurationError(f"{path} needs a column of {what} ({', '.join(names)})")
     return table[found]
@@ -149,11 +138,11 @@ def _named_labels(path: Path, space: LabelSpace) -> Mapping[str, int] | None:
     """Stem of the image's name -> class, of a table that has both columns; None of files of another form."""
     if path.suffix not in (".csv", ".parquet"):
         return None
-    table = _read(path)
-    if _find(table, ID_NAMES) is None or _find(table, LABEL_NAMES) is None:
+    table = read_table(path)
+    if find_column(table, ID_NAMES) is None or find_column(table, LABEL_NAMES) is None:
         return None
-    names = [PurePosixPath(str(name)).stem for name in table[str(_find(table, ID_NAMES))]]
-    classes = _classes(table[str(_find(table, LABEL_NAMES))], space, path)
+    names = [PurePosixPath(str(name)).stem for name in table[str(find_column(table, ID_NAMES))]]
+    classes = _classes(table[str(find_column(table, LABEL_NAMES))], space, path)
     return dict(zip(names, classes.tolist(), strict=True))
 
 

@@ -64,7 +64,6 @@ FITS: Mapping[str, str] = {
     "imagenet_sketch_accuracy": "clean_accuracy",
     "imagenet_a_accuracy": "imagenet_a_clean_accuracy",
     "imagenet_r_accuracy": "imagenet_r_clean_accuracy",
-    "real_accuracy": "clean_accuracy",
 }
 """Figure under shift -> figure on clean images of the same classes: what lines are fitted over, of timm's models."""
 
