@@ -104,7 +104,8 @@ class DataConfig:
     """For reports, groups of images to slice results by: a CSV or Parquet file of ``image_id`` and any columns, or
     ``imagenet_x``, where its package is installed."""
     limit: int | None = None
-    """Images of a seeded, class-balanced subset; at most as many as there are."""
+    """Images of a seeded, class-balanced subset; at most as many as there are. Images of classes outside
+    ``label_space`` are left out of that subset."""
     limit_seed: int = 0
     """Which subset."""
     regions: str | None = None

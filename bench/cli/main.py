@@ -22,6 +22,7 @@ from bench.cli.plugged import load_named_plugins
 from bench.cli.schemas import register_schemas
 from bench.cli.shortcuts import QUICKSTART, is_quickstart, with_inferred_data
 from bench.cli.tasks import report_failure, run_task
+from bench.cli.text import shown_messages
 from bench.conf_files import CONF
 from bench.errors import ConfigurationError, DataError, nearest_names
 
@@ -173,5 +174,6 @@ def _checked(arguments: argparse.Namespace, command: Command) -> Command:
     if quickstart:
         overrides = [*QUICKSTART, *overrides]
     overrides = with_inferred_data(overrides, arguments.config_dir)
-    preflight(overrides, config_dir=arguments.config_dir, config_name=arguments.config_name or "config")
+    with shown_messages():
+        preflight(overrides, config_dir=arguments.config_dir, config_name=arguments.config_name or "config")
     return Command(overrides, command.several or quickstart)

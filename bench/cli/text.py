@@ -1,7 +1,9 @@
-"""Plain tables for a terminal."""
+"""Plain tables and messages for a terminal."""
 
+import logging
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 WIDTH = 100
 """Characters of the longest line."""
@@ -26,3 +28,18 @@ def aligned(rows: Sequence[Sequence[str]], *, indent: str = "") -> str:
 
 def _cut(text: str, width: int) -> str:
     return textwrap.shorten(text, width, placeholder=" ...") if len(text) > width else text
+
+
+@contextmanager
+def shown_messages() -> Iterator[None]:
+    """Show what checks say, in the format of the log, which Hydra has not set up yet: what a folder was taken for."""
+    logger, handler = logging.getLogger("bench"), logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)

@@ -91,25 +91,35 @@ def load_dataset(config: DataConfig, classifier: LabelSpace | None = None) -> Da
     """
     config = resolved(config)
     _check_options(config)
-    dataset = own = _selected(config)
-    _check_limit(config, len(dataset))
-    if classifier is not None and SOURCES[config.source].label_kind == "classes":
-        dataset = in_label_space(own, classifier, _declared(config))
-    if config.limit is not None and config.limit < len(dataset):
+    own = _selected(config)
+    _check_limit(config, len(own))
+    if config.limit is not None and config.limit < len(own):
         # by the images' own classes: the subset is the same for every classifier, and for none
         positions = balanced_subset(own.labels, config.limit, seed=config.limit_seed)
-        dataset = dataset.subset(positions, f"{config.limit}-{config.limit_seed}")
-    return dataset
+        own = own.subset(positions, f"{config.limit}-{config.limit_seed}")
+    declared = _declared(config)
+    if declared.leave_out_others:
+        own = _of_classes(own, declared)
+    if classifier is None or SOURCES[config.source].label_kind != "classes":
+        return own
+    return in_label_space(own, classifier, declared)
 
 
 def _selected(config: DataConfig) -> Dataset:
-    """The images of a source that are on the list, if there is one, and of classes that are not left out."""
+    """The images of a source that are on the list, if there is one, and in folders of the set's own classes.
+
+    Folders beside its coarse classes are no part of a set, so that a limit does not count them. A subset of a label
+    space is one of the images that a limit leaves: those of the clean set beside it, say.
+    """
     dataset = SOURCES[config.source].load(config)
     if config.list is not None:
         dataset = listed_images(dataset, config.list)
     declared = _declared(config)
-    if not declared.leave_out_others:
-        return dataset
+    return _of_classes(dataset, declared) if declared.leave_out_others and declared.groups is not None else dataset
+
+
+def _of_classes(dataset: Dataset, declared: Declared) -> Dataset:
+    """The images of classes that decisions are made among."""
     names = dataset.label_space.class_names
     used = [names[number] for number in np.unique(dataset.labels)]
     return images_of_classes(dataset, classes_to_use(dataset.label_space, used, declared))
