@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-TABLES = ("corruptions", "sweep", "attacks", "statistics", "scaling", "costs")
+TABLES = ("corruptions", "sweep", "attacks", "statistics", "slices", "scaling", "costs")
 
 
 def main() -> int:
