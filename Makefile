@@ -23,7 +23,7 @@ quickstart: $(STAMP)  ## the main job on the embedded models and images, then it
 
 test: $(STAMP)  ## the whole test suite
 	@# one core a process; tests of one file share their fixtures
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 proofs: $(STAMP)  ## the long tests that the suite leaves out: killed sweeps, memory
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m proof

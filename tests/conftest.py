@@ -26,7 +26,9 @@ SHARED_DATA = Path(os.environ.get("SNOWWOLF_SHARED_DATA", Path(__file__).resolve
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip, with a reason, what needs images that users do not have."""
+    """Files with slow tests first, so that no worker is left with one at the end; skip what needs images of ours."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
     if SHARED_DATA.is_dir():
         return
     for item in items:
