@@ -1,5 +1,7 @@
 """What short commands stand for, and how ``snowwolf.yaml`` and the user's own yaml files join the command line."""
 
+import re
+
 import pytest
 from hydra._internal.hydra import Hydra
 from omegaconf import OmegaConf
@@ -11,6 +13,8 @@ from bench.cli.defaults_file import read_defaults, with_defaults
 from bench.cli.schemas import register_schemas
 from bench.cli.shortcuts import is_quickstart, with_inferred_data
 from bench.errors import ConfigurationError
+from bench.tasks.support.config import chosen_benchmarks
+from tests.benchmarks.shift_sets import SAMPLES, WNIDS, copy
 
 
 @pytest.fixture(autouse=True)
@@ -188,3 +192,46 @@ def test_hydra_s_search_path_is_checked_and_run(understood, own):
 def test_a_mistake_in_a_yaml_file_of_ones_own_is_refused(own):
     with pytest.raises(ConfigurationError, match="unknown model 'mien': did you mean 'mine'"):
         preflight(["model=mien"], config_dir=str(own))
+
+
+@pytest.fixture
+def photographs_in_folders(tmp_path):
+    for path in SAMPLES[:4]:
+        copy(path, tmp_path / "val" / WNIDS[int(path.stem.split("_")[2])])
+    return tmp_path / "val"
+
+
+def test_what_a_folder_was_taken_for_is_said_before_the_run(understood, photographs_in_folders, capsys):
+    understood("benchmark=clean", f"data.root={photographs_in_folders}")
+    said = capsys.readouterr().err
+    assert f"{photographs_in_folders}: 4 class folders (" in said
+    assert "); data.source=folder" in said
+
+
+def test_which_sets_were_found_is_said_before_the_run(understood, photographs_in_folders, tmp_path, capsys):
+    photographs_in_folders.rename(tmp_path / "ImageNet-Sketch")
+    understood("suite=natural_shift", f"shifts.root={tmp_path}")
+    said = capsys.readouterr().err
+    assert f"image sets found: imagenet_sketch ({tmp_path}/ImageNet-Sketch); not found: imagenet_v2, " in said
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("suite=natural_shift",), r"lie in folders of their own: give shifts\.root=FOLDER"),
+        (("suite=natural_shift", "shifts.root=/nowhere"), r"no folder at shifts\.root=/nowhere"),
+        (("benchmark=imagenet_a",), r"set with benchmark\.data: data\.root is needed here"),
+        (("benchmark=imagenet_3dcc",), r"imagenet_3dcc needs root=FOLDER"),
+    ],
+)
+def test_a_set_that_is_not_given_is_refused(words, message, capsys):
+    assert entry.main(words) == 2
+    assert re.search(message, capsys.readouterr().err)
+
+
+def test_a_set_given_by_hand_needs_no_folder_of_sets(photographs_in_folders):
+    root = f"benchmark.data.root={photographs_in_folders}"
+    with opened_hydra():
+        config = compose(["benchmark=imagenet_sketch", root])
+        (settings,) = chosen_benchmarks(config).values()
+    assert settings.data.root == str(photographs_in_folders)

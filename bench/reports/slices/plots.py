@@ -25,7 +25,7 @@ def error_ratio_plot(slices: pd.DataFrame) -> alt.TopLevelMixin:
         x=alt.X("label:N", title=None, axis=alt.Axis(labelAngle=-30, labelLimit=260)),
         y=alt.Y("name:N", title=None, sort=order, axis=alt.Axis(labelLimit=320)),
     )
-    scale = alt.Scale(scheme="purpleorange", domainMid=1, reverse=True)
+    scale = alt.Scale(scheme="blueorange", domain=[0.4, 2.4], domainMid=1, clamp=True)
     cells = base.mark_rect().encode(
         color=alt.Color("error_ratio:Q", title="error ratio", scale=scale),
         tooltip=[
@@ -37,6 +37,10 @@ def error_ratio_plot(slices: pd.DataFrame) -> alt.TopLevelMixin:
             alt.Tooltip("p_corrected:Q", title="p (Holm)", format=".2g"),
         ],
     )
-    text = base.mark_text(fontSize=11).encode(text=alt.Text("error_ratio:Q", format=".2f"))
+    dark = "datum.error_ratio > 2 || datum.error_ratio < 0.55"
+    text = base.mark_text(fontSize=11).encode(
+        text=alt.Text("error_ratio:Q", format=".2f"),
+        color=alt.condition(dark, alt.value("white"), alt.value("#222")),
+    )
     chart: alt.LayerChart = (cells + text).properties(width=alt.Step(90), height=alt.Step(20))
     return chart
