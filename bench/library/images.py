@@ -116,18 +116,20 @@ def _limited(source: DataConfig | Dataset, limit: int) -> Dataset:
 
 
 @dataclass(frozen=True)
-class _PngOf:
-    """Encoded images of an array: without loss, so that they take the way of files."""
+class _EncodedArray:
+    """The images of an array as files: uncompressed, since compressing took longer than all the rest of the decoding,
+    and since compressed bytes, and so the digest of the images, depend on the version of zlib.
+    """
 
     pixels: NDArray[np.uint8]
 
     def __call__(self, position: int) -> bytes:
-        return _png(Image.fromarray(self.pixels[position].transpose(1, 2, 0)))
+        return _encoded(Image.fromarray(self.pixels[position].transpose(1, 2, 0)), "PPM")
 
 
-def _png(image: Image.Image) -> bytes:
+def _encoded(image: Image.Image, file_format: str) -> bytes:
     file = io.BytesIO()
-    image.save(file, "PNG", compress_level=1)
+    image.save(file, file_format, compress_level=0)  # which PPM ignores: it has no compression
     return file.getvalue()
 
 
@@ -138,7 +140,7 @@ def _from_tensors(images: Any, labels: Any, name: str) -> Images:
     digest.update(numbers.tobytes())
     space = own_label_space(name, (str(number) for number in range(int(numbers.max()) + 1)))
     ids = tuple(f"{position:06d}" for position in range(len(pixels)))
-    dataset = Dataset(name, ids, numbers, space, _PngOf(pixels), digest.hexdigest())
+    dataset = Dataset(name, ids, numbers, space, _EncodedArray(pixels), digest.hexdigest())
     return Images(dataset, (pixels.shape[2], pixels.shape[3]))
 
 
@@ -184,7 +186,7 @@ class _PngOfItem:
     items: TorchDataset
 
     def __call__(self, position: int) -> bytes:
-        return _png(_picture(self.items[position][0], position))
+        return _encoded(_picture(self.items[position][0], position), "PNG")
 
 
 def _from_torch(items: TorchDataset, name: str) -> Images:
