@@ -37,12 +37,22 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Seed torch's and NumPy's global generators, which foolbox draws from, and restore them afterwards."""
     numpy_state = np.random.get_state()
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+        seed_generators(seed, device)
         np.random.seed(seed % 2**32)
         try:
             yield
         finally:
             np.random.set_state(numpy_state)
+
+
+def seed_generators(seed: int, device: torch.device) -> None:
+    """Seed the CPU's global generator and that of ``device``; ``torch.manual_seed`` would seed every GPU's."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
+    elif device.type != "cpu":
+        torch.manual_seed(seed)
 
 
 @contextmanager

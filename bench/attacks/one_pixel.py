@@ -10,6 +10,7 @@ from torch import Tensor
 from bench.attacks.inputs import AttackInput, evaluate
 from bench.attacks.result import Candidates, Settled, in_order
 from bench.errors import ConfigurationError
+from bench.imaging.division import divide
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +97,7 @@ def paint(images: Tensor, genes: Tensor) -> Tensor:
     rows = torch.arange(len(images), device=images.device)
     for gene in genes.unbind(dim=1):
         column, row = gene[:, 0].long(), gene[:, 1].long()
-        painted[rows, :, row, column] = ((gene[:, 2:] * 255).round() / 255).to(images.dtype)
+        painted[rows, :, row, column] = divide((gene[:, 2:] * 255).round(), 255).to(images.dtype)
     return painted
 
 

@@ -27,8 +27,9 @@ from bench.corruptions.lines import (
     turn,
     zoom_taps,
 )
-from bench.corruptions.motion import MotionTaps, motion_blur, motion_taps, taps_inside
+from bench.corruptions.motion import MotionTaps, motion_blur, motion_blur_each, motion_taps, taps_inside
 from bench.corruptions.rounding import bytes_of_darkness, flat_darkness, look_up, steady
+from bench.imaging.division import divide
 
 DEFOCUS = Parameters(
     imagenet_c=((3.0, 0.1), (4.0, 0.5), (6.0, 0.5), (8.0, 0.5), (10.0, 0.5)),
@@ -77,7 +78,7 @@ def _gaussian(images: Tensor, sigma: float) -> Tensor:
 
 def _narrow_gaussian(images: Tensor, weights: Sequence[float]) -> Tensor:
     """``(B,3,H,W)`` bytes of SciPy's gaussian filter of images in [0,1], by its own float64 sums, term by term."""
-    levels, reach = images.double().div_(255), len(weights) // 2
+    levels, reach = divide(images.double(), 255), len(weights) // 2
     for axis, padding in ((2, (0, 0, reach, reach)), (3, (reach, reach, 0, 0))):
         size, padded = images.shape[axis], F.pad(levels, padding, mode="replicate")
         levels = levels * weights[reach]
@@ -183,14 +184,10 @@ def _sample_motion(_images: Tensor, _setting: Setting, seeds: Sequence[int]) -> 
 
 
 def _apply_motion(images: Tensor, draws: Draws, setting: Setting) -> Tensor:
-    result = torch.empty_like(images)
-    for image, angle, out in zip(images, draws["angle"].tolist(), result, strict=True):
-        taps = motion_taps(*setting.choose(MOTION), angle)
-        if setting.from_package:
-            out.copy_(_truncated_motion(image, taps))
-        else:
-            out.copy_(motion_blur(image.float(), taps).add_(0.5).clamp_(0, 255))  # ImageMagick rounds
-    return result
+    taps = [motion_taps(*setting.choose(MOTION), angle) for angle in draws["angle"].tolist()]
+    if setting.from_package:
+        return torch.stack([_truncated_motion(image, own) for image, own in zip(images, taps, strict=True)])
+    return _to_bytes(motion_blur_each(images.float(), taps).add_(0.5))  # ImageMagick rounds
 
 
 def _truncated_motion(image: Tensor, taps: MotionTaps) -> Tensor:
@@ -215,7 +212,7 @@ def _apply_zoom(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:
         layer.view(-1, width).copy_(stretched.flatten(1).t())
     total = combine_lines(layers.flatten(0, 1), _all_zooms(height, factors[1:], centred, images.device))
     total.add_(levels, alpha=2)  # the image itself, and the factor 1
-    return _to_bytes(total.div_(len(factors) + 1)).permute(1, 2, 0, 3)
+    return _to_bytes(divide(total, len(factors) + 1)).permute(1, 2, 0, 3)
 
 
 @lru_cache

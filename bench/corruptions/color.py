@@ -7,6 +7,7 @@ from torch import Tensor
 
 from bench.corruptions.draws import Corruption, Draws, Parameters, Setting, sample_nothing
 from bench.corruptions.rounding import look_up, steady
+from bench.imaging.division import divide
 
 BRIGHTNESS = Parameters(imagenet_c=(0.1, 0.2, 0.3, 0.4, 0.5), cifar10_c=(0.05, 0.1, 0.15, 0.2, 0.3))
 """Added to the value of HSV."""
@@ -63,14 +64,14 @@ def _to_hsv(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Float64 ``(B,H,W)`` hue, saturation and value in [0,1] of ``(B,3,H,W)`` uint8 images."""
     # float64, step by step as skimage.color does it: whole factors land on whole levels, where the truncation
     # follows the rounding of the reference
-    value, low = (bound.double().div_(255) for bound in (images.amax(1), images.amin(1)))
-    red, green, blue = (images[:, channel].double().div_(255) for channel in range(3))
+    value, low = (divide(bound.double(), 255) for bound in (images.amax(1), images.amin(1)))
+    red, green, blue = (divide(images[:, channel].double(), 255) for channel in range(3))
     delta = value - low
     divisor = torch.where(delta == 0, 1.0, delta)
     hue = torch.where(red == value, (green - blue) / divisor, 0.0)
     hue = torch.where(green == value, (blue - red) / divisor + 2, hue)
     hue = torch.where(blue == value, (red - green) / divisor + 4, hue)
-    hue = torch.where(delta == 0, 0.0, (hue / 6) % 1)
+    hue = torch.where(delta == 0, 0.0, divide(hue, 6) % 1)
     saturation = torch.where(delta == 0, 0.0, delta / torch.where(value == 0, 1.0, value))
     return hue, saturation, value
 
@@ -94,7 +95,7 @@ def _from_hsv(hue: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
 def _apply_contrast(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:
     factor = setting.choose(CONTRAST)
     pixels = images.shape[2] * images.shape[3]
-    mean = images.flatten(2).sum(2, dtype=torch.int64).double().div_(pixels).mul_(1 - factor)
+    mean = divide(images.flatten(2).sum(2, dtype=torch.int64).double(), pixels).mul_(1 - factor)
     return torch.add(mean.float()[..., None, None], images, alpha=factor).clamp_(0, 255).to(torch.uint8)
 
 

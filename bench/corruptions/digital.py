@@ -78,25 +78,26 @@ def _warp_affine(levels: Tensor, moves: NDArray[np.float64]) -> Tensor:
     # the original names the points (height, width) where OpenCV reads (x, y): the same for its square images
     center, arm = np.array([height // 2, width // 2]), min(height, width) // 3
     before = np.stack([center + arm, center + np.array([arm, -arm]), center - arm]).astype(np.float64)
+    after = (before + moves).astype(np.float32).astype(np.float64)
+    # from the moved points back to the first: the map each pixel of the result is read through
+    back = np.stack([np.linalg.solve(np.hstack([points, np.ones((3, 1))]), before).T for points in after])
     grid = levels.new_empty(len(levels), height, width, 2)
-    for positions, move in zip(grid, moves, strict=True):
-        after = (before + move).astype(np.float32).astype(np.float64)
-        # from the moved points back to the first: the map each pixel of the result is read through
-        back = np.linalg.solve(np.hstack([after, np.ones((3, 1))]), before).T
-        for axis, (line, size) in enumerate(zip(back, (width, height), strict=True)):
-            thirty_seconds = _fixed_point(line, height, width, 16 * (size - 1)).to(levels.device)
-            torch.mul(thirty_seconds, 2 / (32 * (size - 1)), out=positions[..., axis])
+    for axis, size in enumerate((width, height)):
+        thirty_seconds = _fixed_point(back[:, axis], height, width, 16 * (size - 1), levels.device)
+        torch.mul(thirty_seconds, 2 / (32 * (size - 1)), out=grid[..., axis])
     return F.grid_sample(levels, grid, mode="bilinear", padding_mode="reflection", align_corners=True)
 
 
-def _fixed_point(line: NDArray[np.float64], height: int, width: int, middle: int) -> Tensor:
-    """``(H,W)`` positions in 1/32 pixel, less ``middle``: ``line @ (x, y, 1)`` in the fixed point of OpenCV 2 to 4.
+def _fixed_point(lines: NDArray[np.float64], height: int, width: int, middle: int, device: torch.device) -> Tensor:
+    """``(B,H,W)`` positions in 1/32 pixel, less ``middle``: ``lines @ (x, y, 1)`` in the fixed point of OpenCV 2 to 4.
 
-    Its steps are 1/1024 pixel, summed and cut to 1/32.
+    Its steps are 1/1024 pixel, summed and cut to 1/32. ``lines`` is ``(B,3)``.
     """
-    along = np.rint(line[0] * np.arange(width) * 1024).astype(np.int32)
-    down = np.rint((line[1] * np.arange(height) + line[2]) * 1024).astype(np.int32) + (16 - 32 * middle)
-    return (torch.from_numpy(down)[:, None] + torch.from_numpy(along)).bitwise_right_shift_(5)
+    along = np.rint(lines[:, :1] * np.arange(width) * 1024).astype(np.int32)
+    down = np.rint((lines[:, 1:2] * np.arange(height) + lines[:, 2:]) * 1024).astype(np.int32) + (16 - 32 * middle)
+    # two short lines travel to the device, and not their sum
+    rows, columns = (torch.from_numpy(line).to(device) for line in (down, along))
+    return (rows[:, :, None] + columns[:, None]).bitwise_right_shift_(5)
 
 
 def _apply_pixelate(images: Tensor, _draws: Draws, setting: Setting) -> Tensor:

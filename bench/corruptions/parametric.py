@@ -18,6 +18,7 @@ from torch import Tensor
 
 from bench.corruptions.draws import draw_uniform
 from bench.errors import ConfigurationError, DataError, nearest_names
+from bench.imaging.division import divide
 from bench.records import Condition
 
 LUMA = (0.2125, 0.7154, 0.0721)
@@ -183,7 +184,7 @@ def manipulate(images: Tensor, condition: Condition, seeds: Sequence[int]) -> Te
         )
     if len(seeds) != len(images):
         raise DataError(f"{len(images)} images need as many seeds, one an image, not {len(seeds)}")
-    red, green, blue = (images[:, channel].double() / 255 for channel in range(3))
+    red, green, blue = (divide(images[:, channel].double(), 255) for channel in range(3))
     grey = red * LUMA[0] + green * LUMA[1] + blue * LUMA[2]
     shown = MANIPULATIONS[condition.name].apply(grey, condition.strength, seeds)
     levels = shown.clamp(0, 1).mul(255).add(0.5).to(torch.uint8)

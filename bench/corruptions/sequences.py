@@ -23,6 +23,7 @@ from bench.corruptions.lines import zoom_window
 from bench.corruptions.motion import motion_blur, motion_taps
 from bench.corruptions.warps import Warp, affine_warp, tilt_warp
 from bench.corruptions.weather import SNOW_MARGIN, resting_snow, whiten
+from bench.imaging.division import divide
 from bench.seeding import derive_seed
 
 FRAMES = 31
@@ -72,10 +73,10 @@ def _motion_blur(images: Tensor, _seeds: Sequence[int]) -> Frames:
 def _zoom_blur(images: Tensor, _seeds: Sequence[int]) -> Frames:
     yield images
     # float32 in [0,1], step by step as the original: where means are whole levels, truncation hangs on it
-    total = images.float().div_(255)
+    total = divide(images.float(), 255)
     for frame in range(1, FRAMES):
-        total += affine_warp(images.shape[2:], scale=1 + 0.004 * frame)(images).float().div_(255)
-        yield total.div(frame + 1).mul_(255).to(torch.uint8)
+        total += divide(affine_warp(images.shape[2:], scale=1 + 0.004 * frame)(images).float(), 255)
+        yield divide(total.clone(), frame + 1).mul_(255).to(torch.uint8)
 
 
 def _snow(images: Tensor, seeds: Sequence[int]) -> Frames:

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from bench.corruptions.draws import Corruption, Draws, Parameters, Setting, draw_normal, draw_scalars, draw_uniform
 from bench.corruptions.lines import zoom_window
-from bench.corruptions.motion import motion_blur, motion_taps, taps_inside
+from bench.corruptions.motion import motion_blur_each, motion_taps, taps_inside
 from bench.errors import DataError
+from bench.imaging.division import divide
 
 SNOW = Parameters(
     imagenet_c=(
@@ -67,10 +68,8 @@ def _sample_snow(images: Tensor, setting: Setting, seeds: Sequence[int]) -> Draw
 
 def _apply_snow(images: Tensor, draws: Draws, setting: Setting) -> Tensor:
     mean, deviation, _, _, _, _, weight = setting.choose(SNOW)
-    scenes = whiten(images, weight)
-    for scene, flakes, angle in zip(scenes, draws["flakes"], draws["angle"].tolist(), strict=True):
-        layer = _snow_layer(flakes * deviation + mean, angle, images.shape[2:], setting)
-        scene.add_(layer).add_(layer.flip(0, 1))
+    layers = _falling_snow(draws["flakes"] * deviation + mean, draws["angle"].tolist(), images.shape[2:], setting)
+    scenes = whiten(images, weight).add_(layers).add_(layers.flip(2, 3))
     return _to_bytes(scenes.add_(SNOW_MARGIN))
 
 
@@ -81,17 +80,17 @@ def whiten(images: Tensor, weight: float) -> Tensor:
     return torch.maximum(levels, grey.mul_(1.5).add_(127.5)[:, None]).mul_(1 - weight).add_(levels, alpha=weight)
 
 
-def _snow_layer(flakes: Tensor, angle: float, size: Sequence[int], setting: Setting) -> Tensor:
-    """``(H,W)`` whole levels of brightness of the falling snow, drawn small and enlarged."""
+def _falling_snow(flakes: Tensor, angles: Sequence[float], size: Sequence[int], setting: Setting) -> Tensor:
+    """``(B,1,H,W)`` whole levels of brightness of the falling snow, drawn small and enlarged."""
     height, width = size
     _, _, zoom, threshold, radius, sigma, _ = setting.choose(SNOW)
-    layer = resting_snow(flakes[None], size, zoom, threshold, centred=not setting.from_package)
-    taps = motion_taps(radius, sigma, angle)
+    layers = resting_snow(flakes, size, zoom, threshold, centred=not setting.from_package)
+    taps = [motion_taps(radius, sigma, angle) for angle in angles]
     if setting.from_package:
-        taps = taps_inside(taps, *layer.shape[1:])
+        taps = [taps_inside(own, *layers.shape[1:]) for own in taps]
     else:
-        layer = layer.floor_()  # the originals hand ImageMagick an 8-bit picture
-    return motion_blur(layer, taps).round_()[0, :height, :width]
+        layers = layers.floor_()  # the originals hand ImageMagick an 8-bit picture
+    return motion_blur_each(layers[:, None], taps).round_()[..., :height, :width]
 
 
 def resting_snow(flakes: Tensor, size: Sequence[int], zoom: float, threshold: float, *, centred: bool) -> Tensor:
@@ -175,7 +174,7 @@ def _apply_fog(images: Tensor, draws: Draws, setting: Setting) -> Tensor:
     height, width = images.shape[2:]
     thickness, decay = setting.choose(FOG)
     fog = plasma(draws["heights"], decay)[:, None, :height, :width]
-    brightest = images.flatten(1).amax(1).float().div_(255).view(-1, 1, 1, 1)
+    brightest = divide(images.flatten(1).amax(1).float(), 255).view(-1, 1, 1, 1)
     return _to_bytes(images.float().add_(fog, alpha=255 * thickness).mul_(brightest / (brightest + thickness)))
 
 

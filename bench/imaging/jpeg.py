@@ -6,13 +6,16 @@ whole numbers; the coding into bits loses nothing and is left out. On the CPU th
 libjpeg's default transform, "islow", which is exact integer arithmetic.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from bench.imaging.dct import forward_dct, inverse_dct
+from bench.imaging.dct import forward_by_products, forward_dct, inverse_by_products, inverse_dct
 from bench.imaging.threads import map_images
+
+ThroughBlocks = Callable[[Tensor, Tensor], Tensor]
 
 # ITU-T T.81, Annex K: the quantisation tables that libjpeg scales by the quality
 _LUMINANCE = """
@@ -55,14 +58,23 @@ def _compiled(images: Tensor, quality: int) -> Tensor:
     )
 
 
-def in_whole_numbers(images: Tensor, quality: int) -> Tensor:
-    """`round_trip` in batched int32 arithmetic, on any device; arguments and result are the same."""
+def in_whole_numbers(images: Tensor, quality: int, through_blocks: ThroughBlocks | None = None) -> Tensor:
+    """`round_trip` in batched whole numbers, on any device; the result is the same.
+
+    Args:
+        images: as for `round_trip`.
+        quality: as for `round_trip`.
+        through_blocks: `by_integers` or `by_products`; what suits the device when left out.
+    """
+    if through_blocks is None:  # launches cost a CUDA device more than wide numbers
+        through_blocks = by_products if images.device.type == "cuda" else by_integers
     height, width = images.shape[2:]
     luminance, *chroma = _to_ycc(images.to(torch.int32))
-    luminance = _through_blocks(luminance, _quantisation(quality, "luminance", images.device))
-    table = _quantisation(quality, "chrominance", images.device)
-    blue, red = (_upsample(_through_blocks(_downsample(plane), table), height, width) for plane in chroma)
-    return _to_rgb(luminance, blue - _MIDDLE, red - _MIDDLE)
+    luminance = through_blocks(luminance, _quantisation(quality, "luminance", images.device))
+    small = torch.cat([_downsample(plane) for plane in chroma])
+    small = through_blocks(small, _quantisation(quality, "chrominance", images.device))
+    blue, red = (_upsample(small, height, width) - _MIDDLE).chunk(2)
+    return _to_rgb(luminance, blue, red)
 
 
 @lru_cache
@@ -113,16 +125,37 @@ def _repeat_edge(plane: Tensor, height: int, width: int) -> Tensor:
     return plane
 
 
-def _through_blocks(plane: Tensor, steps: Tensor) -> Tensor:
-    """``(B,H,W)`` samples after cosine transform, quantisation by ``steps``, and back."""
-    images, height, width = plane.shape
-    plane = _repeat_edge(plane, -(-height // 8) * 8, -(-width // 8) * 8)
-    blocks = plane.view(images, plane.shape[1] // 8, 8, plane.shape[2] // 8, 8) - _MIDDLE
-    coefficients = forward_dct(blocks, row=4, column=2)
+def by_integers(plane: Tensor, steps: Tensor) -> Tensor:
+    """``(B,H,W)`` samples after cosine transform, quantisation by ``steps``, and back; int32 throughout."""
+    height, width = plane.shape[1:]
+    blocks = _blocks(plane)
+    coefficients = forward_dct(blocks, row=3, column=1)
     divisor = (8 * steps)[:, None, :]  # the transform's result is scaled by 8
     size = coefficients.abs().add_(divisor // 2).floor_divide_(divisor)
-    samples = inverse_dct(coefficients.sign() * size * steps[:, None, :], row=4, column=2)
-    return samples.add_(_MIDDLE).clamp_(0, 255).view(plane.shape)[:, :height, :width]
+    samples = inverse_dct(coefficients.sign() * size * steps[:, None, :], row=3, column=1)
+    return _from_blocks(samples, height, width)
+
+
+def by_products(plane: Tensor, steps: Tensor) -> Tensor:
+    """`by_integers` by matrix products of float64, which holds its whole numbers and quotients exactly enough."""
+    height, width = plane.shape[1:]
+    coefficients = forward_by_products(_blocks(plane).double())
+    step = steps.double()[:, None, :]
+    size = coefficients.abs().add_(4 * step).div_(8 * step).floor_()
+    samples = inverse_by_products(size.copysign_(coefficients).mul_(step))
+    return _from_blocks(samples, height, width).to(torch.int32)
+
+
+def _blocks(plane: Tensor) -> Tensor:
+    """``(B*H/8,8,W/8,8)`` samples about zero of ``(B,H,W)``, filled up to whole blocks."""
+    plane = _repeat_edge(plane, -(-plane.shape[1] // 8) * 8, -(-plane.shape[2] // 8) * 8)
+    return plane.reshape(-1, 8, plane.shape[2] // 8, 8) - _MIDDLE
+
+
+def _from_blocks(samples: Tensor, height: int, width: int) -> Tensor:
+    """``(B,height,width)`` levels of samples about zero; they are overwritten."""
+    levels = samples.add_(_MIDDLE).clamp_(0, 255)
+    return levels.view(-1, -(-height // 8) * 8, 8 * samples.shape[2])[:, :height, :width]
 
 
 def _upsample(plane: Tensor, height: int, width: int) -> Tensor:

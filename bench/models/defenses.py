@@ -15,6 +15,7 @@ from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
 from bench.errors import ConfigurationError, nearest_names
+from bench.imaging.division import divide
 from bench.imaging.jpeg import round_trip
 
 GRADIENTS = ("naive", "adaptive")
@@ -120,7 +121,7 @@ class JPEG(Defense):
         """Encode and decode each image, without a gradient."""
         del seeds
         levels = (images.detach() * 255).round().clamp(0, 255).to(torch.uint8)
-        return round_trip(levels, self.quality).to(images.dtype) / 255
+        return divide(round_trip(levels, self.quality).to(images.dtype), 255)
 
 
 @dataclass(frozen=True, kw_only=True)
