@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.attacks import AttackError, AttackSpec, run_attack, run_attack_grid
+from bench.attacks.gradient import random_start
 from bench.attacks.spec import build_foolbox
 from bench.errors import ConfigurationError
 
@@ -98,6 +99,23 @@ def test_foolbox_bit_for_bit_with_the_active_set_off(name, small_net, small_data
     _, expected, success = attack(model, images, labels, epsilons=epsilon)
     assert torch.equal(ours.adversarials, expected.clamp(0, 1))
     assert (ours.success == success.numpy()).all()
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_start_of_linf_is_foolboxs_for_each_image_alone(threads):
+    images = torch.rand(5, 3, 20, 20, generator=torch.Generator().manual_seed(0))
+    attack = build_foolbox(AttackSpec("pgd_linf", {}))
+    expected = []
+    for seed, image in enumerate(images, start=2**40):
+        torch.manual_seed(seed)
+        expected.append(attack.get_random_start(fb.attacks.base.ep.astensor(image[None]), 0.03).raw)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        started = random_start(attack, images, 0.03, range(2**40, 2**40 + 5))
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(started, torch.cat(expected))
 
 
 @pytest.mark.parametrize("name", DESCENTS)
