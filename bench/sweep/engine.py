@@ -210,8 +210,12 @@ class _Runner:
             yield from self._pieces(unit, classifier, half)
 
 
+_OUT_OF_MEMORY = ("DefaultCPUAllocator", "out of memory", "_STATUS_ALLOC_FAILED", "CUFFT_ALLOC_FAILED")
+"""What the CPU's allocator says, the CUDA driver outside torch's allocator, and cuBLAS, cuDNN and cuFFT."""
+
+
 def _is_out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _OUT_OF_MEMORY)
 
 
 def _padded(accepted: Sequence[Sequence[int]] | None, rows: slice, device: torch.device) -> torch.Tensor | None:

@@ -24,6 +24,8 @@ class Noise(Benchmark):
     fail_reading: bool = False
     fail_running: bool = False
     largest_batch: int = 10**6
+    words: str = ""
+    """Of the error of a batch that is too large; torch's own error where there are none."""
 
     name = "noise"
     version = "1"
@@ -42,7 +44,7 @@ class Noise(Benchmark):
         if self.fail_running:
             raise ArithmeticError("the attack crashed")
         if len(batch) > self.largest_batch:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise RuntimeError(self.words) if self.words else torch.OutOfMemoryError("CUDA out of memory")
         return judge(classifier(batch.pixels()), batch)
 
 
@@ -138,8 +140,19 @@ def test_labels_without_a_logit_are_a_failure_never_a_wrong_answer(tmp_path, cha
     assert results[0].error.startswith("DataError: label 3 has no logit: the classifier has 3 classes")
 
 
-def test_batches_are_halved_until_they_fit(tmp_path, channel_means, make_crops):
-    suite = {"noise": (Noise(largest_batch=3), make_crops(20))}
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        "DefaultCPUAllocator: can't allocate memory",
+        "CUDA error: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "cuFFT error: CUFFT_ALLOC_FAILED",
+    ],
+)
+def test_batches_are_halved_until_they_fit(tmp_path, channel_means, make_crops, words):
+    suite = {"noise": (Noise(largest_batch=3, words=words), make_crops(20))}
     _, _, results = sweep(channel_means, suite, tmp_path, batch_size=16)
     assert list(results[0].outcomes.image_id) == [f"image_{i}" for i in range(20)]
 
