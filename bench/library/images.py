@@ -1,7 +1,6 @@
 """Labelled images from whatever a caller has: a folder, a data name, tensors, or a torch data set."""
 
 import hashlib
-import io
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from bench.data.label_spaces import own_label_space
 from bench.data.matching import COLUMNS, Declared, in_label_space
 from bench.data.sources import SOURCES
 from bench.data.sources.detect import AUTO, resolved
+from bench.data.sources.rows import EncodeRow
 from bench.errors import ConfigurationError, DataError, nearest_names
 from bench.sweep.progress import SweepProgress
 
@@ -115,32 +115,14 @@ def _limited(source: DataConfig | Dataset, limit: int) -> Dataset:
     return source.subset(balanced_subset(source.labels, limit, seed=0), f"{limit}-0")
 
 
-@dataclass(frozen=True)
-class _EncodedArray:
-    """The images of an array as files: uncompressed, since compressing took longer than all the rest of the decoding,
-    and since compressed bytes, and so the digest of the images, depend on the version of zlib.
-    """
-
-    pixels: NDArray[np.uint8]
-
-    def __call__(self, position: int) -> bytes:
-        return _encoded(Image.fromarray(self.pixels[position].transpose(1, 2, 0)), "PPM")
-
-
-def _encoded(image: Image.Image, file_format: str) -> bytes:
-    file = io.BytesIO()
-    image.save(file, file_format, compress_level=0)  # which PPM ignores: it has no compression
-    return file.getvalue()
-
-
 def _from_tensors(images: Any, labels: Any, name: str) -> Images:
     pixels = to_bytes(torch.as_tensor(images)).cpu().numpy()
     numbers = _numbers(torch.as_tensor(labels).cpu().numpy(), len(pixels))
-    digest = hashlib.sha256(pixels.tobytes())
+    digest = hashlib.sha256(b"rows|" + pixels.tobytes())
     digest.update(numbers.tobytes())
     space = own_label_space(name, (str(number) for number in range(int(numbers.max()) + 1)))
     ids = tuple(f"{position:06d}" for position in range(len(pixels)))
-    dataset = Dataset(name, ids, numbers, space, _EncodedArray(pixels), digest.hexdigest())
+    dataset = Dataset(name, ids, numbers, space, EncodeRow(pixels.transpose(0, 2, 3, 1)), digest.hexdigest())
     return Images(dataset, (pixels.shape[2], pixels.shape[3]))
 
 
@@ -180,18 +162,18 @@ def _numbers(labels: NDArray[Any], n_images: int) -> NDArray[np.int64]:
 
 
 @dataclass(frozen=True)
-class _PngOfItem:
-    """Encoded images of a torch data set."""
+class _RowOfItem:
+    """Encoded images of a torch data set: without loss, so that they take the way of files, and without compression."""
 
     items: TorchDataset
 
     def __call__(self, position: int) -> bytes:
-        return _encoded(_picture(self.items[position][0], position), "PNG")
+        return EncodeRow(np.asarray(_picture(self.items[position][0], position))[None])(0)
 
 
 def _from_torch(items: TorchDataset, name: str) -> Images:
     """Read once, to list labels and to tell these images from others; decoded crops are kept as of any data set."""
-    labels, sizes, digest = [], set(), hashlib.sha256()
+    labels, sizes, digest = [], set(), hashlib.sha256(b"rows|")
     with SweepProgress(f"reading {name}", len(items)) as progress:
         for position in range(len(items)):
             image, label = _pair(items[position], position)
@@ -209,7 +191,7 @@ def _from_torch(items: TorchDataset, name: str) -> Images:
     ids = tuple(f"{position:06d}" for position in range(len(labels)))
     space = LabelSpace(name, len(names), tuple(names))
     size = sizes.pop() if len(sizes) == 1 else None
-    return Images(Dataset(name, ids, numbers, space, _PngOfItem(items), digest.hexdigest()), size)
+    return Images(Dataset(name, ids, numbers, space, _RowOfItem(items), digest.hexdigest()), size)
 
 
 def _pair(item: Any, position: int) -> tuple[Any, int]:
