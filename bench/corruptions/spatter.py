@@ -10,7 +10,6 @@ from torch import Tensor
 
 from bench.corruptions.draws import Corruption, Draws, Parameters, Setting, draw_normal
 from bench.corruptions.lines import gaussian
-from bench.imaging.threads import map_images
 
 SPATTER = Parameters(
     imagenet_c=(
@@ -48,8 +47,8 @@ def _apply_spatter(images: Tensor, draws: Draws, setting: Setting) -> Tensor:
         mud = torch.where(mud < 0.8, 0.0, mud)
         levels = levels * (1 - mud) + mud * _color(_MUD, images.device)
     else:
-        layers = torch.where(liquid < threshold, 0.0, liquid)[:, 0].cpu()
-        water = map_images(lambda layer: torch.from_numpy(_water(layer.numpy())), layers).to(images.device)
+        layers = torch.where(liquid < threshold, 0.0, liquid)[:, 0].cpu().numpy()
+        water = torch.from_numpy(np.stack([_water(layer) for layer in layers])).to(images.device)
         levels = levels.add_(water[:, None] * finish * _color(_WATER, images.device))
     return levels.add_(5e-5).clamp_(0, 255).to(torch.uint8)
 
