@@ -37,7 +37,7 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Seed torch's and NumPy's global generators, which foolbox draws from, and restore them afterwards."""
     numpy_state = np.random.get_state()
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        seed_generators(seed, device)
+        _seed_generators(seed, device)
         np.random.seed(seed % 2**32)
         try:
             yield
@@ -45,7 +45,7 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
             np.random.set_state(numpy_state)
 
 
-def seed_generators(seed: int, device: torch.device) -> None:
+def _seed_generators(seed: int, device: torch.device) -> None:
     """Seed the CPU's global generator and that of ``device``; ``torch.manual_seed`` would seed every GPU's."""
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":

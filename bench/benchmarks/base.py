@@ -18,7 +18,7 @@ from bench.configs import DataConfig
 from bench.data import CropRecipe, Crops, LabelSpace
 from bench.data.dataset import DecisionGroups
 from bench.errors import ConfigurationError, DataError
-from bench.imaging.division import divide
+from bench.imaging.division import bytes_to_pixels
 from bench.records import Condition, Outcomes, Parameter, ThreatModel
 
 
@@ -67,7 +67,7 @@ class Batch:
 
     def pixels(self) -> Tensor:
         """``(B,3,H,W)`` float32 in [0,1]."""
-        return divide(self.images.float(), 255)
+        return bytes_to_pixels(self.images)
 
     def __len__(self) -> int:
         return len(self.image_ids)

@@ -66,11 +66,11 @@ def motion_blur_each(images: Tensor, taps: Sequence[MotionTaps]) -> Tensor:
     On a CUDA device all at once, where image by image the launches of the small steps would take the time.
     """
     if images.device.type == "cuda":
-        return in_one_bag(images, taps)
+        return motion_blur_at_once(images, taps)
     return torch.stack([motion_blur(image, own) for image, own in zip(images, taps, strict=True)])
 
 
-def in_one_bag(images: Tensor, taps: Sequence[MotionTaps]) -> Tensor:
+def motion_blur_at_once(images: Tensor, taps: Sequence[MotionTaps]) -> Tensor:
     """`motion_blur_each` as one embedding bag over shifted lines; arguments and result are the same.
 
     The table's row ``p`` is the line of pixels that begins at pixel ``p`` of the padded images, so that the rows

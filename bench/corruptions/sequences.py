@@ -23,7 +23,7 @@ from bench.corruptions.lines import zoom_window
 from bench.corruptions.motion import motion_blur, motion_taps
 from bench.corruptions.warps import Warp, affine_warp, tilt_warp
 from bench.corruptions.weather import SNOW_MARGIN, resting_snow, whiten
-from bench.imaging.division import divide
+from bench.imaging.division import bytes_to_pixels, divide
 from bench.seeding import derive_seed
 
 FRAMES = 31
@@ -73,9 +73,9 @@ def _motion_blur(images: Tensor, _seeds: Sequence[int]) -> Frames:
 def _zoom_blur(images: Tensor, _seeds: Sequence[int]) -> Frames:
     yield images
     # float32 in [0,1], step by step as the original: where means are whole levels, truncation hangs on it
-    total = divide(images.float(), 255)
+    total = bytes_to_pixels(images)
     for frame in range(1, FRAMES):
-        total += divide(affine_warp(images.shape[2:], scale=1 + 0.004 * frame)(images).float(), 255)
+        total += bytes_to_pixels(affine_warp(images.shape[2:], scale=1 + 0.004 * frame)(images))
         yield divide(total.clone(), frame + 1).mul_(255).to(torch.uint8)
 
 

@@ -89,11 +89,21 @@ def balanced_subset(labels: NDArray[np.int64], limit: int, *, seed: int) -> NDAr
     shuffled = generator.permutation(len(labels))
     _, classes = np.unique(labels, return_inverse=True)
     class_order = generator.permutation(classes.max() + 1)[classes]
-    turn = np.empty(len(labels), dtype=np.int64)  # how many of its class come before it in the shuffle
+    return np.sort(np.lexsort((class_order, turns_in_class(classes, shuffled)))[:limit])
+
+
+def turns_in_class(classes: NDArray[np.int64], shuffled: NDArray[np.int64]) -> NDArray[np.int64]:
+    """``(N,)`` how many images of its class come before each image in a shuffle.
+
+    Args:
+        classes: ``(N,)`` the class of each image.
+        shuffled: ``(N,)`` positions of the images in the order of the shuffle.
+    """
     by_class = shuffled[np.argsort(classes[shuffled], kind="stable")]
     starts = np.searchsorted(classes[by_class], classes[by_class], side="left")
-    turn[by_class] = np.arange(len(labels)) - starts
-    return np.sort(np.lexsort((class_order, turn))[:limit])
+    turns = np.empty(len(classes), dtype=np.int64)
+    turns[by_class] = np.arange(len(classes)) - starts
+    return turns
 
 
 def evenly_spaced(n: int, count: int) -> list[int]:

@@ -9,13 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.data.dataset import turns_in_class
 from bench.errors import DataError
 from bench.seeding import derive_seed
 
 BITS = 53
 """Of the draws that images and classes are ordered by: what a float64 holds exactly."""
-
-Range = tuple[int, int]
 
 
 def balanced_order(image_ids: Sequence[str], labels: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -43,14 +42,12 @@ def balanced_order(image_ids: Sequence[str], labels: NDArray[np.int64]) -> NDArr
     draws = np.array([derive_seed("order", str(image_id), bits=BITS) for image_id in image_ids], dtype=np.int64)
     classes, of_image, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     offsets = np.array([derive_seed("class", int(label), bits=BITS) for label in classes]) / 2.0**BITS
-    shuffled = np.lexsort((draws, of_image))  # by class, and within a class by its draw
-    rank_in_class = np.empty(len(labels), dtype=np.int64)
-    rank_in_class[shuffled] = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    share = (rank_in_class + offsets[of_image]) / sizes[of_image]
+    turns = turns_in_class(of_image, np.argsort(draws, kind="stable"))
+    share = (turns + offsets[of_image]) / sizes[of_image]
     return np.lexsort((draws, share))
 
 
-def window(cell: int, n_cells: int, size: int, n_images: int) -> list[Range]:
+def window(cell: int, n_cells: int, size: int, n_images: int) -> list[tuple[int, int]]:
     """Places of the order that one of several conditions is shown: ``size`` from its own start, going round.
 
     The starts divide the order evenly. While ``size * n_cells <= n_images`` no image is in two windows; at

@@ -13,6 +13,7 @@ from bench.data import CropRecipe, Dataset, LabelSpace
 from bench.data.decoding import BadImage, decode_one
 from bench.data.sources.folder import ReadFile
 from bench.errors import ConfigurationError, DataError, nearest_names
+from bench.imaging.division import bytes_to_pixels
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 NUMBERED = re.compile(r"([a-z]+)([0-9]+)")
@@ -161,5 +162,5 @@ def load_sources(sources: Sequence[Source], recipe: CropRecipe) -> dict[Path, Lo
         decoded = decode_one(dataset, recipe, position)
         if isinstance(decoded, BadImage):
             raise DataError(f"cannot use {path}: {decoded.reason}")
-        loaded[Path(path)] = Loaded(torch.from_numpy(decoded.crop).float() / 255, decoded.content)
+        loaded[Path(path)] = Loaded(bytes_to_pixels(torch.from_numpy(decoded.crop)), decoded.content)
     return loaded

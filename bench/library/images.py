@@ -25,6 +25,8 @@ from bench.sweep.progress import SweepProgress
 logger = logging.getLogger(__name__)
 LARGEST_ROUNDING = 0.02
 """In units of 1/255: floats that are further from 8 bits than this were resized, jittered or compressed before."""
+ENCODING = b"rows|"
+"""How images from Python are encoded. The crop cache keeps digests of encoded images: another encoding has others."""
 
 
 class TorchDataset(Protocol):
@@ -118,7 +120,8 @@ def _limited(source: DataConfig | Dataset, limit: int) -> Dataset:
 def _from_tensors(images: Any, labels: Any, name: str) -> Images:
     pixels = to_bytes(torch.as_tensor(images)).cpu().numpy()
     numbers = _numbers(torch.as_tensor(labels).cpu().numpy(), len(pixels))
-    digest = hashlib.sha256(b"rows|" + pixels.tobytes())
+    digest = hashlib.sha256(ENCODING)
+    digest.update(pixels.tobytes())
     digest.update(numbers.tobytes())
     space = own_label_space(name, (str(number) for number in range(int(numbers.max()) + 1)))
     ids = tuple(f"{position:06d}" for position in range(len(pixels)))
@@ -173,7 +176,7 @@ class _RowOfItem:
 
 def _from_torch(items: TorchDataset, name: str) -> Images:
     """Read once, to list labels and to tell these images from others; decoded crops are kept as of any data set."""
-    labels, sizes, digest = [], set(), hashlib.sha256(b"rows|")
+    labels, sizes, digest = [], set(), hashlib.sha256(ENCODING)
     with SweepProgress(f"reading {name}", len(items)) as progress:
         for position in range(len(items)):
             image, label = _pair(items[position], position)

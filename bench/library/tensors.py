@@ -15,7 +15,7 @@ from bench.corruptions.batched import corrupt as corrupt_bytes
 from bench.corruptions.catalogue import Definition
 from bench.errors import ConfigurationError, nearest_names
 from bench.explain.attribute import attribute as attribution_maps
-from bench.imaging.division import divide
+from bench.imaging.division import bytes_to_pixels, divide
 from bench.library.images import to_bytes
 from bench.library.presets import names_of, preset_benchmark
 from bench.records import Condition
@@ -84,7 +84,7 @@ def attack(
     spec = _attack_spec(name, options)
     radius = parse_epsilon(epsilon)
     spec.check_epsilon(radius)
-    pixels = divide(images.float(), 255) if images.dtype == torch.uint8 else images
+    pixels = bytes_to_pixels(images) if images.dtype == torch.uint8 else images
     seeds = [derive_seed(seed, spec.name, str(position)) for position in range(len(images))]
     return run_attack(model, pixels, labels, spec, radius, seeds=seeds)
 
@@ -112,7 +112,7 @@ def attribute(
     Raises:
         ConfigurationError: an unknown method or setting.
     """
-    pixels = divide(images.float(), 255) if images.dtype == torch.uint8 else images
+    pixels = bytes_to_pixels(images) if images.dtype == torch.uint8 else images
     if targets is None:
         with torch.no_grad():
             chosen = model(pixels).argmax(1)

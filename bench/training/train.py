@@ -14,6 +14,7 @@ from torch import Tensor
 from bench.configs import Recipe
 from bench.data import Crops
 from bench.errors import ConfigurationError
+from bench.imaging.division import bytes_to_pixels
 from bench.models import Classifier
 from bench.seeding import derive_seed
 from bench.training.checkpoint import EpochRecord, TrainingState, load_state, save_state, save_weights
@@ -130,7 +131,7 @@ class Training:
         recipe = self.recipe
         shown = self.crops.read(positions.tolist()).to(self.device)
         shift = round(recipe.crop_shift * min(shown.shape[2:]))
-        pixels = augment(shown, shift=shift, flip=recipe.flip, generator=draws).float().div_(255)
+        pixels = bytes_to_pixels(augment(shown, shift=shift, flip=recipe.flip, generator=draws))
         labels = torch.from_numpy(self.crops.labels)[positions].to(self.device)
         pixels = perturb(
             self.classifier,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bench.corruptions import CORRUPTIONS, EXTRA_CORRUPTIONS, SEVERITIES
 from bench.corruptions import batched as module
 from bench.corruptions.batched import BATCHED, corrupt
-from bench.corruptions.motion import in_one_bag, motion_blur, motion_blur_each, motion_taps
+from bench.corruptions.motion import motion_blur, motion_blur_at_once, motion_blur_each, motion_taps
 from bench.errors import ConfigurationError, DataError
 from bench.records import Condition
 from tests.corruptions.deterministic import DETERMINISTIC
@@ -138,13 +138,13 @@ def test_a_wrong_request_says_what_is_wrong(photographs):
 
 @pytest.mark.parametrize("radius", [5, 20])
 @pytest.mark.parametrize("size", [(17, 40), (64, 64)])
-def test_one_bag_blurs_each_image_along_its_own_way(radius, size):
+def test_blurred_at_once_each_image_keeps_its_own_direction(radius, size):
     images = torch.rand(4, 2, *size, generator=torch.Generator().manual_seed(0)) * 255
     taps = [motion_taps(radius, radius / 2, angle) for angle in (-45.0, 10.0, 100.0, -135.0)]
     taps[1] = taps[1][:3]
     each = torch.stack([motion_blur(image, own) for image, own in zip(images, taps, strict=True)])
     assert torch.equal(motion_blur_each(images, taps), each)
-    assert (in_one_bag(images, taps) - each).abs().max() < 1e-3
+    assert (motion_blur_at_once(images, taps) - each).abs().max() < 1e-3
 
 
 @pytest.mark.cuda

@@ -63,6 +63,10 @@ def test_an_empty_column_has_no_mean() -> None:
         sampled_estimate(np.array([]), 0)
 
 
+def window_places(cell: int, k: int, n: int) -> NDArray[np.int64]:
+    return np.concatenate([np.arange(*part) for part in window(cell, len(CONDITIONS), k, n)])
+
+
 class Population:
     """Images of normally distributed difficulty, which two classifiers share."""
 
@@ -82,7 +86,7 @@ class Population:
         difficulty = self.spread * generator.normal(size=n)
         total = [np.zeros(n) for _ in advantages]
         for cell, (shift, weight) in enumerate(zip(self.shifts, WEIGHTS, strict=True)):
-            places = np.concatenate([np.arange(*part) for part in window(cell, len(CONDITIONS), k, n)])
+            places = window_places(cell, k, n)
             draws = generator.random(k)  # shared: what is hard on an image is hard for both
             for column, advantage in zip(total, advantages, strict=True):
                 wrong = draws < expit(difficulty[places] + shift - advantage)
@@ -118,7 +122,7 @@ def test_taking_shared_images_for_independent_covers_too_little() -> None:
         difficulty = population.spread * generator.normal(size=n)
         value = variance = 0.0
         for cell, (shift, weight) in enumerate(zip(population.shifts, WEIGHTS, strict=True)):
-            places = np.concatenate([np.arange(*part) for part in window(cell, len(CONDITIONS), k, n)])
+            places = window_places(cell, k, n)
             wrong = generator.random(k) < expit(difficulty[places] + shift)
             value += weight * wrong.mean()
             variance += weight**2 * wrong.var(ddof=1) / k

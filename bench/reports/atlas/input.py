@@ -15,6 +15,7 @@ from bench.errors import ConfigurationError
 from bench.explain.activation_maximisation import MaximisationConfig
 from bench.explain.stimuli import SUFFIXES, Source, load_sources
 from bench.explain.units import Unit, feature_maps, stage_layers, strongest_units
+from bench.imaging.division import bytes_to_pixels
 from bench.models import Classifier
 
 BATCH = 32
@@ -52,13 +53,13 @@ class AtlasInput:
     @property
     def pixels(self) -> Tensor:
         """The images, ``(B,3,H,W)`` float in [0,1] on the classifier's device."""
-        return self.images.to(self.classifier.mean.device).float() / 255
+        return bytes_to_pixels(self.images.to(self.classifier.mean.device))
 
     def batches(self) -> Iterator[tuple[int, Tensor]]:
         """The dataset: position of a batch's first image, and ``(B,3,H,W)`` in [0,1]."""
         for start in range(0, len(self.crops), BATCH):
             images = self.crops.read(range(start, min(start + BATCH, len(self.crops))))
-            yield start, images.to(self.classifier.mean.device).float() / 255
+            yield start, bytes_to_pixels(images.to(self.classifier.mean.device))
 
     @cached_property
     def chosen_units(self) -> list[Unit]:
@@ -127,7 +128,7 @@ def image_files(location: str) -> list[Path]:
 def logits_of(classifier: Classifier, images: Tensor) -> Tensor:
     """``(B,K)`` logits of ``(B,3,H,W)`` uint8 images, on the classifier's device."""
     with torch.no_grad():
-        logits: Tensor = classifier(images.to(classifier.mean.device).float() / 255)
+        logits: Tensor = classifier(bytes_to_pixels(images.to(classifier.mean.device)))
     return logits
 
 

@@ -15,6 +15,7 @@ from bench.benchmarks.adversarial import attack_batch
 from bench.benchmarks.attack import Attack
 from bench.benchmarks.words import describe_condition
 from bench.errors import DataError
+from bench.imaging.division import bytes_to_pixels
 from bench.records import describe_entry
 from bench.reports.galleries.input import GalleryInput
 from bench.reports.galleries.text import short_name
@@ -75,7 +76,7 @@ def attack_gallery(inputs: GalleryInput, attacks: Mapping[str, Attack], n_images
 
 @torch.no_grad()
 def _logits(network: nn.Module, images: Tensor) -> Tensor:
-    return torch.cat([network(part.float() / 255) for part in torch.split(images, 16)]).cpu()
+    return torch.cat([network(bytes_to_pixels(part)) for part in torch.split(images, 16)]).cpu()
 
 
 def first_correct(logits: Tensor, labels: NDArray[np.int64], n_images: int) -> list[int]:
