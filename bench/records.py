@@ -265,6 +265,8 @@ class Provenance:
     """What tables of published figures call the classifier's weights; empty where they have none."""
     plugins: Mapping[str, str] = field(default_factory=dict)
     """Plug-ins that were loaded, by name, with their versions; of a file, a digest of its text."""
+    sample: int = 0
+    """How many images of the cell were wanted at least when the part was computed; 0 for all."""
 
 
 @dataclass(frozen=True)

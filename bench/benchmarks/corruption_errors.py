@@ -14,6 +14,7 @@ from bench.metrics.corruption import (
     mean_corruption_error_values,
     relative_mean_corruption_error_values,
 )
+from bench.metrics.sampling import wrong
 from bench.records import Condition, RunSpec
 
 SPACE, N_CLASSES, SIZE = "imagenet", 1000, (224, 224)
@@ -38,7 +39,7 @@ def relative_mce_values(measured: Measured) -> NDArray[np.float64]:
         DataError: as ``mce_values``, or the clean images are missing.
     """
     check_alexnet_applies(measured.spec)
-    return relative_mean_corruption_error_values(corruption_errors(measured), ~measured.clean())
+    return relative_mean_corruption_error_values(corruption_errors(measured), wrong(measured.clean()))
 
 
 def mean_accuracy_values(measured: Measured) -> NDArray[np.float64]:
@@ -67,7 +68,7 @@ def corruption_errors(measured: Measured) -> Mapping[tuple[str, int], NDArray[np
     if missing:
         first = measured.describe(missing[0])
         raise DataError(f"it needs all 75 corruption conditions and lacks {len(missing)}, such as {first}")
-    return {(name, level): ~measured.correct(Condition(name, level)) for name, level in needed}
+    return {(name, level): wrong(measured.correct(Condition(name, level))) for name, level in needed}
 
 
 def check_alexnet_applies(spec: RunSpec) -> None:

@@ -19,6 +19,7 @@ from bench.corruptions.manifest import manifest_digest
 from bench.data import CropRecipe, Crops
 from bench.errors import ConfigurationError, DataError, nearest_names
 from bench.metrics.corruption import ALEXNET_ERROR_3D, mean_corruption_accuracy_values, mean_corruption_error_values
+from bench.metrics.sampling import wrong
 from bench.records import Condition, Outcomes, Parameter
 
 CORRUPTIONS_3D = tuple(ALEXNET_ERROR_3D)
@@ -30,7 +31,7 @@ def _errors(measured: Measured) -> Mapping[tuple[str, int], NDArray[np.bool_]]:
     missing = [condition for condition in needed if condition not in set(measured.conditions)]
     if missing:
         raise DataError(f"it needs all 60 conditions and lacks {len(missing)}, such as {measured.describe(missing[0])}")
-    return {(item.name, int(item.strength)): ~measured.correct(item) for item in needed}
+    return {(item.name, int(item.strength)): wrong(measured.correct(item)) for item in needed}
 
 
 def _mce(measured: Measured) -> NDArray[np.float64]:

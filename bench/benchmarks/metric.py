@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
@@ -27,21 +26,31 @@ class Measured(Protocol):
 
     @property
     def conditions(self) -> Collection[Condition]:
-        """The conditions under which every image has an outcome."""
+        """The conditions whose images have outcomes: all images, or the sample that a budget asked for."""
 
     @property
     def expected(self) -> Collection[Condition]:
         """The conditions that the protocol calls for: those that any classifier of the protocol was run under."""
 
-    def correct(self, condition: Condition) -> NDArray[np.bool_]:
+    def correct(self, condition: Condition) -> NDArray[Any]:
         """``(N,)`` whether each image is classified correctly, in the order of the dataset.
+
+        Booleans; where a budget chose a sample, floats whose mean is that of the sample, and which may be added,
+        weighted and subtracted like booleans (``bench.metrics.sampling``).
 
         Raises:
             DataError: the cell is missing, incomplete or failed.
         """
 
     def outcomes(self, condition: Condition) -> pd.DataFrame:
-        """Every column of the outcomes, one row per image, in the order of the dataset.
+        """Every column of the outcomes, one row per image that has one, in the order of the dataset.
+
+        Raises:
+            DataError: the cell is missing, incomplete or failed.
+        """
+
+    def column(self, condition: Condition, name: str) -> NDArray[Any]:
+        """``(N,)`` one column of numbers of the outcomes, in the order of the dataset; of a sample, as ``correct``.
 
         Raises:
             DataError: the cell is missing, incomplete or failed.
@@ -50,8 +59,8 @@ class Measured(Protocol):
     def describe(self, condition: Condition) -> str:
         """The condition in words."""
 
-    def clean(self) -> NDArray[np.bool_]:
-        """``(N,)`` whether each image is classified correctly as it is.
+    def clean(self) -> NDArray[Any]:
+        """``(N,)`` whether each image is classified correctly as it is, as of ``correct``.
 
         Raises:
             DataError: the clean images were not run.
@@ -112,7 +121,7 @@ def largest_strength(measured: Measured) -> Condition:
     return max(above_zero, key=lambda condition: condition.strength)
 
 
-def correct_at_largest_strength(measured: Measured) -> NDArray[np.bool_]:
+def correct_at_largest_strength(measured: Measured) -> NDArray[Any]:
     """``(N,)`` whether each image is right under the largest strength; one that is wrong without it counts as wrong.
 
     Raises:

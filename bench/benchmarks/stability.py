@@ -24,9 +24,7 @@ TOP = 5
 
 def _flip_probabilities(measured: Measured) -> NDArray[np.float64]:
     """``(N,)`` the mean over the ten perturbations."""
-    flips = {
-        condition.name: measured.outcomes(condition)["flip_probability"].to_numpy() for condition in measured.expected
-    }
+    flips = {condition.name: measured.column(condition, "flip_probability") for condition in measured.expected}
     return mean_over_perturbations(flips)
 
 

@@ -71,7 +71,7 @@ class Results:
         """
         frames = []
         for cell in self._cells(benchmark, classifier):
-            rows = self.store.outcomes(cell.spec)
+            rows = self.store.outcomes(cell.spec, sampled=cell.sampled)
             spec = cell.spec
             identity: dict[str, Any] = {
                 "classifier": spec.classifier,

@@ -35,8 +35,8 @@ def tidy_scores(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
 def _accuracies(entry: LeaderboardEntry) -> Iterator[dict[str, object]]:
     for benchmark in sorted(entry.benchmarks):
         for condition in entry.conditions(benchmark):
-            if entry.complete(benchmark, condition):
-                estimate = proportion(entry.correct(benchmark, condition))
+            if entry.has(benchmark, condition):
+                estimate = proportion(entry.hits(benchmark, condition).right)
                 yield _row(entry, benchmark, condition.name, condition.strength, "accuracy", estimate)
 
 

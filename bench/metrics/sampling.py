@@ -12,6 +12,11 @@ finite-population correction: it needs the covariance of every two conditions, w
 do not show.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
@@ -52,6 +57,37 @@ def completed(values: NDArray[np.generic], positions: NDArray[np.int64], n_image
     column = np.full(n_images, mean)
     column[positions] += n_images / k * np.sqrt(k / (k - 1)) * (sample - mean)
     return column
+
+
+@dataclass(frozen=True)
+class Hits:
+    """Which of the sampled images of a set are classified correctly."""
+
+    right: NDArray[np.bool_]
+    """``(k,)`` whether each of them is, in the order of the set."""
+    positions: NDArray[np.int64]
+    """``(k,)`` where each stands in the set, ascending."""
+    n_images: int
+    """Images of the whole set."""
+
+
+def on_shared_images(cells: Sequence[Hits]) -> list[NDArray[np.bool_]]:
+    """Whether each image is right that all of several conditions were shown: ``(m,)`` for each of ``cells``.
+
+    Raises:
+        DataError: the sets differ in size, or no image is shared.
+    """
+    if len({cell.n_images for cell in cells}) != 1:
+        raise DataError("the conditions were not shown the images of one set")
+    shared = reduce(np.intersect1d, [cell.positions for cell in cells])
+    if not len(shared):
+        raise DataError("the samples of the conditions share no image: a larger budget makes them overlap")
+    return [cell.right[np.searchsorted(cell.positions, shared)] for cell in cells]
+
+
+def wrong(correct: NDArray[Any]) -> NDArray[Any]:
+    """Of a column that says of each image whether it is right, booleans or ``completed``: whether it is wrong."""
+    return ~correct if correct.dtype == np.bool_ else 1 - correct
 
 
 def sampled_estimate(column: NDArray[np.float64], n: int) -> Estimate:

@@ -22,7 +22,7 @@ def calibration_conditions(entries: Sequence[LeaderboardEntry]) -> list[tuple[Le
         for entry in entries
         for benchmark in _calibrated(entry)
         for condition in entry.conditions(benchmark)
-        if entry.complete(benchmark, condition)
+        if entry.has(benchmark, condition)
     ]
 
 

@@ -9,8 +9,8 @@ from bench.metrics.estimates import proportion
 from bench.records import RunSpec
 from bench.reports.entries import LeaderboardEntry
 from bench.reports.measured import measured
-from bench.reports.reference import REFERENCE
-from bench.results import Store, missing_ranges
+from bench.reports.reference import REFERENCE, REFERENCE_CONDITION
+from bench.results import Store
 
 
 def chance_warning(correct: NDArray[np.bool_], spec: RunSpec) -> str:
@@ -33,17 +33,18 @@ def chance_warning(correct: NDArray[np.bool_], spec: RunSpec) -> str:
 
 
 def cell_warnings(specs: Sequence[RunSpec], store: Store) -> list[str]:
-    """The warnings of the cells among ``specs`` that are on unchanged images and complete in the store."""
+    """The warnings of the cells among ``specs`` that are on unchanged images and have outcomes in the store."""
     clean = [spec for spec in specs if spec.benchmark == REFERENCE.name]
-    complete = [spec for spec in clean if not missing_ranges(store.covered(spec), spec.n_images)]
-    return [warning for spec in complete if (warning := chance_warning(store.correct(spec), spec))]
+    stored = [spec for spec in clean if store.covered(spec)]
+    return [warning for spec in stored if (warning := chance_warning(store.sampled_correct(spec)[0], spec))]
 
 
 def chance_warnings(entries: Sequence[LeaderboardEntry]) -> dict[str, str]:
     """Label -> warning, for the entries whose clean accuracy is no better than guessing."""
-    warnings = {
-        entry.label: chance_warning(entry.clean(), measured(entry, REFERENCE.name).spec)
-        for entry in entries
-        if entry.has_clean
-    }
+    warnings = {entry.label: _clean_warning(entry) for entry in entries if entry.has_clean}
     return {label: warning for label, warning in warnings.items() if warning}
+
+
+def _clean_warning(entry: LeaderboardEntry) -> str:
+    right = entry.hits(REFERENCE.name, REFERENCE_CONDITION).right
+    return chance_warning(right, measured(entry, REFERENCE.name).spec)

@@ -110,7 +110,7 @@ class Column:
         Raises:
             DataError: the benchmark was not run, or something is missing; the message says what.
         """
-        return self.metric.values(measured(entry, self.benchmark))
+        return measured(entry, self.benchmark).values(self.metric)
 
     def exact(self, entry: LeaderboardEntry) -> Estimate | None:
         """The metric with its own interval; None for most metrics, whose interval is computed from ``values``.
@@ -118,7 +118,11 @@ class Column:
         Raises:
             DataError: as for ``values``.
         """
-        return None if self.metric.exact is None else self.metric.exact(measured(entry, self.benchmark))
+        return measured(entry, self.benchmark).estimate(self.metric)
+
+    def n_images(self, entry: LeaderboardEntry) -> int:
+        """Images that the metric rests on, where its interval is computed from ``values``."""
+        return measured(entry, self.benchmark).n_images()
 
     def strength(self, entry: LeaderboardEntry) -> Condition:
         """The condition with the largest strength, the same for all entries of a protocol.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bench.errors import DataError
 from bench.metrics.paired import holm, mcnemar, paired_difference
+from bench.metrics.sampling import Hits, on_shared_images
 from bench.records import Condition
 from bench.reports.columns import Column, columns_of
 from bench.reports.entries import LeaderboardEntry
@@ -70,7 +71,7 @@ def shared_conditions(first: LeaderboardEntry, second: LeaderboardEntry) -> Iter
     for benchmark in first.benchmarks:
         if benchmark in second.benchmarks and not unlike(first, second, benchmark):
             for condition in first.conditions(benchmark):
-                if first.complete(benchmark, condition) and second.complete(benchmark, condition):
+                if first.has(benchmark, condition) and second.has(benchmark, condition):
                     yield benchmark, condition
 
 
@@ -132,7 +133,10 @@ def refuse_unlike(column: Column, first: LeaderboardEntry, second: LeaderboardEn
 
 def _conditions(first: LeaderboardEntry, second: LeaderboardEntry) -> Iterator[dict[str, object]]:
     for benchmark, condition in shared_conditions(first, second):
-        ours, theirs = first.correct(benchmark, condition), second.correct(benchmark, condition)
+        try:
+            ours, theirs = on_shared_images([first.hits(benchmark, condition), second.hits(benchmark, condition)])
+        except DataError:  # samples without a common image
+            continue
         test = mcnemar(ours, theirs)
         yield {
             "candidate": second.label,
@@ -158,13 +162,13 @@ def _images(first: LeaderboardEntry, second: LeaderboardEntry) -> pd.DataFrame:
         if first.benchmarks[benchmark].cells[condition].spec.dataset_digest == first.spec.dataset_digest
     ]
     for benchmark, condition in own:
-        ours, theirs = first.correct(benchmark, condition), second.correct(benchmark, condition)
-        regressed += ours & ~theirs
-        fixed += ~ours & theirs
+        lost, won = _flips(first.hits(benchmark, condition), second.hits(benchmark, condition))
+        regressed += lost
+        fixed += won
     flipped = np.flatnonzero(regressed + fixed)
     if not len(flipped):
         return pd.DataFrame(columns=IMAGES)
-    rows = first.outcomes(*own[0]).iloc[flipped]
+    rows = _rows_of(first, own, flipped)
     return pd.DataFrame(
         {
             "candidate": second.label,
@@ -184,8 +188,32 @@ def _clean_flips(
     """``(N,)`` ``regressed``, ``fixed`` or ``same`` on the unchanged image; empty text where either lacks the cell."""
     if (REFERENCE.name, REFERENCE_CONDITION) not in own:
         return np.full(first.spec.n_images, "")
-    ours, theirs = first.clean(), second.clean()
-    return np.select([ours & ~theirs, ~ours & theirs], ["regressed", "fixed"], "same")
+    ours, theirs = (entry.hits(REFERENCE.name, REFERENCE_CONDITION) for entry in (first, second))
+    lost, won = _flips(ours, theirs)
+    shown = np.isin(np.arange(ours.n_images), np.intersect1d(ours.positions, theirs.positions))
+    return np.select([lost, won, shown], ["regressed", "fixed", "same"], "")
+
+
+def _flips(ours: Hits, theirs: Hits) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """``(N,)`` which images the second alone has wrong, and which it alone has right; of those that both were shown."""
+    both = [np.full(ours.n_images, -1), np.full(ours.n_images, -1)]
+    for column, hits in zip(both, (ours, theirs), strict=True):
+        column[hits.positions] = hits.right
+    return (both[0] == 1) & (both[1] == 0), (both[0] == 0) & (both[1] == 1)
+
+
+def _rows_of(
+    entry: LeaderboardEntry, cells: Sequence[tuple[str, Condition]], positions: NDArray[np.int64]
+) -> pd.DataFrame:
+    """Name and label of the images at ``positions``, from the first of ``cells`` that has each."""
+    found: dict[int, dict[str, object]] = {}
+    for benchmark, condition in cells:
+        if len(found) == len(positions):
+            break
+        rows = entry.outcomes(benchmark, condition).set_index("position")[["image_id", "label"]]
+        wanted = rows.loc[rows.index.intersection([item for item in positions if item not in found])]
+        found |= {int(str(position)): dict(row) for position, row in wanted.iterrows()}
+    return pd.DataFrame([found[int(position)] for position in positions])
 
 
 def _corrected(table: pd.DataFrame) -> pd.DataFrame:

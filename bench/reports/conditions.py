@@ -1,7 +1,7 @@
 """The generic section: the figure of each condition, for benchmarks whose axis has no section of its own."""
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import altair as alt
@@ -80,17 +80,18 @@ def condition_table(entries: Sequence[LeaderboardEntry], axes: Collection[str]) 
 
 def _figures(entry: LeaderboardEntry, name: str) -> Iterator[tuple[str, Condition, Estimate]]:
     """Metric, condition and figure of each complete condition of a benchmark."""
-    complete = [item for item in entry.conditions(name) if entry.complete(name, item)]
+    complete = [item for item in entry.conditions(name) if entry.has(name, item)]
     metrics = entry.benchmarks[name].declared.metrics
     by_metric = [(metric, _values_by_condition(entry, name, metric, complete)) for metric in metrics]
-    if not metrics or any(_is_accuracy(metric, list(values.values())) for metric, values in by_metric):
+    if not metrics or any(_is_accuracy(entry, name, metric, values) for metric, values in by_metric):
         for condition in complete:
-            yield ACCURACY, condition, proportion(entry.correct(name, condition))
+            yield ACCURACY, condition, proportion(entry.hits(name, condition).right)
         return
     for metric, values in by_metric:
         for condition, images in values.items():
-            exact = None if metric.exact is None else metric.exact(_OneCondition(entry, name, condition))
-            yield metric.name, condition, exact or bootstrap_mean(images.astype(np.float64))
+            one = _OneCondition(entry, name, condition)
+            estimate = one.estimate(metric) or bootstrap_mean(images.astype(np.float64))
+            yield metric.name, condition, replace(estimate, n=min(estimate.n, one.n_images()))
 
 
 def _values_by_condition(
@@ -100,14 +101,19 @@ def _values_by_condition(
     values = {}
     for condition in conditions:
         try:
-            values[condition] = metric.values(_OneCondition(entry, name, condition))
+            values[condition] = _OneCondition(entry, name, condition).values(metric)
         except DataError:  # the metric needs more than this one condition
             continue
     return values
 
 
-def _is_accuracy(metric: Metric, values: Sequence[NDArray[Any]]) -> bool:
-    return metric.under_shift or any(images.dtype == np.bool_ for images in values)
+def _is_accuracy(entry: LeaderboardEntry, name: str, metric: Metric, values: Mapping[Condition, NDArray[Any]]) -> bool:
+    """Whether a metric is a share of right answers: it has booleans, or would have them without samples."""
+    if metric.under_shift or any(images.dtype == np.bool_ for images in values.values()):
+        return True
+    return metric.exact is None and any(
+        _OneCondition(entry, name, condition).estimate(metric) is not None for condition in values
+    )
 
 
 def condition_plots(table: pd.DataFrame) -> list[Plot]:

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from bench.benchmarks.protocol import PUBLISHED
 from bench.benchmarks.registry import is_known
 from bench.errors import DataError
+from bench.metrics.sampling import Hits, completed
 from bench.records import Condition, Provenance, RunSpec
 from bench.reports.grouping import EntryCells, group_cells
 from bench.reports.reference import REFERENCE, REFERENCE_CONDITION
@@ -41,30 +42,43 @@ class LeaderboardEntry:
     """Letter of the protocol: entries with the same letter may be ranked together."""
     expected: Mapping[str, Mapping[Condition, str]] = field(default_factory=dict)
     """The conditions that the protocol calls for, by benchmark, each with its description."""
-    _correct: dict[str, NDArray[np.bool_]] = field(default_factory=dict, repr=False, compare=False)
+    _hits: dict[str, Hits] = field(default_factory=dict, repr=False, compare=False)
 
-    def correct(self, benchmark: str, condition: Condition) -> NDArray[np.bool_]:
+    def correct(self, benchmark: str, condition: Condition) -> NDArray[Any]:
         """``(N,)`` whether each image is classified correctly, in dataset order.
+
+        Booleans; of a sample, floats (``bench.metrics.sampling.completed``), whose mean is that of the sample.
+
+        Raises:
+            DataError: the cell is missing, incomplete or failed.
+        """
+        hits = self.hits(benchmark, condition)
+        if len(hits.right) == hits.n_images:
+            return hits.right
+        return completed(hits.right, hits.positions, hits.n_images)
+
+    def hits(self, benchmark: str, condition: Condition) -> Hits:
+        """Whether each image that has an outcome is classified correctly.
 
         It is read once and kept in memory, since many figures need it.
 
         Raises:
             DataError: the cell is missing, incomplete or failed.
         """
-        spec = self._complete_cell(benchmark, condition).spec
-        if spec.cell_id not in self._correct:
-            self._correct[spec.cell_id] = self.store.correct(spec)
-        return self._correct[spec.cell_id]
+        spec = self._known_cell(benchmark, condition).spec
+        if spec.cell_id not in self._hits:
+            self._hits[spec.cell_id] = Hits(*self.store.sampled_correct(spec), spec.n_images)
+        return self._hits[spec.cell_id]
 
     def outcomes(self, benchmark: str, condition: Condition) -> pd.DataFrame:
-        """Every column of the cell, one row per image, in dataset order; read from the store in each call.
+        """Every column of the cell, one row per image that has an outcome, in dataset order; read in each call.
 
         Raises:
             DataError: the cell is missing, incomplete or failed.
         """
-        return self.store.outcomes(self._complete_cell(benchmark, condition).spec)
+        return self.store.outcomes(self._known_cell(benchmark, condition).spec, sampled=True)
 
-    def _complete_cell(self, benchmark: str, condition: Condition) -> StoredCell:
+    def _known_cell(self, benchmark: str, condition: Condition) -> StoredCell:
         variant = self.benchmarks.get(benchmark)
         if variant is None:
             raise DataError(f"{benchmark} was not run")
@@ -74,7 +88,7 @@ class LeaderboardEntry:
             raise DataError(f"{benchmark}, {words}: not run")
         if cell.failures:
             raise DataError(f"{benchmark}, {words}: failed: {cell.failures[0].error}")
-        if not cell.complete:
+        if not (cell.complete or cell.sampled):
             raise DataError(f"{benchmark}, {words}: {cell.n_stored} of {cell.spec.n_images} images")
         return cell
 
@@ -92,18 +106,24 @@ class LeaderboardEntry:
         variant = self.benchmarks.get(benchmark)
         return sorted(variant.cells) if variant else []
 
-    def complete(self, benchmark: str, condition: Condition) -> bool:
-        """Whether every image has an outcome under the condition."""
+    def has(self, benchmark: str, condition: Condition) -> bool:
+        """Whether the images have outcomes under the condition: all of them, or the sample that a budget asked for."""
         variant = self.benchmarks.get(benchmark)
-        return variant is not None and condition in variant.cells and variant.cells[condition].complete
+        cell = None if variant is None else variant.cells.get(condition)
+        return cell is not None and (cell.complete or cell.sampled)
+
+    def is_sampled(self, benchmark: str) -> bool:
+        """Whether a condition of the benchmark has the outcomes of a sample alone."""
+        variant = self.benchmarks.get(benchmark)
+        return variant is not None and any(cell.sampled for cell in variant.cells.values())
 
     @property
     def has_clean(self) -> bool:
-        """Whether every unchanged image has an outcome."""
-        return self.complete(REFERENCE.name, REFERENCE_CONDITION)
+        """Whether the unchanged images have outcomes, as ``has`` says."""
+        return self.has(REFERENCE.name, REFERENCE_CONDITION)
 
-    def clean(self) -> NDArray[np.bool_]:
-        """``(N,)`` whether each unchanged image is classified correctly.
+    def clean(self) -> NDArray[Any]:
+        """``(N,)`` whether each unchanged image is classified correctly, as of ``correct``.
 
         Raises:
             DataError: the cell is missing, incomplete or failed.

@@ -32,7 +32,7 @@ def missing_cells(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
         for entry in entries
         for benchmark, conditions in entry.expected.items()
         for condition, words in sorted(conditions.items())
-        if not entry.complete(benchmark, condition)
+        if not entry.has(benchmark, condition)
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
 

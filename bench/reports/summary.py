@@ -1,7 +1,7 @@
 """Every estimate and rank of a leaderboard at once, so that classifiers share resamples and matrix products."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -58,9 +58,10 @@ def summarise(entries: Sequence[LeaderboardEntry], columns: Sequence[Column]) ->
             groups.setdefault((entry.protocol, len(values), column.set_of(entry)), []).append((entry, values))
         for members in groups.values():
             stacked = np.stack([values for _, values in members], axis=1)
-            if column.metric.exact is None:
-                keys = [(entry.label, column.name) for entry, _ in members]
-                estimates |= dict(zip(keys, _estimates(stacked), strict=True))
+            if any((entry.label, column.name) not in estimates for entry, _ in members):
+                for (entry, _), estimate in zip(members, _estimates(stacked), strict=True):
+                    own = replace(estimate, n=column.n_images(entry))
+                    estimates.setdefault((entry.label, column.name), own)
             ranks += _rank_rows(column, [entry for entry, _ in members], stacked)
     return Summary(estimates, reasons, pd.DataFrame(ranks, columns=RANKS))
 

@@ -174,8 +174,8 @@ def condition_accuracies(entries: Sequence[LeaderboardEntry], benchmarks: Sequen
     for entry in entries:
         for benchmark in benchmarks:
             for condition in sorted(entry.expected.get(benchmark, ())):
-                known = entry.complete(benchmark, condition)
-                estimate = proportion(entry.correct(benchmark, condition)) if known else MISSING
+                known = entry.has(benchmark, condition)
+                estimate = proportion(entry.hits(benchmark, condition).right) if known else MISSING
                 rows.append(
                     {
                         **identity(entry),

@@ -1,4 +1,8 @@
-"""The results store: what has been measured, by cell, in parts that cover images exactly once."""
+"""The results store: what has been measured, by cell, in parts that cover images exactly once.
+
+Each part is a range of places in the order of sampling (``bench.data.order``), and each row has its image's position in
+the dataset beside it. So a sample is a few ranges, and whoever reads a cell needs no order.
+"""
 
 import json
 import re
@@ -35,7 +39,7 @@ class Failure:
     """A work unit that could not be computed."""
 
     start: int
-    """First image of the unit, as a position in the dataset."""
+    """First image of the unit, as a place in the order of sampling."""
     stop: int
     """One past its last image."""
     error: str
@@ -58,11 +62,18 @@ class StoredCell:
     """Images with outcomes."""
     failures: tuple[Failure, ...]
     """Units that failed and have not been computed since."""
+    sample: int = 0
+    """How many images the smallest budget asked for that it was computed under; 0 where all were wanted."""
 
     @property
     def complete(self) -> bool:
         """Whether every image has an outcome."""
         return self.n_stored == self.spec.n_images
+
+    @property
+    def sampled(self) -> bool:
+        """Whether it has the outcomes of a sample: as many images as a budget asked for, and not all."""
+        return 0 < self.sample <= self.n_stored < self.spec.n_images
 
 
 def missing_ranges(covered: Iterable[Range], n: int) -> list[Range]:
@@ -97,8 +108,23 @@ class Store:
         self.files = FileTree(root)
         """The files of the store."""
 
-    def write_part(self, spec: RunSpec, outcomes: Outcomes, start: int, provenance: Provenance) -> bool:
-        """Store the outcomes of images ``start .. start + len(outcomes)`` of the cell.
+    def write_part(
+        self,
+        spec: RunSpec,
+        outcomes: Outcomes,
+        start: int,
+        provenance: Provenance,
+        *,
+        positions: NDArray[np.int64] | None = None,
+    ) -> bool:
+        """Store the outcomes of the images at places ``start .. start + len(outcomes)`` of the cell.
+
+        Args:
+            spec: the cell.
+            outcomes: one row per image.
+            start: place of the first image in the order of sampling.
+            provenance: how they came to be.
+            positions: where each image stands in the dataset; left out where places and positions are the same.
 
         Returns:
             False where the same part was there already (another worker was faster); its rows stand.
@@ -109,7 +135,8 @@ class Store:
         taken = sorted(outcomes.extra.keys() & set(IDENTITY))
         if taken:
             raise ValueError(f"outcome columns {taken} have the names of columns that say whose rows they are")
-        columns = {"position": np.arange(start, stop), **outcomes.columns(), "correct": outcomes.correct}
+        at = np.arange(start, stop) if positions is None else positions
+        columns = {"position": at, **outcomes.columns(), "correct": outcomes.correct}
         return self._write(spec, f"{start:09d}-{stop:09d}.parquet", columns, provenance)
 
     def write_failure(
@@ -122,10 +149,9 @@ class Store:
         error: str,
         traceback: str,
     ) -> None:
-        """Record that a unit failed: a row an image with the ``error``, the traceback beside them."""
+        """Record that the unit at ``start`` failed: one row per image with the ``error``, the traceback beside them."""
         stop = start + len(image_ids)
         columns = {
-            "position": np.arange(start, stop),
             "image_id": np.asarray(image_ids, dtype=object),
             "error": np.full(stop - start, error, dtype=object),
         }
@@ -133,7 +159,7 @@ class Store:
         self._write(spec, name, columns, provenance, traceback=traceback)
 
     def covered(self, spec: RunSpec) -> list[Range]:
-        """The image ranges of the cell that have outcomes, one a part."""
+        """The ranges of places that have outcomes, one for each part of the cell."""
         return _ranges(self.files.names(spec.cell_id), PART)
 
     def part(self, spec: RunSpec, images: Range) -> pa.Table:
@@ -179,13 +205,24 @@ class Store:
         Raises:
             DataError: images are missing, duplicated or unreadable.
         """
-        table = self._rows(spec, ["position", "correct"])
-        self._verify_positions(table, spec)
-        right: NDArray[np.bool_] = table["correct"].to_numpy()
+        right: NDArray[np.bool_] = self._rows(spec, ["correct"])["correct"].to_numpy()
         return right
 
-    def outcomes(self, spec: RunSpec) -> "pd.DataFrame":
-        """Rows of a complete cell in dataset order.
+    def sampled_correct(self, spec: RunSpec) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Whether each image is right that has an outcome, ``(k,)``, and where it stands in the dataset, ``(k,)``.
+
+        Raises:
+            DataError: there is none, or images are duplicated or unreadable.
+        """
+        table = self._rows(spec, ["correct"], sampled=True)
+        return table["correct"].to_numpy(), table["position"].to_numpy()
+
+    def outcomes(self, spec: RunSpec, *, sampled: bool = False) -> "pd.DataFrame":
+        """Rows of a cell in dataset order.
+
+        Args:
+            spec: the cell.
+            sampled: return the images that have outcomes, where not all of them have one.
 
         Returns:
             Columns ``position, image_id, label, prediction, confidence, correct`` and the benchmark's own.
@@ -193,31 +230,28 @@ class Store:
         Raises:
             DataError: images are missing, duplicated or unreadable.
         """
-        frame: pd.DataFrame = self.rows(spec).to_pandas()
+        frame: pd.DataFrame = self.rows(spec, sampled=sampled).to_pandas()
         return frame
 
-    def rows(self, spec: RunSpec) -> pa.Table:
+    def rows(self, spec: RunSpec, *, sampled: bool = False) -> pa.Table:
         """What ``outcomes`` returns, as an Arrow table.
 
         Raises:
             DataError: images are missing, duplicated or unreadable.
         """
-        table = self._rows(spec, None)
-        self._verify_positions(table, spec)
+        table = self._rows(spec, None, sampled=sampled)
         if pc.count_distinct(table["image_id"]).as_py() != len(table):
             raise self._not_once(spec)
         fixed = ["position", "image_id", "label", "prediction", "confidence", "correct"]
         return table.select([*fixed, *(name for name in table.column_names if name not in fixed)])
 
-    def some_columns(self, spec: RunSpec, names: Sequence[str]) -> pa.Table:
-        """Those columns of a complete cell, in dataset order.
+    def some_columns(self, spec: RunSpec, names: Sequence[str], *, sampled: bool = False) -> pa.Table:
+        """Those columns of a cell, in dataset order; ``sampled`` as of ``outcomes``.
 
         Raises:
             DataError: images are missing, duplicated or unreadable.
         """
-        table = self._rows(spec, ["position", *names])
-        self._verify_positions(table, spec)
-        return table.select(list(names))
+        return self._rows(spec, names, sampled=sampled).select(list(names))
 
     def columns(self, spec: RunSpec) -> pa.Schema:
         """The columns that ``rows`` has; no row is read.
@@ -234,29 +268,37 @@ class Store:
             raise self._damaged(spec.cell_id, name, error) from error
         return pa.schema([field for field in schema if field.name not in IDENTITY])
 
-    def _rows(self, spec: RunSpec, columns: list[str] | None) -> pa.Table:
-        """The parts of a complete cell in order, all columns or the named ones.
+    def _rows(self, spec: RunSpec, columns: Sequence[str] | None, *, sampled: bool = False) -> pa.Table:
+        """The parts of a cell in dataset order, with all columns or ``position`` and the named ones.
 
         Raises:
             DataError: images are missing, duplicated or unreadable.
         """
-        gaps = missing_ranges(self.covered(spec), spec.n_images)
-        if gaps:
+        n_missing = sum(stop - start for start, stop in missing_ranges(self.covered(spec), spec.n_images))
+        if n_missing == spec.n_images or (n_missing and not sampled):
             raise DataError(
-                f"{spec.classifier} / {spec.title} / {spec.condition.key} lacks images {gaps[0][0]}..{gaps[0][1]}"
-                f" of {spec.n_images} in {self.root}: run the same command again to compute them"
+                f"{spec.classifier} / {spec.title} / {spec.condition.key} lacks {n_missing} of {spec.n_images} images"
+                f" in {self.root}: run the same command again to compute them"
             )
         tables, reached = [], 0
+        columns = None if columns is None else ["position", *columns]
         for start, stop in sorted(self.covered(spec)):
             if stop > reached:  # parts of another chunk size may overlap: the first to cover an image counts
                 table = self._read(spec.cell_id, f"{start:09d}-{stop:09d}.parquet", columns)
                 tables.append(table.slice(max(reached, start) - start))
                 reached = stop
-        return pa.concat_tables(tables)
+        return self._in_dataset_order(pa.concat_tables(tables), spec)
 
-    def _verify_positions(self, table: pa.Table, spec: RunSpec) -> None:
-        if not np.array_equal(table["position"].to_numpy(), np.arange(spec.n_images)):
+    def _in_dataset_order(self, table: pa.Table, spec: RunSpec) -> pa.Table:
+        positions = table["position"].to_numpy()
+        row_of = np.full(spec.n_images, -1)
+        if positions.min() < 0 or positions.max() >= spec.n_images:
             raise self._not_once(spec)
+        row_of[positions] = np.arange(len(positions))
+        rows = row_of[row_of >= 0]
+        if len(rows) != len(positions):
+            raise self._not_once(spec)
+        return table if np.array_equal(rows, np.arange(len(rows))) else table.take(rows)
 
     def _not_once(self, spec: RunSpec) -> DataError:
         return DataError(
@@ -268,13 +310,13 @@ class Store:
         self, spec: RunSpec, name: str, columns: dict[str, Any], provenance: Provenance, *, traceback: str = ""
     ) -> bool:
         metadata = {"spec": spec.to_json(), "provenance": json.dumps(asdict(provenance)), "traceback": traceback}
-        table = pa.table(_identity_columns(spec, len(columns["position"])) | columns).replace_schema_metadata(metadata)
+        table = pa.table(_identity_columns(spec, len(columns["image_id"])) | columns).replace_schema_metadata(metadata)
         return self.files.write_once(spec.cell_id, name, part_bytes(table))
 
-    def _read(self, cell_id: str, name: str, columns: list[str] | None = None) -> pa.Table:
+    def _read(self, cell_id: str, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         try:
             with self.files.open(cell_id, name) as file:
-                table = read_part(file.read(), columns)
+                table = read_part(file.read(), None if columns is None else list(columns))
         except (DamagedError, OSError) as error:
             raise self._damaged(cell_id, name, error) from error
         return table.select([column for column in table.column_names if column not in IDENTITY])
@@ -296,14 +338,15 @@ class Store:
         gaps = missing_ranges(covered, spec.n_images)
         footers = [self._footer(cell_id, name) for name in parts]
         failures = tuple(
-            self._failure(cell_id, name)
+            self._failure(cell_id, name, start, stop)
             for name, (start, stop) in zip(failed, _ranges(failed, FAILED), strict=True)
             if any(low < stop and start < high for low, high in gaps)
         )
         provenance = (footers or [self._footer(cell_id, failed[-1])])[-1][1]
         seconds = sum(footer[1].seconds for footer in footers)
         n_missing = sum(high - low for low, high in gaps)
-        return StoredCell(spec, provenance, seconds, spec.n_images - n_missing, failures)
+        samples = [footer[1].sample for footer in footers if footer[1].sample]
+        return StoredCell(spec, provenance, seconds, spec.n_images - n_missing, failures, min(samples, default=0))
 
     def _footer(self, cell_id: str, name: str) -> tuple[RunSpec, Provenance, str]:
         try:
@@ -320,11 +363,10 @@ class Store:
             raise self._damaged(cell_id, name, ValueError("it is of another cell, or version of Snowwolf"))
         return spec, provenance, traceback
 
-    def _failure(self, cell_id: str, name: str) -> Failure:
+    def _failure(self, cell_id: str, name: str, start: int, stop: int) -> Failure:
         rows = self._read(cell_id, name)
-        start = rows["position"][0].as_py()
         traceback = rows.schema.metadata[b"traceback"].decode()
-        return Failure(start, start + len(rows), rows["error"][0].as_py(), traceback)
+        return Failure(start, stop, rows["error"][0].as_py(), traceback)
 
 
 def _identity_columns(spec: RunSpec, n: int) -> dict[str, pa.Array]:

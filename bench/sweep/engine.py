@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -57,7 +58,7 @@ class _UnitBatches(Dataset[tuple[int, int, int, Shown | _Failed]]):
         index, start, stop = self.ranges[item]
         cell = self.units[index].cell
         try:
-            positions = range(start, stop)
+            positions = cell.order[start:stop].tolist()
             shown = cell.benchmark.read(cell.crops, positions, cell.spec.condition, seed=self.seed)
         except Exception as error:  # any failure becomes a record of its cell
             return index, start, stop, _failed(error)
@@ -162,9 +163,9 @@ class _Runner:
         self.limit: dict[str, int] = {}  # by benchmark that ran out of memory: the largest batch that may still fit
 
     def run(self, unit: WorkUnit, start: int, shown: Shown) -> Outcomes:
-        """Outcomes of the images at ``start`` and after of the unit's dataset."""
+        """Outcomes of the images at place ``start`` and after."""
         crops = unit.cell.crops
-        rows = slice(start, start + len(shown.images))
+        rows = unit.cell.order[start : start + len(shown.images)]
         labels, class_ids = crops.labels[rows], crops.class_ids
         if class_ids is not None:
             column = {class_id: index for index, class_id in enumerate(class_ids)}
@@ -218,12 +219,15 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _OUT_OF_MEMORY)
 
 
-def _padded(accepted: Sequence[Sequence[int]] | None, rows: slice, device: torch.device) -> torch.Tensor | None:
+def _padded(
+    accepted: Sequence[Sequence[int]] | None, positions: NDArray[np.int64], device: torch.device
+) -> torch.Tensor | None:
     """The accepted classes of some images as ``Batch.accepted`` has them."""
     if accepted is None:
         return None
-    longest = max(map(len, accepted[rows]))
-    return torch.tensor([[*own, *[-1] * (longest - len(own))] for own in accepted[rows]], device=device)
+    chosen = [accepted[position] for position in positions]
+    longest = max(map(len, chosen))
+    return torch.tensor([[*own, *[-1] * (longest - len(own))] for own in chosen], device=device)
 
 
 def _renumbered(outcomes: Outcomes, numbers: np.ndarray, class_columns: Sequence[str]) -> Outcomes:

@@ -232,11 +232,12 @@ def _store_result(result: UnitResult[WorkUnit], store: Store, provenance: Proven
         seconds=result.seconds,
         device=result.device or provenance.device,
         host=result.host or provenance.host,
+        sample=unit.sample,
     )
     if result.outcomes is not None:
-        store.write_part(spec, result.outcomes, unit.start, stamped)
+        store.write_part(spec, result.outcomes, unit.start, stamped, positions=unit.positions)
         return
-    image_ids = unit.cell.crops.image_ids[unit.start : unit.stop].tolist()
+    image_ids = unit.cell.crops.image_ids[unit.positions].tolist()
     store.write_failure(spec, image_ids, unit.start, stamped, error=result.error, traceback=result.traceback)
 
 

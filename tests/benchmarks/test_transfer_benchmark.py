@@ -10,6 +10,7 @@ from bench.benchmarks import transfer
 from bench.benchmarks.transfer import Transfer
 from bench.data.label_spaces import CIFAR10, LabelSpace, imagenet, unnamed_classes
 from bench.errors import ConfigurationError
+from bench.records import Outcomes
 from bench.results import Store
 from bench.sweep import RuntimeConfig, plan_cells, plan_units, run_local
 from tests.conftest import ChannelMeans, ToyCrops
@@ -36,7 +37,10 @@ def outcomes(tmp_path, channel_means, monkeypatch):
         units = plan_units(cells, Store(str(tmp_path / "store")), chunk=10)
         (result,) = run_local(channel_means, units, RuntimeConfig(device="cpu", workers=0), seed=0)
         assert result.error == ""
-        return result.outcomes
+        back = np.argsort(result.unit.positions)
+        columns = {name: column[back] for name, column in result.outcomes.columns().items()}
+        fixed = [columns.pop(name) for name in ("image_id", "label", "prediction", "confidence")]
+        return Outcomes(*fixed, extra=columns)
 
     return run
 

@@ -96,7 +96,8 @@ def errors(model: str, benchmark: Corruption, data: DataConfig, store: Store, ca
         return dict(np.load(kept))
     for result in run_local(network, plan_units(cells, store, chunk=len(crops)), runtime, seed=0):
         assert result.outcomes is not None, result.error
-        wrong[result.unit.cell.spec.condition.key] = ~result.outcomes.correct
+        order = np.argsort(result.unit.positions)
+        wrong[result.unit.cell.spec.condition.key] = ~result.outcomes.correct[order]
     kept.parent.mkdir(parents=True, exist_ok=True)
     np.savez(kept, **wrong)
     return wrong

@@ -90,7 +90,8 @@ def test_a_part_in_the_folder_of_another_cell_is_never_read_as_its_own(filled, t
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"position": pa.array(range(1, 5))}, "not the images that its name says"),
+        ({"position": pa.array([0, 1, 2, 2])}, "not images of the dataset, each once"),
+        ({"position": pa.array([0, 1, 2, 10])}, "not images of the dataset, each once"),
         ({"image_id": pa.array(["a", "b", "a", "c"])}, "an image twice"),
         ({"correct": pa.array([False] * 4)}, "contradicts label and prediction"),
     ],

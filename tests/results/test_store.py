@@ -45,7 +45,7 @@ def test_a_cell_is_complete_when_its_parts_cover_its_images(tmp_path, root, make
     spec = make_spec(n_images=10)
     assert store.cells() == []
     store.write_part(spec, make_outcomes(0, 4), 0, provenance)
-    with pytest.raises(DataError, match=r"lacks images 4\.\.10"):
+    with pytest.raises(DataError, match="lacks 6 of 10 images"):
         store.outcomes(spec)
     assert not store.cells()[0].complete
     store.write_part(spec, make_outcomes(4, 10), 4, provenance)

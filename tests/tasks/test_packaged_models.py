@@ -31,7 +31,7 @@ def predictions(classifier, network, crops, benchmark: Benchmark, tmp_path, **ru
     config = RuntimeConfig(device="cpu", workers=0, **runtime)
     results = list(run_local(network, units, config, seed=0))
     assert all(result.outcomes is not None for result in results), [result.error for result in results]
-    return np.concatenate([result.outcomes.prediction for result in results])
+    return np.concatenate([result.outcomes.prediction[np.argsort(result.unit.positions)] for result in results])
 
 
 def test_another_batch_size_shows_the_same_bytes_and_hardly_moves_a_prediction(lite0, tmp_path, capsys):

@@ -22,14 +22,19 @@ from bench.attacks.self_checks import (
     check_noise_control,
     check_zero_gradients,
 )
+from bench.errors import DataError
+from bench.metrics.sampling import Hits, on_shared_images
 from bench.records import Condition, RunSpec
 from bench.reports.entries import LeaderboardEntry
 from bench.reports.grouping import protocol_of
+from bench.reports.reference import REFERENCE, REFERENCE_CONDITION
 from bench.reports.sections import CHECK_COLUMNS
 from bench.reports.variants import Variant
 
 SLACK = 0.005
 """Rise in accuracy, or lead of a black-box attack, that random starts explain."""
+FEWEST_SHARED = 30
+"""Images that two samples must share before runs are compared on them."""
 
 
 class Finding(NamedTuple):
@@ -62,21 +67,21 @@ def self_check_table(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
 
 def _complete(entry: LeaderboardEntry, attack: str) -> dict[float, Condition]:
     """The attack's complete conditions by epsilon."""
-    return {item.strength: item for item in entry.conditions(attack) if entry.complete(attack, item)}
+    return {item.strength: item for item in entry.conditions(attack) if entry.has(attack, item)}
 
 
-_Within = dict[float, tuple[Condition, NDArray[np.bool_]]]
+_Within = dict[float, tuple[Condition, Hits]]
 
 
 def _within(entry: LeaderboardEntry, attack: str) -> _Within:
-    """Condition and ``(N,)`` whether each image is still classified correctly, by epsilon.
+    """Condition and whether each image is still classified correctly, by epsilon.
 
     The epsilons are those that the attack was run at. For an attack that seeks the smallest perturbation, they are
     those of every attack in the same norm, up to the largest perturbation that it looks for.
     """
     variant, complete = entry.attacks[attack], _complete(entry, attack)
     if not variant.threat.minimal_norm:
-        return {epsilon: (condition, entry.correct(attack, condition)) for epsilon, condition in complete.items()}
+        return {epsilon: (condition, entry.hits(attack, condition)) for epsilon, condition in complete.items()}
     asked = {
         epsilon
         for name, other in entry.attacks.items()
@@ -86,7 +91,12 @@ def _within(entry: LeaderboardEntry, attack: str) -> _Within:
     within: _Within = {}
     for largest, condition in complete.items():
         distance = entry.outcomes(attack, condition)["distance"].to_numpy(dtype=np.float64)
-        within |= {epsilon: (condition, distance > epsilon) for epsilon in sorted(asked) if epsilon <= largest}
+        hits = entry.hits(attack, condition)
+        within |= {
+            epsilon: (condition, replace(hits, right=distance > epsilon))
+            for epsilon in sorted(asked)
+            if epsilon <= largest
+        }
     return within
 
 
@@ -94,8 +104,10 @@ def _epsilon_zero(entry: LeaderboardEntry) -> Iterator[Finding]:
     for attack in entry.attacks:
         zero = _complete(entry, attack).get(0.0)
         if zero is not None and entry.has_clean:
-            check = check_epsilon_zero(entry.clean(), entry.correct(attack, zero))
-            yield Finding(attack, zero, check)
+            clean = entry.hits(REFERENCE.name, REFERENCE_CONDITION)
+            shared = _shared([clean, entry.hits(attack, zero)])
+            if shared:
+                yield Finding(attack, zero, check_epsilon_zero(*shared))
 
 
 def _in_ball(entry: LeaderboardEntry) -> Iterator[Finding]:
@@ -116,7 +128,9 @@ def _n_values(spec: RunSpec) -> int:
 
 def _monotone_in_epsilon(entry: LeaderboardEntry) -> Iterator[Finding]:
     for attack, variant in entry.attacks.items():
-        correct = {e: entry.correct(attack, condition) for e, condition in _complete(entry, attack).items()}
+        epsilons = _complete(entry, attack)
+        shared = _shared([entry.hits(attack, condition) for condition in epsilons.values()])
+        correct = dict(zip(epsilons, shared, strict=False))
         if len(correct) > 1 and not variant.threat.single_step and variant.threat.access not in (SCORES, DECISIONS):
             yield Finding(attack, None, check_monotone_in_epsilon(correct, slack=SLACK))
 
@@ -125,14 +139,15 @@ def _monotone_in_steps(entry: LeaderboardEntry) -> Iterator[Finding]:
     """Over runs of one attack in the store that differ in their steps alone."""
     for attack, variant in entry.attacks.items():
         for epsilon, condition in _complete(entry, attack).items():
-            runs = {variant.threat.steps: entry.correct(attack, condition)}
+            runs = {variant.threat.steps: entry.hits(attack, condition)}
             for name, older in entry.older:
                 cell = older.cells.get(condition)
-                if name == attack and cell and cell.complete and _alike_but_for_steps(older, variant):
-                    outcomes = entry.store.outcomes(cell.spec)
-                    runs[older.threat.steps] = outcomes["correct"].to_numpy(dtype=bool)
-            if len(runs) > 1 and epsilon:
-                yield Finding(attack, condition, check_monotone_in_steps(runs, slack=SLACK))
+                known = cell is not None and (cell.complete or cell.sampled)
+                if name == attack and cell and known and _alike_but_for_steps(older, variant):
+                    runs[older.threat.steps] = Hits(*entry.store.sampled_correct(cell.spec), cell.spec.n_images)
+            correct = dict(zip(runs, _shared(list(runs.values())), strict=False))
+            if len(correct) > 1 and epsilon:
+                yield Finding(attack, condition, check_monotone_in_steps(correct, slack=SLACK))
 
 
 def _alike_but_for_steps(one: Variant, other: Variant) -> bool:
@@ -152,8 +167,11 @@ def _black_box(entry: LeaderboardEntry) -> Iterator[Finding]:
                 within[epsilon][1] for _, other, within in seeing if other.threat.norm == norm and epsilon in within
             ]
             if epsilon and white:
-                strongest = min(white, key=lambda flags: float(flags.mean()))
-                check = check_black_box(strongest, correct, slack=SLACK)
+                strongest = min(white, key=lambda hits: float(hits.right.mean()))
+                shared = _shared([strongest, correct])
+                if not shared:
+                    continue
+                check = check_black_box(*shared, slack=SLACK)
                 where = "" if epsilon == condition.strength else f"within {epsilon:.6g}, "
                 yield Finding(attack, condition, replace(check, message=where + check.message))
 
@@ -168,7 +186,7 @@ def _zero_gradients(entry: LeaderboardEntry) -> Iterator[Finding]:
 
 def _noise_control(entry: LeaderboardEntry) -> Iterator[Finding]:
     controls = {
-        (variant.threat.norm, epsilon): entry.correct(name, condition)
+        (variant.threat.norm, epsilon): entry.hits(name, condition)
         for name, variant in entry.attacks.items()
         if variant.threat.control
         for epsilon, condition in _complete(entry, name).items()
@@ -178,8 +196,18 @@ def _noise_control(entry: LeaderboardEntry) -> Iterator[Finding]:
         if shared and not variant.threat.control and not variant.threat.targeted:
             epsilon = max(shared)  # at a small one, neither need do anything
             condition = _complete(entry, attack)[epsilon]
-            noise = controls[variant.threat.norm, epsilon]
-            yield Finding(attack, condition, check_noise_control(entry.correct(attack, condition), noise))
+            shown = _shared([entry.hits(attack, condition), controls[variant.threat.norm, epsilon]])
+            if shown:
+                yield Finding(attack, condition, check_noise_control(*shown))
+
+
+def _shared(cells: Sequence[Hits]) -> list[NDArray[np.bool_]]:
+    """As ``on_shared_images``; empty where samples share too few images for a check to say anything."""
+    try:
+        shared = on_shared_images(cells)
+    except DataError:
+        return []
+    return shared if len(shared[0]) >= min(FEWEST_SHARED, cells[0].n_images) else []
 
 
 def _adaptive_gradient(
@@ -199,8 +227,9 @@ def _adaptive_gradient(
             shared = _complete(naive, attack).keys() & _complete(adaptive, attack).keys()
             for epsilon in sorted(shared - {0.0}):
                 condition = _complete(naive, attack)[epsilon]
-                both = naive.correct(attack, condition), adaptive.correct(attack, condition)
-                yield naive, Finding(attack, condition, check_adaptive_gradient(*both, slack=SLACK))
+                both = _shared([naive.hits(attack, condition), adaptive.hits(attack, condition)])
+                if both:
+                    yield naive, Finding(attack, condition, check_adaptive_gradient(*both, slack=SLACK))
 
 
 _CHECKS: Sequence[Callable[[LeaderboardEntry], Iterator[Finding]]] = (

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 from bench.benchmarks.transfer import Transfer
 from bench.errors import DataError
 from bench.metrics.adversarial import attack_success, robust_accuracy
+from bench.metrics.sampling import on_shared_images
 from bench.records import Condition, Estimate
 from bench.reports.entries import LeaderboardEntry
+from bench.reports.reference import REFERENCE, REFERENCE_CONDITION
 from bench.reports.tables import MISSING, identity, interval
 
 TRANSFER = Transfer.name
@@ -25,8 +27,8 @@ def epsilon_table(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
     """One row per entry, attack and epsilon: robust accuracy over all images, success over the correct ones."""
     rows = []
     for entry, attack, condition in _attacked(entries):
-        correct = entry.correct(attack, condition)
-        success = _attack_success(entry, correct)
+        correct = entry.hits(attack, condition).right
+        success = _attack_success(entry, attack, condition)
         rows.append(
             {
                 **identity(entry),
@@ -51,12 +53,12 @@ def robust_accuracy_curves(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
     rows: list[dict[str, object]] = []
     for entry, attack, condition in _attacked(entries):
         what = {"label": entry.label, "benchmark": attack, "norm": entry.attacks[attack].threat.norm}
-        points = [(condition.strength, entry.correct(attack, condition))]
+        points = [(condition.strength, entry.hits(attack, condition).right)]
         if entry.attacks[attack].threat.minimal_norm:
             distance = _distances(entry, attack, condition)
             points = [(e, distance > e) for e in np.linspace(0, condition.strength, DISTANCE_BINS + 1)[1:]]
         if entry.has_clean and condition.strength:
-            points.append((0.0, entry.clean()))
+            points.append((0.0, entry.hits(REFERENCE.name, REFERENCE_CONDITION).right))
         rows += [{**what, "strength": e, **interval("accuracy", robust_accuracy(flags))} for e, flags in points]
     columns = ["label", "benchmark", "norm", "strength", "accuracy", "accuracy_low", "accuracy_high"]
     return pd.DataFrame(rows, columns=columns).drop_duplicates(["label", "benchmark", "strength"])
@@ -129,15 +131,15 @@ def transfer_table(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
     rows = []
     for entry in entries:
         for condition in entry.conditions(TRANSFER):
-            if entry.complete(TRANSFER, condition):
-                correct = entry.correct(TRANSFER, condition)
+            if entry.has(TRANSFER, condition):
+                correct = entry.hits(TRANSFER, condition).right
                 rows.append(
                     {
                         **identity(entry),
                         "surrogate": entry.benchmarks[TRANSFER].cells[condition].spec.surrogate,
                         "epsilon": condition.strength,
                         **interval("robust_accuracy", robust_accuracy(correct)),
-                        **interval("transfer_success", _attack_success(entry, correct)),
+                        **interval("transfer_success", _attack_success(entry, TRANSFER, condition)),
                     }
                 )
     return pd.DataFrame(rows)
@@ -162,7 +164,7 @@ def _attacked(entries: Sequence[LeaderboardEntry]) -> Iterator[tuple[Leaderboard
     for entry in entries:
         for attack in entry.attacks:
             for condition in entry.conditions(attack):
-                if entry.complete(attack, condition):
+                if entry.has(attack, condition):
                     yield entry, attack, condition
 
 
@@ -172,8 +174,9 @@ def _distances(entry: LeaderboardEntry, attack: str, condition: Condition) -> ND
     return distances
 
 
-def _attack_success(entry: LeaderboardEntry, correct: NDArray[np.bool_]) -> Estimate:
+def _attack_success(entry: LeaderboardEntry, attack: str, condition: Condition) -> Estimate:
     try:
-        return attack_success(entry.clean(), correct)
+        shown = entry.hits(REFERENCE.name, REFERENCE_CONDITION), entry.hits(attack, condition)
+        return attack_success(*on_shared_images(shown))
     except DataError:
         return MISSING  # without clean outcomes, or a correct one among them, nothing is known to attack

@@ -30,7 +30,7 @@ def audit_table(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
         [
             {**identity(entry), "split": split, **_audit_figures(rows)}
             for entry in entries
-            if entry.complete(AUDIT, CONDITION)
+            if entry.has(AUDIT, CONDITION)
             for split, rows in _splits(entry.outcomes(AUDIT, CONDITION)).items()
         ]
     )
@@ -40,7 +40,7 @@ def audit_class_table(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
     """One row per entry and true class: accuracy, and the audit of all of its images and of the wrong ones."""
     rows = []
     for entry in entries:
-        if entry.complete(AUDIT, CONDITION):
+        if entry.has(AUDIT, CONDITION):
             for label, images in entry.outcomes(AUDIT, CONDITION).groupby("label"):
                 wrong = images[~images["correct"].astype(bool)]
                 row = {**identity(entry), "class": label, "n": len(images), "n_wrong": len(wrong)}
@@ -59,7 +59,7 @@ def shortcut_table(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
             {**identity(entry), **_shortcut_figures(entry, condition)}
             for entry in entries
             for condition in entry.conditions(SHORTCUT)
-            if entry.complete(SHORTCUT, condition)
+            if entry.has(SHORTCUT, condition)
         ]
     )
 
@@ -70,7 +70,7 @@ def faithfulness_table(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
         [
             {**identity(entry), **_faithfulness_figures(entry.outcomes(FAITHFULNESS, BELIEF))}
             for entry in entries
-            if entry.complete(FAITHFULNESS, BELIEF)
+            if entry.has(FAITHFULNESS, BELIEF)
         ]
     )
 

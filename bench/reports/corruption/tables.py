@@ -17,6 +17,8 @@ from bench.metrics.corruption import (
     mean_accuracies,
 )
 from bench.metrics.estimates import proportion
+from bench.metrics.sampling import wrong
+from bench.records import Condition
 from bench.reports.entries import LeaderboardEntry
 from bench.reports.measured import measured
 from bench.reports.tables import MISSING, identity, interval
@@ -63,9 +65,9 @@ def family_table(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
 def _errors(entry: LeaderboardEntry) -> dict[tuple[str, int], NDArray[np.bool_]]:
     """Whether each image was misclassified, for every complete corruption condition."""
     return {
-        (condition.name, int(condition.strength)): ~entry.correct(BENCHMARK, condition)
+        (condition.name, int(condition.strength)): wrong(entry.correct(BENCHMARK, condition))
         for condition in entry.conditions(BENCHMARK)
-        if entry.complete(BENCHMARK, condition)
+        if entry.has(BENCHMARK, condition)
     }
 
 
@@ -90,8 +92,10 @@ def _corruption_rows(entry: LeaderboardEntry) -> list[dict[str, object]]:
             **interval("mean_accuracy", accuracy.get(corruption, MISSING)),
         }
         for severity in SEVERITIES:
-            known = errors.get((corruption, severity))
-            row |= interval(f"accuracy_severity_{severity}", MISSING if known is None else proportion(~known))
+            condition = Condition(corruption, severity)
+            known = entry.has(BENCHMARK, condition)
+            estimate = proportion(entry.hits(BENCHMARK, condition).right) if known else MISSING
+            row |= interval(f"accuracy_severity_{severity}", estimate)
         rows.append(row)
     return rows
 

@@ -48,9 +48,9 @@ def stylized_set_table(
             if benchmark == BENCHMARK:  # has tables of its own
                 continue
             for condition in entry.conditions(benchmark):
-                if entry.complete(benchmark, condition):
+                if entry.has(benchmark, condition):
                     spec = entry.benchmarks[benchmark].cells[condition].spec
-                    estimate = proportion(entry.correct(benchmark, condition))
+                    estimate = proportion(entry.hits(benchmark, condition).right)
                     rows.append(_row(entry.label, CLASSIFIER, benchmark, spec, estimate))
     return pd.DataFrame(rows)
 

@@ -96,7 +96,7 @@ def decision_makers(
             makers.append(DecisionMaker(label, spec.decision_maker, store.outcomes(spec)))
     seen: set[str] = set()
     for entry in entries:  # one set may be in several entries of the same classifier
-        if entry.complete(BENCHMARK, CONDITION):
+        if entry.has(BENCHMARK, CONDITION):
             cell_id = entry.benchmarks[BENCHMARK].cells[CONDITION].spec.cell_id
             if cell_id not in seen:
                 seen.add(cell_id)

@@ -13,7 +13,7 @@ from bench.records import Condition, Estimate
 from bench.reports.columns import axis_of
 from bench.reports.entries import LeaderboardEntry
 from bench.reports.plots import Plot, classifier_colour
-from bench.reports.reference import REFERENCE
+from bench.reports.reference import REFERENCE, REFERENCE_CONDITION
 from bench.reports.sections import ReportData, Section, register_section
 from bench.reports.tables import MISSING, identity, interval
 
@@ -55,7 +55,7 @@ def shift_table(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
 def _rows(entry: LeaderboardEntry, name: str) -> Iterator[dict[str, object]]:
     variant = entry.benchmarks[name]
     condition = Condition(variant.benchmark)
-    if not entry.complete(name, condition):
+    if not entry.has(name, condition):
         return
     outcomes = entry.outcomes(name, condition)
     correct, top5 = outcomes["correct"].to_numpy(dtype=bool), outcomes["top5"].to_numpy(dtype=bool)
@@ -83,12 +83,10 @@ def _rows(entry: LeaderboardEntry, name: str) -> Iterator[dict[str, object]]:
 
 def _clean(entry: LeaderboardEntry, compared_with: str) -> tuple[str, Estimate]:
     """The benchmark whose accuracy a set's is compared with, and that accuracy."""
-    if compared_with == REFERENCE.name:
-        return compared_with, proportion(entry.clean()) if entry.has_clean else MISSING
-    condition = Condition(compared_with)
-    if not entry.complete(compared_with, condition):
+    condition = REFERENCE_CONDITION if compared_with == REFERENCE.name else Condition(compared_with)
+    if not entry.has(compared_with, condition):
         return compared_with, MISSING
-    return compared_with, proportion(entry.correct(compared_with, condition))
+    return compared_with, proportion(entry.hits(compared_with, condition).right)
 
 
 def _drop(clean: Estimate, shifted: Estimate) -> dict[str, float]:

@@ -11,6 +11,7 @@ from bench.data.groups import ImageGroups
 from bench.data.label_spaces import WHOLE_SPACES
 from bench.errors import DataError
 from bench.metrics.estimates import exact_interval
+from bench.metrics.sampling import Hits
 from bench.metrics.slices import slice_accuracies
 from bench.records import Condition
 from bench.reports.entries import LeaderboardEntry
@@ -53,13 +54,23 @@ class _Cell:
         }
 
     @property
-    def correct(self) -> NDArray[np.bool_]:
-        return self.entry.correct(self.benchmark, self.condition)
+    def hits(self) -> Hits:
+        return self.entry.hits(self.benchmark, self.condition)
+
+    @property
+    def images(self) -> tuple[str, bytes]:
+        """Equal for cells that were shown the same images."""
+        spec = self.entry.benchmarks[self.benchmark].spec
+        return spec.dataset_digest, self.hits.positions.tobytes() if self.sampled else b""
+
+    @property
+    def sampled(self) -> bool:
+        return self.entry.benchmarks[self.benchmark].cells[self.condition].sampled
 
     def decisions(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """``(N,)`` labels and predictions."""
+        """``(N,)`` labels and predictions of the images with outcomes."""
         table = self.entry.store.some_columns(
-            self.entry.benchmarks[self.benchmark].cells[self.condition].spec, ["label", "prediction"]
+            self.entry.benchmarks[self.benchmark].cells[self.condition].spec, ["label", "prediction"], sampled=True
         )
         return table["label"].to_numpy(), table["prediction"].to_numpy()
 
@@ -68,7 +79,7 @@ def _complete_cells(entries: Sequence[LeaderboardEntry]) -> Iterator[_Cell]:
     for entry in entries:
         for benchmark in sorted(entry.benchmarks):
             for condition in entry.conditions(benchmark):
-                if entry.complete(benchmark, condition):
+                if entry.has(benchmark, condition):
                     yield _Cell(entry, benchmark, condition)
 
 
@@ -85,9 +96,9 @@ def slice_table(entries: Sequence[LeaderboardEntry], groups: ImageGroups) -> pd.
     Raises:
         DataError: no image of any cell is listed.
     """
-    by_images: dict[str, list[_Cell]] = {}
+    by_images: dict[tuple[str, bytes], list[_Cell]] = {}
     for cell in _complete_cells(entries):
-        by_images.setdefault(cell.entry.benchmarks[cell.benchmark].spec.dataset_digest, []).append(cell)
+        by_images.setdefault(cell.images, []).append(cell)
     frames = []
     for cells in by_images.values():
         first = cells[0]
@@ -108,7 +119,7 @@ def _an_image(entries: Sequence[LeaderboardEntry]) -> str:
 def _sliced(
     cells: Sequence[_Cell], positions: NDArray[np.int64], groups: ImageGroups, members: NDArray[np.bool_]
 ) -> pd.DataFrame:
-    slices = slice_accuracies(np.stack([cell.correct[positions] for cell in cells]), members)
+    slices = slice_accuracies(np.stack([cell.hits.right[positions] for cell in cells]), members)
     n_groups = len(groups.factors)
     table = pd.DataFrame([cell.identity for cell in cells]).loc[np.repeat(np.arange(len(cells)), n_groups)]
     table = table.reset_index(drop=True)
@@ -185,9 +196,10 @@ def confusion_table(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
     """The confusions of two classes that grow most under each condition: the columns ``CONFUSIONS``.
 
     ``growth`` is the number of images of ``class`` that are taken for ``taken_for`` under the condition, minus that
-    number on the unchanged images.
+    number on the unchanged images. Conditions with a sample of the images are left out: they were shown others.
     """
-    rows = [row for entry in entries if entry.has_clean for row in _growing(entry)]
+    whole = [entry for entry in entries if entry.has_clean and not entry.is_sampled(REFERENCE.name)]
+    rows = [row for entry in whole for row in _growing(entry)]
     return pd.DataFrame(rows, columns=CONFUSIONS)
 
 
@@ -197,7 +209,7 @@ def _growing(entry: LeaderboardEntry) -> Iterator[dict[str, object]]:
     digest, names = entry.spec.dataset_digest, _names(entry, REFERENCE.name)
     for cell in _complete_cells([entry]):
         spec = entry.benchmarks[cell.benchmark].spec
-        if cell == clean or spec.dataset_digest != digest or spec.label_space != entry.spec.label_space:
+        if cell == clean or cell.sampled or spec.dataset_digest != digest or spec.label_space != entry.spec.label_space:
             continue
         now = _confusions(*cell.decisions())
         growth = {pair: count - before.get(pair, 0) for pair, count in now.items()}
