@@ -5,7 +5,7 @@ The command line reads them before it knows what will be run, so this module imp
 
 import importlib.util
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import ConfigurationError, nearest_names
@@ -113,6 +113,40 @@ class DataConfig:
     COCO-style JSON file."""
     on_error: str = "refuse"
     """``refuse`` to start, or ``skip``, when a file does not decode."""
+
+
+@dataclass
+class BudgetConfig:
+    """How much of a sweep is run; without a limit, all images under every condition (docs/budgets.md)."""
+
+    forwards: int | None = None
+    """Forward passes per classifier, roughly; a backward pass counts as two."""
+    half_width: float | None = None
+    """Half the length of the 95 % interval that each entry's first figure shall have, in points: percent, or mCE."""
+    half_widths: dict[str, float] = field(default_factory=dict)
+    """The same for some entries of the suite: ``pgd: 3``."""
+
+    def __post_init__(self) -> None:
+        if self.forwards is not None and self.forwards < 1:
+            raise ConfigurationError(f"budget.forwards={self.forwards}: give a number of forward passes, from 1")
+        widths = {"half_width": self.half_width, **{f"half_widths.{key}": it for key, it in self.half_widths.items()}}
+        for name, width in widths.items():
+            if width is not None and not 0 < width < 100:
+                raise ConfigurationError(f"budget.{name}={width}: give points above 0 and below 100")
+
+    @property
+    def full(self) -> bool:
+        """Whether all images are run under every condition."""
+        return self.forwards is None and not self.until_narrow
+
+    @property
+    def until_narrow(self) -> bool:
+        """Whether samples grow until intervals are narrow enough."""
+        return self.half_width is not None or bool(self.half_widths)
+
+    def wanted(self, entry: str) -> float | None:
+        """The half-width that an entry's first figure shall have; None where none is asked for."""
+        return self.half_widths.get(entry, self.half_width)
 
 
 @dataclass

@@ -19,6 +19,8 @@ TYPES = {
     list: ((list,), "a list, [ONE,ANOTHER]"),
     dict: ((dict,), "a section, whose keys are set one by one"),
 }
+SHORT_FORMS = ("budget",)
+"""Sections that one value may stand for; the tasks that read them check it."""
 
 
 def preflight(overrides: Sequence[str], *, config_dir: str | None = None, config_name: str = "config") -> None:
@@ -108,5 +110,5 @@ def _check_types(config: DictConfig, usual: DictConfig) -> None:
         kinds, expected = TYPES.get(type(default), (None, ""))
         if key not in given:
             raise ConfigurationError(f"the configuration lacks {key!r}: leave out the override that deletes it")
-        if kinds is not None and type(given[key]) not in kinds:
+        if kinds is not None and type(given[key]) not in kinds and key not in SHORT_FORMS:
             raise ConfigurationError(f"{key}={given[key]}: give {expected}")

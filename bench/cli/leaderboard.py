@@ -6,7 +6,7 @@ from pathlib import Path
 from bench.cli.text import WIDTH
 from bench.reports.entries import read_entries
 from bench.reports.protocols import with_protocols
-from bench.reports.tables import DASH, Leaderboard, format_estimate, leaderboard
+from bench.reports.tables import DASH, Leaderboard, format_estimate, images_text, leaderboard
 from bench.results import Store
 
 _LONGEST_NAME = 40
@@ -37,7 +37,7 @@ def board_text(board: Leaderboard, page: Path) -> str:
     rows = [row for _, row in board.table.iterrows()]
     columns = [
         ["Classifier", *(str(label) for label in board.table.index)],
-        ["Images", *(str(n) for n in board.table["n_images"])],
+        ["Images", *(images_text(row) for row in rows)],
         *(
             [column.title, *(format_estimate(row, column.name, percent=column.percent) for row in rows)]
             for column in board.columns

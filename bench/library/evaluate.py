@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from bench.benchmarks import Benchmark
-from bench.configs import RuntimeConfig
+from bench.configs import BudgetConfig, RuntimeConfig
 from bench.data import CropRecipe, DataConfig, Dataset
 from bench.errors import ConfigurationError, DataError, nearest_names
 from bench.library.classifiers import as_classifiers
@@ -43,6 +43,8 @@ def evaluate(
     store: str | None = None,
     name: str | None = None,
     limit: int | None = None,
+    budget: int | None = None,
+    half_width: float | Mapping[str, float] | None = None,
     seed: int = 0,
     defense: str | Defense | None = None,
     device: str = "auto",
@@ -69,6 +71,10 @@ def evaluate(
             results.
         name: what reports call the images.
         limit: so many of the images, as many of each class.
+        budget: forward passes per classifier that the call may cost in all, roughly; left out, all images are shown
+            under every condition. What a call computed is kept by a later one with a larger budget, or with none.
+        half_width: show images until the 95 % interval of every benchmark's first figure is at most so many points
+            (percent, or mCE) to either side; or a mapping from names of benchmarks to points.
         seed: of all random draws, from 0 and below 2**63.
         defense: what stands in front of every classifier: a name or an object of ``bench.models.DEFENSES``.
         device: ``auto`` (CUDA, else MPS, else CPU) or a torch device.
@@ -93,6 +99,7 @@ def evaluate(
     entries = _entries(benchmarks, suite, shown, shifts)
     runtime = _runtime(shown, device, batch_size, workers, threads, cache_dir)
     chosen_defense = _defense(defense)
+    limits = _budget(budget, half_width)
     if not 0 <= seed < SEED_LIMIT:
         raise ConfigurationError(f"seed={seed}: give a whole number from 0 and below 2**63")
     classifiers = [_for_images(classifier, shown) for classifier in classifiers]
@@ -112,6 +119,7 @@ def evaluate(
             defense=chosen_defense,
             auxiliary=auxiliary_entries({name: data for name, (_, data) in chosen.items()}, shown.data),
             command="bench.evaluate",
+            budget=limits,
         )
         for classifier in classifiers
     }
@@ -185,6 +193,12 @@ def _runtime(
         runtime.cache_dir = cache_dir
     runtime.check()
     return runtime
+
+
+def _budget(forwards: int | None, half_width: float | Mapping[str, float] | None) -> BudgetConfig:
+    if isinstance(half_width, Mapping):
+        return BudgetConfig(forwards=forwards, half_widths={str(name): float(it) for name, it in half_width.items()})
+    return BudgetConfig(forwards=forwards, half_width=half_width)
 
 
 def _defense(defense: str | Defense | None) -> Defense | None:

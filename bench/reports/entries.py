@@ -88,7 +88,7 @@ class LeaderboardEntry:
             raise DataError(f"{benchmark}, {words}: not run")
         if cell.failures:
             raise DataError(f"{benchmark}, {words}: failed: {cell.failures[0].error}")
-        if not (cell.complete or cell.sampled):
+        if not cell.usable:
             raise DataError(f"{benchmark}, {words}: {cell.n_stored} of {cell.spec.n_images} images")
         return cell
 
@@ -110,7 +110,7 @@ class LeaderboardEntry:
         """Whether the images have outcomes under the condition: all of them, or the sample that a budget asked for."""
         variant = self.benchmarks.get(benchmark)
         cell = None if variant is None else variant.cells.get(condition)
-        return cell is not None and (cell.complete or cell.sampled)
+        return cell is not None and cell.usable
 
     def is_sampled(self, benchmark: str) -> bool:
         """Whether a condition of the benchmark has the outcomes of a sample alone."""

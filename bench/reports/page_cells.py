@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.reports.columns import Column
 from bench.reports.reference import REFERENCE
-from bench.reports.tables import DASH, cost_texts, format_estimate
+from bench.reports.tables import DASH, cost_texts, format_estimate, images_text
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def row_cells(
             Cell(text, "1e9" if text == DASH else str(row[name]))
             for name, text in zip(("parameters", "gmacs"), cost_texts(row), strict=True)
         ),
-        Cell(str(row["n_images"]), str(row["n_images"])),
+        Cell(images_text(row), str(row["n_images"])),
         *(
             replace(
                 _estimate_cell(row, column, ranks.get(column.name, ""), flags.get(column.benchmark, "")),

@@ -98,6 +98,11 @@ def cost_texts(row: "pd.Series[Any]") -> list[str]:
     return [DASH if pd.isna(value) else f"{float(str(value)) / scale:.2f}" for value, scale in known]
 
 
+def images_text(row: "pd.Series[Any]") -> str:
+    """The number of images of a row, as tables show it; marked where some figures rest on a sample of them."""
+    return f"{row['n_images']} (sampled)" if row["sampled"] else str(row["n_images"])
+
+
 def _row(
     entry: LeaderboardEntry, columns: Sequence[Column], summary: Summary, auxiliary: Sequence[str]
 ) -> tuple[dict[str, object], list[Gap]]:
@@ -106,6 +111,7 @@ def _row(
         "weights_digest": entry.spec.weights_digest,
         **costs_of(entry),
         "n_images": entry.spec.n_images,
+        "sampled": " ".join(sorted(name for name in entry.benchmarks if entry.is_sampled(name))),
     }
     gaps = []
     for column in columns:
@@ -141,7 +147,7 @@ def _row(
 def _names(columns: Sequence[Column], auxiliary: Sequence[str]) -> list[str]:
     """The columns of ``leaderboard.csv`` in order."""
     return [
-        *("classifier", "weights_digest", "parameters", "gmacs", "n_images"),
+        *("classifier", "weights_digest", "parameters", "gmacs", "n_images", "sampled"),
         *(name for column in columns for name in interval(column.name, MISSING)),
         *(column.strength_column for column in columns if column.strength_column),
         *(f"{name}_{what}" for name in auxiliary for what in ("dataset", "images")),
@@ -211,7 +217,7 @@ def to_markdown(board: Leaderboard, absent: Sequence[str] = ()) -> str:
         [
             str(label),
             *cost_texts(row),
-            str(row["n_images"]),
+            images_text(row),
             *(format_estimate(row, column.name, percent=column.percent) for column in board.columns),
         ]
         for label, row in board.table.iterrows()

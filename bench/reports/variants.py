@@ -57,9 +57,9 @@ class Variant:
 
     @property
     def rank(self) -> tuple[bool, str]:
-        """The variant with the highest rank is on the leaderboard: complete ones first, then the newest."""
-        complete = all(cell.complete for cell in self.cells.values())
-        return complete, max(cell.provenance.started for cell in self.cells.values())
+        """The variant with the highest rank is on the leaderboard: usable ones first, then the newest."""
+        usable = all(cell.usable for cell in self.cells.values())
+        return usable, max(cell.provenance.started for cell in self.cells.values())
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Variants:
 def variants_of(cells: Iterable[StoredCell]) -> Variants:
     """Sort the cells of one leaderboard entry by benchmark, version and parameters."""
     variants: dict[tuple[str, str], dict[Condition, StoredCell]] = {}
-    for cell in sorted(cells, key=lambda cell: (cell.complete, cell.provenance.started)):
+    for cell in sorted(cells, key=lambda cell: (cell.usable, cell.provenance.started)):
         # the unit and the surrogate belong to the condition, not to the variant
         parameters = replace(cell.spec, condition=Condition(""), entry="", strength_unit="", surrogate="").to_json()
         variants.setdefault((key_of(cell.spec), parameters), {})[cell.spec.condition] = cell

@@ -59,7 +59,7 @@ def rows_of(cell: StoredCell, store: Store, schema: pa.Schema) -> pa.Table:
     Raises:
         DataError: images are missing, duplicated or unreadable.
     """
-    table = _exported(cell.spec, store.rows(cell.spec))
+    table = _exported(cell.spec, store.rows(cell.spec, sampled=cell.sampled))
     columns = [
         table[field.name].cast(field.type) if field.name in table.column_names else pa.nulls(len(table), field.type)
         for field in schema

@@ -23,12 +23,16 @@ class EntryCount:
     """The cells of one entry of a suite."""
 
     complete: int
-    """Conditions with a complete cell; of the expected ones only, if these are known."""
+    """Conditions with a complete cell, or with the sample that a budget asked for; of the expected ones only, if these
+    are known."""
     expected: int | None
     """Conditions that should be there; None if nothing says so."""
+    sampled: int = 0
+    """How many of the complete ones have a sample alone."""
 
     def __str__(self) -> str:
-        return f"{self.complete}" if self.expected is None else f"{self.complete}/{self.expected}"
+        counts = f"{self.complete}" if self.expected is None else f"{self.complete}/{self.expected}"
+        return f"{counts} ({self.sampled} sampled)" if self.sampled else counts
 
 
 @dataclass(frozen=True)
@@ -98,8 +102,12 @@ def _suite_conditions(cells: Sequence[StoredCell], suite: Mapping[str, SuiteEntr
 def _counts(cells: Sequence[StoredCell], expected: Mapping[str, frozenset[Condition]]) -> dict[str, EntryCount]:
     counts = {}
     for entry in sorted({*expected, *(cell.spec.entry for cell in cells)}):
-        complete = {cell.spec.condition for cell in cells if cell.spec.entry == entry and cell.complete}
         conditions = expected.get(entry)
-        n_complete = len(complete if conditions is None else complete & conditions)
-        counts[entry] = EntryCount(n_complete, None if conditions is None else len(conditions))
+        complete = {
+            cell.spec.condition: cell.sampled
+            for cell in cells
+            if cell.spec.entry == entry and cell.usable and (conditions is None or cell.spec.condition in conditions)
+        }
+        expected_count = None if conditions is None else len(conditions)
+        counts[entry] = EntryCount(len(complete), expected_count, sum(complete.values()))
     return counts

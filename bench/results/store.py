@@ -75,6 +75,11 @@ class StoredCell:
         """Whether it has the outcomes of a sample: as many images as a budget asked for, and not all."""
         return 0 < self.sample <= self.n_stored < self.spec.n_images
 
+    @property
+    def usable(self) -> bool:
+        """Whether reports may use it: it is complete, or sampled."""
+        return self.complete or self.sampled
+
 
 def missing_ranges(covered: Iterable[Range], n: int) -> list[Range]:
     """The half-open ranges of ``[0, n)`` that ``covered`` leaves open.

@@ -11,7 +11,7 @@ from functools import partial
 
 import torch
 
-from bench.configs import EngineConfig, RuntimeConfig
+from bench.configs import BudgetConfig, EngineConfig, RuntimeConfig
 from bench.errors import ConfigurationError, DataError
 from bench.models import Classifier, Defense
 from bench.records import Parameter, Provenance
@@ -25,6 +25,8 @@ from bench.sweep.messages import UnitResult
 from bench.sweep.plan import Cell, WorkUnit, plan_cells, plan_units
 from bench.sweep.progress import SweepProgress
 from bench.sweep.provenance import describe_run
+from bench.sweep.rounds import Rounds
+from bench.sweep.sampling import first_sizes
 from bench.sweep.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -71,6 +73,7 @@ def run_suite(
     command: str = "",
     follower: Follower | None = None,
     workers_from: Settings | None = None,
+    budget: BudgetConfig | None = None,
 ) -> SuiteRun:
     """Compute what ``store`` lacks of ``suite`` and store it; failures are recorded, never raised.
 
@@ -86,34 +89,36 @@ def run_suite(
         follower: is called as the run goes on.
         workers_from: the settings that other processes build the same job from, and the engine that starts them; left
             out, everything runs in this process.
+        budget: how many images are shown under each condition; left out, all.
+
+    Raises:
+        ConfigurationError: a budget that is too small for the suite; nothing was computed.
     """
-    follower = follower or Follower()
     began = time.perf_counter()
     cells = plan_cells(classifier, suite, seed=seed, defense=defense, auxiliary=auxiliary)
+    sizes = None if budget is None or budget.full else first_sizes(cells, budget)
     for name in sorted(copy_from_aliases(store, [cell.spec for cell in cells])):
         logger.info("%s: results copied from %s, which has the same weights", classifier.name, name)
-    units = plan_units(cells, store, chunk=runtime.chunk)
+    units = plan_units(cells, store, chunk=runtime.chunk, sizes=sizes)
     done = _Done(units)
     n_open = done.n_missing
     logger.info("%s: %d cells, %d already in %s", classifier.name, len(cells), len(cells) - n_open, store.root)
     error = ""
     try:
-        if units:
-            store.files.check_writable()
-            engine = EngineConfig() if workers_from is None else workers_from.engine
-            provenance = describe_run(
-                runtime.torch_device(),
-                command,
-                settings={**_plain(runtime), "engine": engine.name},
-                cost=classifier.cost(),
-                published=classifier.published,
-            )
-            start = _starter(classifier, units, runtime, seed, defense, workers_from)
-            _compute(classifier.name, units, start, store, provenance, done, follower)
+        run = _Run(classifier, store, runtime, seed, defense, command, follower or Follower(), workers_from)
+        run.compute(units, done)
+        rounds = None if budget is None or sizes is None or not budget.until_narrow else Rounds(cells, store, budget)
+        while rounds is not None and sizes is not None and not done.failed:
+            sizes = rounds.next_sizes(sizes)
+            units = plan_units(cells, store, chunk=runtime.chunk, sizes=sizes)
+            if not units:
+                break
+            done.expect(units)
+            run.compute(units, done)
     except Exception as failure:
         error = error_line(classifier.name, failure)
     seconds = time.perf_counter() - began
-    logger.info("%s: %d cells computed in %.1f s", classifier.name, n_open - done.n_missing, seconds)
+    logger.info("%s: %d cells computed in %.1f s", classifier.name, done.n_cells - done.n_missing, seconds)
     return SuiteRun(
         cells=cells, n_stored=len(cells) - n_open, n_missing=done.n_missing, failed=done.failed, error=error
     )
@@ -133,7 +138,17 @@ class _Done:
 
     def __init__(self, units: Sequence[WorkUnit]) -> None:
         self.failed: dict[str, str] = {}
-        self._left = Counter(unit.cell.spec.cell_id for unit in units)
+        self._left: Counter[str] = Counter()
+        self.expect(units)
+
+    def expect(self, units: Sequence[WorkUnit]) -> None:
+        """These units are to be computed too."""
+        self._left.update(unit.cell.spec.cell_id for unit in units)
+
+    @property
+    def n_cells(self) -> int:
+        """Cells that had units to compute."""
+        return len(self._left)
 
     @property
     def n_missing(self) -> int:
@@ -153,31 +168,51 @@ Start = Callable[[OnBatch], Generator[UnitResult[WorkUnit], None, None]]
 """Runs the units; is given what to call after each batch."""
 
 
-def _compute(
-    name: str,
-    units: Sequence[WorkUnit],
-    start: Start,
-    store: Store,
-    provenance: Provenance,
-    done: _Done,
-    follower: Follower,
-) -> None:
-    """Run ``units`` and store each as it is done."""
-    images = sum(len(unit) for unit in units)
-    passes = sum(len(unit) * unit.cell.benchmark.passes for unit in units)
-    follower.planned(units)
-    with SweepProgress(name, images, passes, on_line=follower.line) as progress:
+@dataclass(frozen=True)
+class _Run:
+    """A classifier's run, which computes its units in one go, or round by round."""
 
-        def count(unit: WorkUnit, n: int) -> None:
-            progress.advance(n, _label(unit.cell), n * unit.cell.benchmark.passes)
+    classifier: Classifier
+    store: Store
+    runtime: RuntimeConfig
+    seed: int
+    defense: Defense | None
+    command: str
+    follower: Follower
+    workers_from: Settings | None
 
-        with closing(start(count)) as results:  # whatever ends it, workers end too
-            for result in results:
-                _store_result(result, store, provenance)
-                done.take(result)
-                follower.stored(result)
-                if result.outcomes is None:
-                    logger.error("%s %s failed: %s", name, _label(result.unit.cell), result.error)
+    def compute(self, units: list[WorkUnit], done: "_Done") -> None:
+        """Run ``units`` and store each as it is done."""
+        if not units:
+            return
+        self.store.files.check_writable()
+        start = _starter(self.classifier, units, self.runtime, self.seed, self.defense, self.workers_from)
+        name, provenance = self.classifier.name, self._provenance()
+        images = sum(len(unit) for unit in units)
+        passes = sum(len(unit) * unit.cell.benchmark.passes for unit in units)
+        self.follower.planned(units)
+        with SweepProgress(name, images, passes, on_line=self.follower.line) as progress:
+
+            def count(unit: WorkUnit, n: int) -> None:
+                progress.advance(n, _label(unit.cell), n * unit.cell.benchmark.passes)
+
+            with closing(start(count)) as results:  # whatever ends it, workers end too
+                for result in results:
+                    _store_result(result, self.store, provenance)
+                    done.take(result)
+                    self.follower.stored(result)
+                    if result.outcomes is None:
+                        logger.error("%s %s failed: %s", name, _label(result.unit.cell), result.error)
+
+    def _provenance(self) -> Provenance:
+        engine = EngineConfig() if self.workers_from is None else self.workers_from.engine
+        return describe_run(
+            self.runtime.torch_device(),
+            self.command,
+            settings={**_plain(self.runtime), "engine": engine.name},
+            cost=self.classifier.cost(),
+            published=self.classifier.published,
+        )
 
 
 def _starter(

@@ -138,11 +138,11 @@ def plan_units(
         cells: of one classifier.
         store: what it has is not planned again.
         chunk: images in a unit, at most.
-        sizes: images wanted by cell id; left out, all images of every cell.
+        sizes: images wanted under each condition, by entry; left out, all images of every cell.
     """
     units = []
     for cell in cells:
-        size = cell.spec.n_images if sizes is None else min(sizes[cell.spec.cell_id], cell.spec.n_images)
+        size = cell.spec.n_images if sizes is None else min(sizes[cell.spec.entry], cell.spec.n_images)
         rounds = [size] if sizes is None else _rounds(size)
         covered = store.covered(cell.spec)
         for number, taken in enumerate(rounds):

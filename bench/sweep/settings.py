@@ -1,10 +1,10 @@
 """Typed settings of one job: which classifier, which benchmarks on which images, and how to run them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bench.benchmarks import Benchmark
-from bench.configs import DataConfig, EngineConfig, ModelConfig, RuntimeConfig
+from bench.configs import BudgetConfig, DataConfig, EngineConfig, ModelConfig, RuntimeConfig
 from bench.models import Defense
 
 
@@ -30,6 +30,8 @@ class Settings:
     """The sweep's seed."""
     plugins: tuple[str, ...] = ()
     """Files of plug-ins, which every worker loads."""
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
+    """How much of it is run."""
 
     @property
     def auxiliary(self) -> frozenset[str]:

@@ -87,7 +87,7 @@ def _verify(store: Store, _: StoreOptions, *, aside: bool = False) -> bool:
         if verdict.damaged:
             say("set aside: the command that computed them computes their images anew")
     unreadable = {finding.cell_id for finding in verdict.damaged} if not aside else set()
-    incomplete = [cell for cell in store.cells(but=unreadable) if not cell.complete]
+    incomplete = [cell for cell in store.cells(but=unreadable) if not cell.usable]
     for cell in incomplete:
         say(f"incomplete: {_label(cell)}: {cell.n_stored} of {cell.spec.n_images} images")
     say(
@@ -112,7 +112,7 @@ def _list(store: Store, _: StoreOptions) -> bool:
 
 
 def _compact(store: Store, _: StoreOptions) -> bool:
-    cells = [cell for cell in store.cells() if cell.complete]
+    cells = [cell for cell in store.cells() if cell.usable]
     with SweepProgress(f"compacting {store.root}", len(cells)) as progress:
         saved = 0
         for cell in cells:
@@ -123,7 +123,7 @@ def _compact(store: Store, _: StoreOptions) -> bool:
 
 
 def _export(store: Store, options: StoreOptions) -> bool:
-    cells = [cell for cell in store.cells() if cell.complete]
+    cells = [cell for cell in store.cells() if cell.usable]
     if not cells:
         raise DataError(f"store {store.root} has no complete cell to export")
     with SweepProgress(f"exporting {store.root}", len(cells)) as progress:

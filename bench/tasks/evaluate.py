@@ -58,6 +58,7 @@ def _evaluate(settings: Settings, tracker: Tracker) -> JobSummary:
         follower=CellFollower(tracker, store),
         auxiliary=settings.auxiliary,
         workers_from=settings,
+        budget=settings.budget,
     )
     error = done.error
     try:

@@ -142,8 +142,7 @@ def _monotone_in_steps(entry: LeaderboardEntry) -> Iterator[Finding]:
             runs = {variant.threat.steps: entry.hits(attack, condition)}
             for name, older in entry.older:
                 cell = older.cells.get(condition)
-                known = cell is not None and (cell.complete or cell.sampled)
-                if name == attack and cell and known and _alike_but_for_steps(older, variant):
+                if name == attack and cell and cell.usable and _alike_but_for_steps(older, variant):
                     runs[older.threat.steps] = Hits(*entry.store.sampled_correct(cell.spec), cell.spec.n_images)
             correct = dict(zip(runs, _shared(list(runs.values())), strict=False))
             if len(correct) > 1 and epsilon:

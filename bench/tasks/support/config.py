@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from bench.configs import DataConfig, Recipe, TrackerConfig
+from bench.configs import BudgetConfig, DataConfig, Recipe, TrackerConfig
 from bench.errors import ConfigurationError, nearest_names
 from bench.library.presets import build_benchmark, filled
 from bench.library.shifts import find_sets, log_once
@@ -40,6 +40,30 @@ def read_settings(config: DictConfig) -> "Settings":
         store=str(config.store),
         seed=read_seed(config),
         plugins=plugin_files(config),
+        budget=read_budget(config),
+    )
+
+
+def read_budget(config: DictConfig) -> BudgetConfig:
+    """How much of the sweep is run: ``budget=full``, a number of forward passes, or the keys of ``BudgetConfig``.
+
+    Raises:
+        ConfigurationError: anything else.
+    """
+    node = config.budget
+    if isinstance(node, DictConfig):
+        try:  # the section has no schema of its own, since budget=50000 replaces it
+            budget: BudgetConfig = _typed(OmegaConf.merge(OmegaConf.structured(BudgetConfig), node), "budget")  # type: ignore[arg-type]
+            return budget
+        except OmegaConfBaseException as error:
+            raise ConfigurationError(f"budget: {str(error).splitlines()[0]}") from error
+    if node == "full":
+        return BudgetConfig()
+    if isinstance(node, int) and not isinstance(node, bool):
+        return BudgetConfig(forwards=node)
+    raise ConfigurationError(
+        f"budget={node}: give full, a number of forward passes per classifier such as 50000, or"
+        " budget.half_width=0.5 (docs/budgets.md)"
     )
 
 

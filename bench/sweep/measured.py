@@ -1,0 +1,115 @@
+"""The figures of a classifier as a sweep knows them: for sampling until an interval is narrow enough."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.benchmarks import Benchmark, Metric
+from bench.errors import DataError
+from bench.metrics.sampling import completed, sampled_estimate
+from bench.records import Condition, Estimate, RunSpec
+from bench.results import Store
+from bench.sweep.plan import Cell
+
+
+@dataclass(frozen=True)
+class MeasuredEntry:
+    """One entry of a suite as its metrics read it (``bench.benchmarks.Measured``)."""
+
+    cells: Mapping[Condition, Cell]
+    """Its cells."""
+    clean_cell: Cell | None
+    """The cell of the same images as they are."""
+    store: Store
+    """Where their outcomes are."""
+
+    @property
+    def benchmark(self) -> Benchmark:
+        """The benchmark."""
+        return next(iter(self.cells.values())).benchmark
+
+    @property
+    def name(self) -> str:
+        """What the suite calls it."""
+        return self.spec.entry
+
+    @property
+    def spec(self) -> RunSpec:
+        """The identity of its first cell."""
+        return next(iter(self.cells.values())).spec
+
+    @property
+    def conditions(self) -> Sequence[Condition]:
+        """Its conditions, sorted by name and strength."""
+        return sorted(self.cells)
+
+    @property
+    def expected(self) -> Sequence[Condition]:
+        """Its conditions, sorted by name and strength."""
+        return sorted(self.cells)
+
+    def correct(self, condition: Condition) -> NDArray[Any]:
+        """``(N,)`` whether each image is right; floats of ``bench.metrics.sampling.completed``."""
+        return self._correct(self.cells[condition])
+
+    def outcomes(self, condition: Condition) -> pd.DataFrame:
+        """The rows of the images that have outcomes."""
+        return self.store.outcomes(self.cells[condition].spec, sampled=True)
+
+    def column(self, condition: Condition, name: str) -> NDArray[Any]:
+        """``(N,)`` one column of the outcomes, as of ``correct``."""
+        rows = self.outcomes(condition)
+        return completed(rows[name].to_numpy(), rows["position"].to_numpy(), self.spec.n_images)
+
+    def describe(self, condition: Condition) -> str:
+        """The condition in words."""
+        return self.benchmark.describe(condition, self.cells[condition].spec.strength_unit)
+
+    def clean(self) -> NDArray[Any]:
+        """``(N,)`` whether each image is right as it is, as of ``correct``.
+
+        Raises:
+            DataError: the suite does not show the images as they are.
+        """
+        if self.clean_cell is None:
+            raise DataError("the images were not run as they are")
+        return self._correct(self.clean_cell)
+
+    def _correct(self, cell: Cell) -> NDArray[Any]:
+        right, positions = self.store.sampled_correct(cell.spec)
+        return completed(right, positions, cell.spec.n_images)
+
+
+def headline(measured: MeasuredEntry) -> tuple[str, Estimate]:
+    """Title of an entry's first figure that is known, and the figure in points: percent, or those of the mCE.
+
+    An entry whose figures are all unknown has its mean accuracy over the conditions.
+
+    Raises:
+        DataError: a condition has no outcomes.
+    """
+    n = max(len(measured.store.sampled_correct(cell.spec)[0]) for cell in measured.cells.values())
+    for metric in measured.benchmark.metrics:
+        values = _values(measured, metric)
+        if values is not None:
+            return metric.title, sampled_estimate(values * (100 if metric.percent else 1), n)
+    accuracies = np.mean([measured.correct(condition) for condition in measured.conditions], axis=0)
+    return "mean accuracy", sampled_estimate(100 * accuracies, n)
+
+
+def _values(measured: MeasuredEntry, metric: Metric) -> NDArray[Any] | None:
+    """``(N,)`` what each image contributes to a metric; None where it is not known of these samples."""
+    try:
+        values = metric.values(measured)
+    except (DataError, ValueError, IndexError):  # of another data set, or of columns of unlike lengths
+        return None
+    if len(values) == measured.spec.n_images:
+        return values
+    rows = measured.outcomes(measured.conditions[0])
+    if len(measured.cells) > 1 or len(rows) != len(values):
+        return None
+    return completed(values, rows["position"].to_numpy(), measured.spec.n_images)
