@@ -205,7 +205,7 @@ class Benchmark(ABC):
 
     @property
     def passes(self) -> int:
-        """Forward passes an image costs, roughly (a backward pass counts as two): for the time left, nothing else."""
+        """Forward passes an image costs, roughly (a backward pass counts as two): for the time left and for budgets."""
         return 1
 
     @abstractmethod

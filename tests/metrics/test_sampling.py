@@ -2,17 +2,12 @@
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy.special import expit
 
-from bench.corruptions import CORRUPTIONS, SEVERITIES
-from bench.data.order import window
 from bench.errors import DataError
-from bench.metrics.corruption import ALEXNET_ERROR
 from bench.metrics.sampling import completed, sampled_estimate, standard_error
+from tests.metrics.simulated_sweeps import CONDITIONS, WEIGHTS, Population, Sweep, window_places
 
-CONDITIONS = [(name, severity) for name in CORRUPTIONS for severity in SEVERITIES]
-WEIGHTS = np.array([100 / ALEXNET_ERROR[name] / len(CONDITIONS) for name, _ in CONDITIONS])
 SWEEPS = 400
 
 
@@ -63,54 +58,33 @@ def test_an_empty_column_has_no_mean() -> None:
         sampled_estimate(np.array([]), 0)
 
 
-def window_places(cell: int, k: int, n: int) -> NDArray[np.int64]:
-    return np.concatenate([np.arange(*part) for part in window(cell, len(CONDITIONS), k, n)])
-
-
-class Population:
-    """Images of normally distributed difficulty, which two classifiers share."""
-
-    spread = 2.5
-    shifts = np.linspace(-2.5, 2.5, len(CONDITIONS))
-
-    def truth(self, advantage: float) -> float:
-        """The mCE of a classifier, by Gauss-Hermite quadrature."""
-        nodes, weights = np.polynomial.hermite_e.hermegauss(80)
-        chances = expit(self.spread * nodes[:, None] + self.shifts - advantage)
-        return float(WEIGHTS @ (weights / weights.sum() @ chances))
-
-    def columns(
-        self, generator: np.random.Generator, n: int, k: int, advantages: tuple[float, ...]
-    ) -> list[NDArray[np.float64]]:
-        """The mCE's column of each classifier in one sweep of ``k`` images a condition."""
-        difficulty = self.spread * generator.normal(size=n)
-        total = [np.zeros(n) for _ in advantages]
-        for cell, (shift, weight) in enumerate(zip(self.shifts, WEIGHTS, strict=True)):
-            places = window_places(cell, k, n)
-            draws = generator.random(k)  # shared: what is hard on an image is hard for both
-            for column, advantage in zip(total, advantages, strict=True):
-                wrong = draws < expit(difficulty[places] + shift - advantage)
-                column += weight * completed(wrong, places, n)
-        return total
-
-
-def coverage(n: int, k: int, sweeps: int) -> tuple[float, float]:
-    """Of the mCE and of the paired difference of two classifiers."""
+def coverage(n: int, k: int, sweeps: int) -> dict[str, float]:
+    """Of the mCE, the relative mCE, and the paired differences of two classifiers in both."""
     population, generator = Population(), np.random.default_rng([n, k])
-    truths = population.truth(0.0), population.truth(0.4)
-    hits = np.zeros(2)
+    advantages = 0.0, 0.4
+    truths = [population.truth(advantage) for advantage in advantages]
+    relative = [population.relative_truth(advantage) for advantage in advantages]
+    hits = {"mce": 0, "difference": 0, "relative": 0, "relative difference": 0}
     for _ in range(sweeps):
-        one, other = population.columns(generator, n, k, (0.0, 0.4))
-        for index, (column, true) in enumerate([(one, truths[0]), (other - one, truths[1] - truths[0])]):
+        sweep = Sweep(generator, n, k, advantages)
+        own, clean_size = sweep.columns(k), min(n, len(CONDITIONS) * k)  # as many as the conditions have together
+        less = [
+            column - WEIGHTS.sum() * clean for column, clean in zip(own, sweep.clean_error(clean_size), strict=True)
+        ]
+        for name, column, true in (
+            ("mce", own[0], truths[0]),
+            ("difference", own[1] - own[0], truths[1] - truths[0]),
+            ("relative", less[0], relative[0]),
+            ("relative difference", less[1] - less[0], relative[1] - relative[0]),
+        ):
             estimate = sampled_estimate(column, k)
-            hits[index] += estimate.low <= true <= estimate.high
-    mean, difference = hits / sweeps
-    return float(mean), float(difference)
+            hits[name] += estimate.low <= true <= estimate.high
+    return {name: count / sweeps for name, count in hits.items()}
 
 
 @pytest.mark.parametrize("k", [10, 20, 65, 500])
 def test_intervals_cover_with_and_without_shared_images(k: int) -> None:
-    for share in coverage(5000, k, SWEEPS):
+    for share in coverage(5000, k, SWEEPS).values():
         assert 0.92 <= share <= 0.98  # 3 standard errors of 400 sweeps around 0.95
 
 
@@ -133,5 +107,7 @@ def test_taking_shared_images_for_independent_covers_too_little() -> None:
 @pytest.mark.proof
 @pytest.mark.parametrize(("n", "k"), [(5000, 5000), (50000, 50), (50000, 200), (50000, 650), (50000, 5000)])
 def test_intervals_cover_in_large_sweeps(n: int, k: int) -> None:
-    for share in coverage(n, k, 1000):
+    shares = coverage(n, k, 1000)
+    print(f"N={n} k={k}: {shares}")
+    for share in shares.values():
         assert 0.93 <= share <= 0.97
