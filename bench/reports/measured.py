@@ -70,6 +70,8 @@ class MeasuredBenchmark:
             return metric.values(self)
         try:
             values = metric.values(self)
+        except DataError:
+            raise
         except (ValueError, IndexError) as error:  # of columns of unlike lengths
             raise DataError("it is not known of samples of the images: it needs the full set (budget=full)") from error
         if len(values) == self.spec.n_images:

@@ -45,9 +45,9 @@ def precision_plot(table: pd.DataFrame) -> alt.TopLevelMixin:
 
 
 def _curve(row: dict[str, Any]) -> pd.DataFrame:
-    """The half-width from the outcomes that there are to those of the full run, the first of them marked as now."""
-    outcomes, share, width = (float(str(row[name])) for name in ("outcomes", "share", "half_width"))
-    steps = np.geomspace(outcomes, outcomes / share, POINTS if share < 1 else 1)
+    """The half-width from the outcomes that there are to one per image of the set, the first of them marked as now."""
+    outcomes, largest, width = (float(str(row[name])) for name in ("outcomes", "set_images", "half_width"))
+    steps = np.geomspace(outcomes, largest, POINTS) if outcomes < largest else np.array([outcomes])
     return pd.DataFrame(
         {
             "label": row["label"],

@@ -10,7 +10,7 @@ from bench.reports.tables import DASH
 
 HEADS = (
     *("Classifier", "Benchmark", "Conditions", "Images of each", "Of", "Share of a full run", "Figure", "Value"),
-    *("±", "± at twice the cost", "± of a full run"),
+    *("±", "± at twice the cost"),
 )
 
 
@@ -24,8 +24,8 @@ def budget_section(data: ReportData) -> Section:
     plots = []
     if len(known):
         note = (
-            "Points: the images that were shown. Dashed: what more images would give, to the full run; the interval"
-            " shrinks with the square root of their number."
+            "Points: the images that were shown. Dashed: what more of them would give, until each image of the set is"
+            " shown under one condition; beyond that an interval shrinks more slowly."
         )
         plots.append(Plot("Precision against cost", note, precision_plot(known)))
     return Section({"budget.csv": table}, plots, page_tables=[_page_table(table)] if len(table) else ())
@@ -43,7 +43,7 @@ def _page_table(table: pd.DataFrame) -> PageTable:
             str(row["title"]) or DASH,
             *(
                 DASH if pd.isna(row[name]) else f"{row[name]:.2f}"
-                for name in ("value", "half_width", "half_width_doubled", "half_width_full")
+                for name in ("value", "half_width", "half_width_doubled")
             ),
         )
         for row in table.to_dict("records")

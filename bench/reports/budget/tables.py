@@ -12,7 +12,7 @@ from bench.reports.tables import Leaderboard, identity
 BUDGET = (
     *("label", "protocol", "classifier", "weights_digest", "dataset", "benchmark", "sampled", "conditions"),
     *("least_images", "most_images", "set_images", "outcomes", "share", "metric", "title", "value", "half_width"),
-    *("half_width_doubled", "half_width_full"),
+    "half_width_doubled",
 )
 """Columns of ``budget.csv``."""
 
@@ -20,9 +20,9 @@ BUDGET = (
 def budget_table(board: Leaderboard, entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
     """One row per entry and benchmark: images shown, their share of the full run, and half the interval's length.
 
-    ``half_width`` is that of the benchmark's first known figure, in points (percent, or those of the mCE);
-    ``half_width_doubled`` and ``half_width_full`` are what twice the outcomes and the full run would give, roughly: it
-    falls with the square root of the number of outcomes.
+    ``half_width`` is that of the benchmark's first known figure, in points (percent, or those of the mCE).
+    ``half_width_doubled`` is what twice the outcomes would give: it falls with the square root of their number as long
+    as no image is shown under two conditions; beyond that it is not known, and empty.
 
     Args:
         board: with the figures.
@@ -59,8 +59,7 @@ def _rows(board: Leaderboard, entry: LeaderboardEntry) -> Iterator[dict[str, obj
             "title": "" if column is None else column.title,
             "value": value,
             "half_width": width,
-            "half_width_doubled": width * math.sqrt(max(0.5, share)),
-            "half_width_full": width * math.sqrt(share),
+            "half_width_doubled": width / math.sqrt(2) if 2 * outcomes <= n_images else math.nan,
         }
 
 
