@@ -22,6 +22,8 @@ from bench.results import Store
 from bench.sweep.checks import Examined, check_benchmark, check_images
 from bench.sweep.evaluate import SuiteRun, run_suite, set_threads
 from bench.sweep.job import open_suite
+from bench.sweep.ranked import run_until_ranked
+from bench.sweep.sampling import Sizes
 from bench.sweep.settings import auxiliary_entries
 
 logger = logging.getLogger(__name__)
@@ -45,6 +47,8 @@ def evaluate(
     limit: int | None = None,
     budget: int | None = None,
     half_width: float | Mapping[str, float] | None = None,
+    until: str | None = None,
+    indifference: float = 1.0,
     seed: int = 0,
     defense: str | Defense | None = None,
     device: str = "auto",
@@ -75,6 +79,10 @@ def evaluate(
             under every condition. What a call computed is kept by a later one with a larger budget, or with none.
         half_width: show images until the 95 % interval of every benchmark's first figure is at most so many points
             (percent, or mCE) to either side; or a mapping from names of benchmarks to points.
+        until: ``"ranked"``: show images until every two of the classifiers are told apart in every benchmark's first
+            figure, or are known to differ by less than ``indifference``. The verdicts are in the log, and hold however
+            many rounds that takes.
+        indifference: points below which two classifiers count as alike.
         seed: of all random draws, from 0 and below 2**63.
         defense: what stands in front of every classifier: a name or an object of ``bench.models.DEFENSES``.
         device: ``auto`` (CUDA, else MPS, else CPU) or a torch device.
@@ -100,6 +108,7 @@ def evaluate(
     runtime = _runtime(shown, device, batch_size, workers, threads, cache_dir)
     chosen_defense = _defense(defense)
     limits = _budget(budget, half_width)
+    _check_until(until, classifiers, limits, indifference)
     if not 0 <= seed < SEED_LIMIT:
         raise ConfigurationError(f"seed={seed}: give a whole number from 0 and below 2**63")
     classifiers = [_for_images(classifier, shown) for classifier in classifiers]
@@ -109,20 +118,26 @@ def evaluate(
     results = temporary_results() if store is None else Results(Store(store))
     results.store.files.check_place()
     set_threads(runtime)
-    runs = {
-        classifier.name: run_suite(
+    auxiliary = auxiliary_entries({name: data for name, (_, data) in chosen.items()}, shown.data)
+
+    def run(classifier: Classifier, sizes: Sizes | None = None) -> SuiteRun:
+        return run_suite(
             classifier,
             open_suite(_with_images(chosen, shown, classifier), classifier, runtime),
             results.store,
             runtime=runtime,
             seed=seed,
             defense=chosen_defense,
-            auxiliary=auxiliary_entries({name: data for name, (_, data) in chosen.items()}, shown.data),
+            auxiliary=auxiliary,
             command="bench.evaluate",
             budget=limits,
+            sizes=sizes,
         )
-        for classifier in classifiers
-    }
+
+    if until is None:
+        runs = {classifier.name: run(classifier) for classifier in classifiers}
+    else:
+        runs = run_until_ranked(classifiers, list(chosen), run, results.store, indifference=indifference)
     _report_problems(runs, results)
     return results
 
@@ -199,6 +214,21 @@ def _budget(forwards: int | None, half_width: float | Mapping[str, float] | None
     if isinstance(half_width, Mapping):
         return BudgetConfig(forwards=forwards, half_widths={str(name): float(it) for name, it in half_width.items()})
     return BudgetConfig(forwards=forwards, half_width=half_width)
+
+
+def _check_until(
+    until: str | None, classifiers: Sequence[Classifier], budget: BudgetConfig, indifference: float
+) -> None:
+    if until is None:
+        return
+    if until != "ranked":
+        raise ConfigurationError(f'until={until!r}: give "ranked", or leave it out')
+    if len(classifiers) < 2:
+        raise ConfigurationError('until="ranked" compares classifiers: give at least two')
+    if not budget.full:
+        raise ConfigurationError('until="ranked" chooses the number of images: leave out budget and half_width')
+    if not indifference > 0:
+        raise ConfigurationError(f"indifference={indifference}: give points above 0, or equal classifiers never end")
 
 
 def _defense(defense: str | Defense | None) -> Defense | None:

@@ -26,7 +26,7 @@ from bench.sweep.plan import Cell, WorkUnit, plan_cells, plan_units
 from bench.sweep.progress import SweepProgress
 from bench.sweep.provenance import describe_run
 from bench.sweep.rounds import Rounds
-from bench.sweep.sampling import first_sizes
+from bench.sweep.sampling import Sizes, first_sizes
 from bench.sweep.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -74,6 +74,7 @@ def run_suite(
     follower: Follower | None = None,
     workers_from: Settings | None = None,
     budget: BudgetConfig | None = None,
+    sizes: Sizes | None = None,
 ) -> SuiteRun:
     """Compute what ``store`` lacks of ``suite`` and store it; failures are recorded, never raised.
 
@@ -90,13 +91,15 @@ def run_suite(
         workers_from: the settings that other processes build the same job from, and the engine that starts them; left
             out, everything runs in this process.
         budget: how many images are shown under each condition; left out, all.
+        sizes: the same by entry of the suite, in place of a budget.
 
     Raises:
         ConfigurationError: a budget that is too small for the suite; nothing was computed.
     """
     began = time.perf_counter()
     cells = plan_cells(classifier, suite, seed=seed, defense=defense, auxiliary=auxiliary)
-    sizes = None if budget is None or budget.full else first_sizes(cells, budget)
+    if budget is not None and not budget.full:
+        sizes = first_sizes(cells, budget)
     for name in sorted(copy_from_aliases(store, [cell.spec for cell in cells])):
         logger.info("%s: results copied from %s, which has the same weights", classifier.name, name)
     units = plan_units(cells, store, chunk=runtime.chunk, sizes=sizes)

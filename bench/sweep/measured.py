@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.benchmarks import Benchmark, Metric
+from bench.benchmarks.clean import Clean
 from bench.errors import DataError
 from bench.metrics.sampling import completed, sampled_estimate
 from bench.records import Condition, Estimate, RunSpec
@@ -84,21 +85,45 @@ class MeasuredEntry:
         return completed(right, positions, cell.spec.n_images)
 
 
-def headline(measured: MeasuredEntry) -> tuple[str, Estimate]:
-    """Title of an entry's first figure that is known, and the figure in points: percent, or those of the mCE.
+def measured_entry(own: Sequence[Cell], cells: Sequence[Cell], store: Store) -> MeasuredEntry:
+    """An entry with the clean cell of the same images.
 
-    An entry whose figures are all unknown has its mean accuracy over the conditions.
+    Args:
+        own: the entry's cells.
+        cells: all of the suite.
+        store: with their outcomes.
+    """
+    digest = own[0].spec.dataset_digest
+    clean = [cell for cell in cells if cell.spec.benchmark == Clean.name and cell.spec.dataset_digest == digest]
+    return MeasuredEntry({cell.spec.condition: cell for cell in own}, clean[0] if clean else None, store)
+
+
+def headline(measured: MeasuredEntry) -> tuple[str, Estimate]:
+    """Title and value of an entry's first figure that is known, as of ``headline_values``.
 
     Raises:
         DataError: a condition has no outcomes.
     """
     n = max(len(measured.store.sampled_correct(cell.spec)[0]) for cell in measured.cells.values())
+    title, values = headline_values(measured)
+    return title, sampled_estimate(values, n)
+
+
+def headline_values(measured: MeasuredEntry) -> tuple[str, NDArray[np.float64]]:
+    """Title of an entry's first figure that is known, and ``(N,)`` what each image contributes, in points.
+
+    Points are percent, or those of the mCE. An entry whose figures are all unknown has its mean accuracy over the
+    conditions.
+
+    Raises:
+        DataError: a condition has no outcomes.
+    """
     for metric in measured.benchmark.metrics:
         values = _values(measured, metric)
         if values is not None:
-            return metric.title, sampled_estimate(values * (100 if metric.percent else 1), n)
+            return metric.title, values * (100.0 if metric.percent else 1.0)
     accuracies = np.mean([measured.correct(condition) for condition in measured.conditions], axis=0)
-    return "mean accuracy", sampled_estimate(100 * accuracies, n)
+    return "mean accuracy", 100 * accuracies
 
 
 def _values(measured: MeasuredEntry, metric: Metric) -> NDArray[Any] | None:

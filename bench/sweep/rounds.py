@@ -4,11 +4,10 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from bench.benchmarks.clean import Clean
 from bench.configs import BudgetConfig
 from bench.records import Estimate
 from bench.results import Store
-from bench.sweep.measured import MeasuredEntry, headline
+from bench.sweep.measured import headline, measured_entry
 from bench.sweep.plan import Cell
 from bench.sweep.sampling import Round, Sizes, by_entry, largest_sizes, next_size
 
@@ -42,7 +41,7 @@ class Rounds:
             wanted = self.budget.wanted(entry)
             if wanted is None or sizes[entry] >= cells[0].spec.n_images or self._stopped(entry):
                 continue
-            title, estimate = headline(_measured(cells, self.cells, self.store))
+            title, estimate = headline(measured_entry(cells, self.cells, self.store))
             rounds = self.done.setdefault(entry, [])
             stored = min(
                 len(self.store.sampled_correct(cell.spec)[0]) for cell in cells
@@ -71,13 +70,6 @@ class Rounds:
                 wanted,
             )
         return last.size if size is None else size
-
-
-def _measured(own: Sequence[Cell], cells: Sequence[Cell], store: Store) -> MeasuredEntry:
-    digest = own[0].spec.dataset_digest
-    clean = [cell for cell in cells if cell.spec.benchmark == Clean.name and cell.spec.dataset_digest == digest]
-    by_condition = {cell.spec.condition: cell for cell in own}
-    return MeasuredEntry(by_condition, clean[0] if clean else None, store)
 
 
 def _line(entry: str, title: str, estimate: Estimate, last: Round, following: int) -> str:

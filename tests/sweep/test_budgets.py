@@ -230,3 +230,62 @@ def test_budgets_out_of_range_are_refused(settings, words):
 def test_a_half_width_for_an_unknown_entry_is_refused():
     with pytest.raises(ConfigurationError, match=r"half_widths.darke: the suite has no such entry.*darker"):
         bench.evaluate(Channels(), images(30), [Darker()], half_width={"darke": 3}, **SETTINGS)
+
+
+class Biased(nn.Module):
+    """Adds a bias to the first logit, and noise of its own to each image."""
+
+    def __init__(self, bias, seed):
+        super().__init__()
+        self.bias = nn.Parameter(torch.tensor([bias, 0.0, 0.0]))
+        self.direction = nn.Parameter(torch.randn(3, generator=torch.Generator().manual_seed(seed)))
+
+    def forward(self, shown):
+        return 20 * shown.mean((2, 3)) + self.bias + self.direction * torch.sin(1e4 * shown.mean((1, 2, 3)))[:, None]
+
+
+def test_classifiers_are_run_until_they_are_ranked(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    named = [
+        bench.make_classifier(network, name=name, input_size=8)
+        for name, network in (("good", Channels()), ("alike", Channels()), ("bad", Biased(3.0, 1)))
+    ]
+    named[1].weights_digest = "another"  # else the outcomes of the same weights would be copied
+    results = bench.evaluate(
+        named, images(3000), [Darker()], store=str(tmp_path / "s"), until="ranked", indifference=3.0, **SETTINGS
+    )
+    sizes = results.outcomes("darker").groupby("classifier").size() / 4
+    assert sizes["bad"] == 50, "told apart at the first look"
+    assert sizes["good"] == sizes["alike"] == 50, "they agree on every image, so their difference is known to be 0"
+    assert "of bad less that of good" in caplog.text
+    assert "undecided" not in caplog.text
+
+
+def test_an_undecided_pair_grows_alone(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    named = [
+        bench.make_classifier(network, name=name, input_size=8)
+        for name, network in (("one", Biased(0.0, 1)), ("other", Biased(0.0, 2)), ("bad", Biased(6.0, 3)))
+    ]
+    results = bench.evaluate(
+        named, images(900), [Darker()], store=str(tmp_path / "s"), until="ranked", indifference=0.5, **SETTINGS
+    )
+    sizes = results.outcomes("darker").groupby("classifier").size() / 4
+    assert sizes["one"] == sizes["other"] > sizes["bad"]
+    assert "undecided" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"until": "bored"}, 'give "ranked"'),
+        ({"until": "ranked"}, "give at least two"),
+        ({"until": "ranked", "budget": 500, "two": True}, "leave out budget"),
+        ({"until": "ranked", "indifference": 0.0, "two": True}, "give points above 0"),
+    ],
+)
+def test_ranking_that_cannot_be_is_refused(settings, words):
+    networks = [bench.make_classifier(Biased(0.0, seed), name=str(seed), input_size=8) for seed in (1, 2)]
+    chosen = networks if settings.pop("two", False) else networks[0]
+    with pytest.raises(ConfigurationError, match=words):
+        bench.evaluate(chosen, images(30), [Darker()], **settings, **SETTINGS)
