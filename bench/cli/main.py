@@ -20,7 +20,7 @@ from bench.cli.discover import LISTS, print_list
 from bench.cli.help import help_text
 from bench.cli.plugged import load_named_plugins
 from bench.cli.schemas import register_schemas
-from bench.cli.shortcuts import QUICKSTART, is_quickstart, with_inferred_data
+from bench.cli.shortcuts import as_quickstart, is_quickstart, with_inferred_data
 from bench.cli.tasks import report_failure, run_task
 from bench.cli.text import shown_messages
 from bench.conf_files import CONF
@@ -172,7 +172,7 @@ def _checked(arguments: argparse.Namespace, command: Command) -> Command:
     overrides = list(command.overrides)
     quickstart = is_quickstart(overrides) and not arguments.run
     if quickstart:
-        overrides = [*QUICKSTART, *overrides]
+        overrides = as_quickstart(overrides)
     overrides = with_inferred_data(overrides, arguments.config_dir)
     with shown_messages():
         preflight(overrides, config_dir=arguments.config_dir, config_name=arguments.config_name or "config")

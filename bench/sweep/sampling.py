@@ -8,7 +8,7 @@ from bench.configs import BudgetConfig
 from bench.errors import ConfigurationError, nearest_names
 from bench.sweep.plan import FIRST, Cell
 
-LEAST = 10
+LEAST = 5
 """Images per condition below which intervals were not measured to hold (docs/budgets.md)."""
 MARGIN = 1.1
 """Factor on the number of images that a round predicts, since its spread is itself an estimate."""

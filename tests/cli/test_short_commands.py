@@ -60,7 +60,10 @@ def test_a_command_that_names_nothing_to_run_is_the_quickstart(overrides, expect
 
 def test_the_quickstart_keeps_the_settings_that_come_with_it(understood):
     overrides, several = understood("store=X", "data.limit=4")
-    assert overrides == ["model=lite0,lite1,lite2", "suite=quickstart", "data=samples", "store=X", "data.limit=4"]
+    chosen = ["model=lite0,lite1,lite2", "suite=quickstart", "data=samples"]
+    assert overrides == [*chosen, "budget=3000", "store=X", "data.limit=4"]
+    assert understood("budget=full") == ([*chosen, "budget=full"], True)
+    assert understood("budget.half_width=9") == ([*chosen, "budget.half_width=9"], True)
     assert several
 
 

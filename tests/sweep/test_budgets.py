@@ -97,9 +97,9 @@ def test_a_budget_goes_where_it_lowers_the_variance_most():
 
 
 def test_a_budget_that_buys_too_little_is_refused():
-    with pytest.raises(ConfigurationError, match=r"10 images for each of the suite's 5 conditions cost 200 .* entry1$"):
-        allocate(cells_of(1000, Darker(), Darker(shifts=(0.5,), cost=16)), 199)
-    assert allocate(cells_of(1000, Darker(), Darker(shifts=(0.5,), cost=16)), 200) == {"entry0": 10, "entry1": 10}
+    with pytest.raises(ConfigurationError, match=r"5 images for each of the suite's 5 conditions cost 100 .* entry1$"):
+        allocate(cells_of(1000, Darker(), Darker(shifts=(0.5,), cost=16)), 99)
+    assert allocate(cells_of(1000, Darker(), Darker(shifts=(0.5,), cost=16)), 100) == {"entry0": 5, "entry1": 5}
 
 
 def test_conditions_share_no_image_while_the_set_suffices(tmp_path):
