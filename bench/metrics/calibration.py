@@ -81,7 +81,7 @@ def top_label_brier_score(confidence: Confidence, correct: NDArray[np.bool_]) ->
     Raises:
         DataError: no images, columns of different lengths, or a confidence outside [0,1].
     """
-    checked, right = _checked(confidence, correct)
+    checked, right = checked_pairs(confidence, correct)
     return bootstrap_mean((checked - right) ** 2)
 
 
@@ -94,7 +94,55 @@ def mean_confidence(confidence: Confidence) -> Estimate:
     return bootstrap_mean(confidence.astype(np.float64))
 
 
-def _checked(confidence: Confidence, correct: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def classwise_calibration_error(
+    confidence: Confidence,
+    correct: NDArray[np.bool_],
+    prediction: NDArray[np.int64],
+    *,
+    bins: int = BINS,
+    resamples: int = ECE_RESAMPLES,
+) -> Estimate:
+    """Top-label calibration error by predicted class (Gupta & Ramdas 2022), with equal-width bins.
+
+    ``sum_k n_k / N * ECE_k`` over the predicted classes ``k``: a classifier that is too sure of some classes and not
+    sure enough of others has a small ECE and a large error here. The estimate is biased upwards, the more
+    the fewer images a class has: compare classifiers on the same images alone. The error over all classes of each image
+    (Kull et al. 2019) would need all its probabilities.
+
+    Args:
+        confidence: ``(N,)`` probability of the prediction, in [0,1].
+        correct: ``(N,)`` whether the prediction is right.
+        prediction: ``(N,)`` predicted classes, from 0.
+        bins: number of bins.
+        resamples: bootstrap repetitions of the interval.
+
+    Returns:
+        The error in [0,1], with the basic bootstrap interval (see `_bootstrap`).
+
+    Raises:
+        DataError: no images, columns of different lengths, or a confidence outside [0,1].
+    """
+    if len(prediction) != len(confidence):
+        raise DataError(
+            f"{len(confidence)} confidences but {len(prediction)} predictions: give both of the same images"
+        )
+    classes = np.unique(prediction, return_inverse=True)[1].astype(np.int64)
+
+    def error(values: NDArray[np.float64], right: NDArray[np.float64], of_class: NDArray[np.int64]) -> float:
+        place = of_class * bins + (np.ceil(values * bins).astype(np.int64) - 1).clip(0, bins - 1)
+        return float(np.abs(np.bincount(place, right - values)).sum() / len(values))
+
+    return _bootstrap_of(confidence, correct, classes, error, resamples)
+
+
+def checked_pairs(
+    confidence: Confidence, correct: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Both columns as floats.
+
+    Raises:
+        DataError: no images, columns of different lengths, or a confidence outside [0,1].
+    """
     if len(confidence) != len(correct):
         raise DataError(f"{len(confidence)} confidences but {len(correct)} decisions: they must be of the same images")
     if len(confidence) == 0:
@@ -130,10 +178,22 @@ def _bootstrap(confidence: Confidence, correct: NDArray[np.bool_], statistic: St
     larger than the population's. The basic interval, twice the estimate less the quantiles, takes that off; the
     percentile interval would add it once more.
     """
-    values, right = _checked(confidence, correct)
+    nothing = np.zeros(len(confidence), dtype=np.int64)
+    return _bootstrap_of(confidence, correct, nothing, lambda values, right, _: statistic(values, right), resamples)
+
+
+def _bootstrap_of(
+    confidence: Confidence,
+    correct: NDArray[np.bool_],
+    classes: NDArray[np.int64],
+    statistic: Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]], float],
+    resamples: int,
+) -> Estimate:
+    """``_bootstrap`` of a statistic that also knows the class of each image."""
+    values, right = checked_pairs(confidence, correct)
     order = np.argsort(values, kind="stable")
-    values, right = values[order], right[order]
-    n, value = len(values), statistic(values, right)
+    values, right, classes = values[order], right[order], classes[order]
+    n, value = len(values), statistic(values, right, classes)
     if n == 1:
         return Estimate(value, float("nan"), float("nan"), n)
     generator = np.random.default_rng([0, n])
@@ -141,7 +201,7 @@ def _bootstrap(confidence: Confidence, correct: NDArray[np.bool_], statistic: St
     for _ in range(resamples):
         # how often each image is drawn: repeated in place, the resample needs no sorting of its own
         times = np.bincount(generator.integers(0, n, n), minlength=n)
-        errors.append(statistic(np.repeat(values, times), np.repeat(right, times)))
+        errors.append(statistic(np.repeat(values, times), np.repeat(right, times), np.repeat(classes, times)))
     tail = (1 - CONFIDENCE) / 2
     high, low = 2 * value - np.quantile(errors, [tail, 1 - tail])
     return Estimate(value, float(np.clip(low, 0, 1)), float(np.clip(high, 0, 1)), n)
