@@ -52,9 +52,10 @@ def _mean_over(group: str) -> tuple[Callable[[Measured], NDArray[np.float64]], C
         by_set = ood_scores(measured.outcomes(Condition(Ood.name)), "msp")
         listed = _listed(measured, group)
         missing = [name for name in listed if name not in by_set]
-        if missing or not listed:
-            named = f"the images have no set {', '.join(missing)}" if missing else "no set is listed"
-            raise DataError(f"{named}: {group}={list(listed)}")
+        if not listed:
+            raise DataError(f"it lists no {group} sets")
+        if missing:
+            raise DataError(f"the images have no set {', '.join(missing)}, which {group} lists")
         return [by_set[name] for name in listed], ordinary_scores(measured, Ood.compared_with, "msp")
 
     def values(measured: Measured) -> NDArray[np.float64]:
@@ -120,13 +121,21 @@ class Ood(Unlabelled):
     name = "ood"
     compared_with = "trust_scores"
     metrics = (
-        Metric("near_ood_auroc", "Near-OOD AUROC", HIGHER, NEAR_VALUES, exact=NEAR_MEAN),
+        Metric(
+            "near_ood_auroc",
+            "Near-OOD AUROC",
+            HIGHER,
+            NEAR_VALUES,
+            exact=NEAR_MEAN,
+            applies=lambda spec: bool(spec.parameters["near"]),
+        ),
         Metric(
             "far_ood_auroc",
             "Far-OOD AUROC",
             HIGHER,
             FAR_VALUES,
             exact=FAR_MEAN,
+            applies=lambda spec: bool(spec.parameters["far"]),
             note="AUROC is the probability that the maximum softmax probability is lower on an image of no known class"
             " than on an ordinary one; other scores are in ood.csv.",
         ),
