@@ -126,13 +126,15 @@ def classwise_calibration_error(
         raise DataError(
             f"{len(confidence)} confidences but {len(prediction)} predictions: give both of the same images"
         )
-    classes = np.unique(prediction, return_inverse=True)[1].astype(np.int64)
+    values, right = checked_pairs(confidence, correct)
+    cell = prediction.astype(np.int64) * bins + _equal_width_place(values, bins)
+    place = np.unique(cell, return_inverse=True)[1]
+    gap = right - values
 
-    def error(values: NDArray[np.float64], right: NDArray[np.float64], of_class: NDArray[np.int64]) -> float:
-        place = of_class * bins + (np.ceil(values * bins).astype(np.int64) - 1).clip(0, bins - 1)
-        return float(np.abs(np.bincount(place, right - values)).sum() / len(values))
+    def error(times: NDArray[np.int64]) -> float:
+        return float(np.abs(np.bincount(place, gap * times)).sum() / len(gap))
 
-    return _bootstrap_of(confidence, correct, classes, error, resamples)
+    return _basic_interval(error(np.ones(len(gap), dtype=np.int64)), len(gap), error, resamples)
 
 
 def checked_pairs(
@@ -159,8 +161,13 @@ Statistic = Callable[[NDArray[np.float64], NDArray[np.float64]], float]
 
 
 def _equal_width_error(confidence: NDArray[np.float64], right: NDArray[np.float64], bins: int) -> float:
-    place = (np.ceil(confidence * bins).astype(np.int64) - 1).clip(0, bins - 1)
+    place = _equal_width_place(confidence, bins)
     return float(np.abs(np.bincount(place, right - confidence, bins)).sum() / len(confidence))
+
+
+def _equal_width_place(confidence: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
+    """``(N,)`` the bin ``((i - 1) / bins, i / bins]`` of each confidence, from 0."""
+    return (np.ceil(confidence * bins).astype(np.int64) - 1).clip(0, bins - 1)
 
 
 def _equal_mass_error(confidence: NDArray[np.float64], right: NDArray[np.float64], bins: int) -> float:
@@ -178,30 +185,23 @@ def _bootstrap(confidence: Confidence, correct: NDArray[np.bool_], statistic: St
     larger than the population's. The basic interval, twice the estimate less the quantiles, takes that off; the
     percentile interval would add it once more.
     """
-    nothing = np.zeros(len(confidence), dtype=np.int64)
-    return _bootstrap_of(confidence, correct, nothing, lambda values, right, _: statistic(values, right), resamples)
-
-
-def _bootstrap_of(
-    confidence: Confidence,
-    correct: NDArray[np.bool_],
-    classes: NDArray[np.int64],
-    statistic: Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]], float],
-    resamples: int,
-) -> Estimate:
-    """``_bootstrap`` of a statistic that also knows the class of each image."""
     values, right = checked_pairs(confidence, correct)
     order = np.argsort(values, kind="stable")
-    values, right, classes = values[order], right[order], classes[order]
-    n, value = len(values), statistic(values, right, classes)
+    values, right = values[order], right[order]
+
+    def error(times: NDArray[np.int64]) -> float:
+        # repeated in place, the resample needs no sorting of its own
+        return statistic(np.repeat(values, times), np.repeat(right, times))
+
+    return _basic_interval(statistic(values, right), len(values), error, resamples)
+
+
+def _basic_interval(value: float, n: int, error: Callable[[NDArray[np.int64]], float], resamples: int) -> Estimate:
+    """``_bootstrap`` of a statistic that is told how often each image is drawn."""
     if n == 1:
         return Estimate(value, float("nan"), float("nan"), n)
     generator = np.random.default_rng([0, n])
-    errors = []
-    for _ in range(resamples):
-        # how often each image is drawn: repeated in place, the resample needs no sorting of its own
-        times = np.bincount(generator.integers(0, n, n), minlength=n)
-        errors.append(statistic(np.repeat(values, times), np.repeat(right, times), np.repeat(classes, times)))
+    errors = [error(np.bincount(generator.integers(0, n, n), minlength=n)) for _ in range(resamples)]
     tail = (1 - CONFIDENCE) / 2
     high, low = 2 * value - np.quantile(errors, [tail, 1 - tail])
     return Estimate(value, float(np.clip(low, 0, 1)), float(np.clip(high, 0, 1)), n)

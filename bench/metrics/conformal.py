@@ -18,8 +18,8 @@ METHODS = ("threshold", "adaptive")
 """``threshold``: one minus the probability (Sadinle, Lei & Wasserman 2019), the smallest sets on average. ``adaptive``:
 the probability of all likelier classes and a random share of its own (APS; Romano, Sesia & Candes 2020), larger sets
 for harder images."""
-BLOCK = 2000
-"""Images whose profiles are spread out at once: 16 MB at 1,000 classes."""
+TOLERANCE = 1e-12
+"""Of comparisons with the quantile, which is the score of an image."""
 
 
 @dataclass(frozen=True)
@@ -102,29 +102,17 @@ def set_sizes(profile: StoredProfile, method: str, quantile: float) -> NDArray[n
         method: of ``METHODS``.
         quantile: of ``conformal_quantile``.
     """
-    spread = _spread(profile.n_classes)
-    sizes = [
-        np.count_nonzero(
-            _class_scores(profile.cumulative[start : start + BLOCK] @ spread[:-1] + spread[-1], share, method)
-            <= quantile + 1e-12,
-            axis=1,
-        )
-        for start in range(0, len(profile.label), BLOCK)
-        for share in (profile.share[start : start + BLOCK, None],)
-    ]
-    return np.concatenate(sizes)
-
-
-def _class_scores(cumulative: NDArray[np.float64], share: NDArray[np.float64], method: str) -> NDArray[np.float64]:
-    """``(B,K)`` scores of the classes in the order of probability, from their cumulative probability ``(B,K)``."""
-    own = np.diff(cumulative, axis=1, prepend=0)
+    ranks = np.array([0, *stored_ranks(profile.n_classes), profile.n_classes])
+    ends = np.ones((len(profile.label), 1))
+    before = np.hstack([np.zeros_like(ends), profile.cumulative])
+    steps = np.diff(ranks)
+    own = np.diff(np.hstack([before, ends]), axis=1).clip(min=0) / steps  # of each class of a step
     if method == "threshold":
-        return np.asarray(1 - own)
-    return np.asarray(cumulative - own + share * own)
-
-
-def _spread(n_classes: int) -> NDArray[np.float64]:
-    """``(R + 1, K)``: weights of the stored ranks, and of the last one, in the cumulative probability of every rank."""
-    ranks = np.array([0, *stored_ranks(n_classes), n_classes])
-    weights = [np.interp(np.arange(1, n_classes + 1), ranks, row) for row in np.eye(len(ranks))]
-    return np.stack(weights[1:])
+        fits = (1 - own <= quantile + TOLERANCE) * steps
+    else:
+        # the j-th class of a step has the score before + (j - 1 + share) own
+        with np.errstate(divide="ignore", invalid="ignore"):
+            last = np.floor((quantile + TOLERANCE - before) / own - profile.share[:, None] + 1)
+        whole = np.where(before <= quantile + TOLERANCE, steps, 0)
+        fits = np.where(own > 0, np.clip(np.nan_to_num(last), 0, steps), whole)
+    return np.asarray(fits.sum(axis=1), dtype=np.int64)

@@ -132,14 +132,16 @@ def average_precision(ood: Scores, ordinary: Scores, *, resamples: int = RESAMPL
     value = float(precision_at_images(ood, ordinary).mean())
     if min(len(ood), len(ordinary)) == 1:
         return Estimate(value, float("nan"), float("nan"), len(ood))
-    generator = np.random.default_rng([0, len(ood), len(ordinary)])
-    drawn = [
-        precision_at_images(
-            ood[generator.integers(0, len(ood), len(ood))],
-            ordinary[generator.integers(0, len(ordinary), len(ordinary))],
-        ).mean()
-        for _ in range(resamples)
-    ]
+    n_ood, n_ordinary = len(ood), len(ordinary)
+    distinct, place = np.unique(-np.concatenate([ood, ordinary]), return_inverse=True)  # the largest score first
+    of_ood, of_ordinary = place[:n_ood], place[n_ood:]
+    generator = np.random.default_rng([0, n_ood, n_ordinary])
+    drawn = []
+    for _ in range(resamples):
+        own = np.bincount(of_ood[generator.integers(0, n_ood, n_ood)], minlength=len(distinct))
+        other = np.bincount(of_ordinary[generator.integers(0, n_ordinary, n_ordinary)], minlength=len(distinct))
+        hits = own.cumsum()
+        drawn.append(float((own * hits / np.maximum(1, hits + other.cumsum())).sum() / n_ood))
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail])
     return Estimate(value, float(low), float(high), len(ood))

@@ -105,6 +105,17 @@ def test_the_interval_of_a_mean_over_sets_holds_the_truth_as_often_as_it_says():
     assert 0.925 < held / 800 < 0.975
 
 
+def test_the_bootstrap_of_average_precision_is_that_of_drawn_images():
+    ood, ordinary = random_scores(3, decimals=1)
+    generator = np.random.default_rng(9)
+    drawn = []
+    for _ in range(400):
+        label, score = both(generator.choice(ood, len(ood)), generator.choice(ordinary, len(ordinary)))
+        drawn.append(average_precision_score(label, score))
+    estimate = average_precision(ood, ordinary)
+    assert (estimate.low, estimate.high) == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.01)
+
+
 def test_sets_without_an_error_keep_an_interval_with_a_width():
     perfect = auroc(np.array([2.0, 3, 4]), np.array([0.0, 1]))
     assert perfect.value == 1

@@ -51,7 +51,10 @@ def _rows(entry: LeaderboardEntry, key: str) -> Iterator[dict[str, object]]:
             by_set = {key: np.concatenate(list(by_set.values()))}
         head = {**identity(entry), "dataset": variant.spec.dataset, "benchmark": key, "score": score, "title": title}
         for name, own in by_set.items():
-            yield {**head, "group": of_set.get(name, ""), "set": name, **_figures(own, known)}
+            figures = _figures(own, known)
+            if variant.declared is not Ood:
+                figures |= interval("average_precision", average_precision(own, known))
+            yield {**head, "group": of_set.get(name, ""), "set": name, **figures}
         for group, names in groups.items():
             if names and set(names) <= by_set.keys():
                 yield {**head, "group": group, "set": "", **_means([by_set[name] for name in names], known)}
@@ -70,7 +73,6 @@ def _figures(own: NDArray[np.float64], known: NDArray[np.float64]) -> dict[str, 
         "n_ordinary": len(known),
         **interval("auroc", auroc(own, known)),
         **interval("fpr_at_95_tpr", fpr_at_tpr(own, known)),
-        **interval("average_precision", average_precision(own, known)),
         "aupr_ood": areas.ood_positive,
         "aupr_ordinary": areas.ordinary_positive,
     }
