@@ -12,7 +12,8 @@ from bench.benchmarks.base import Batch, Benchmark
 from bench.benchmarks.metric import LOWER, Measured, Metric
 from bench.benchmarks.stored_scores import is_calibration, judge_with_scores, read_logits, read_profile
 from bench.metrics.conformal import conformal_quantile, label_scores, set_sizes
-from bench.records import Condition, Outcomes
+from bench.metrics.estimates import bootstrap_mean
+from bench.records import Condition, Estimate, Outcomes
 
 AXIS = "Trust"
 ALPHA = 0.1
@@ -29,6 +30,10 @@ def _set_sizes(measured: Measured) -> NDArray[np.float64]:
     profile, fitted = read_profile(outcomes, measured.spec.n_classes), is_calibration(outcomes)
     quantile = conformal_quantile(label_scores(profile.rows(fitted), "threshold"), ALPHA)
     return set_sizes(profile.rows(~fitted), "threshold", quantile).astype(np.float64)
+
+
+def _mean_set_size(measured: Measured) -> Estimate:
+    return bootstrap_mean(_set_sizes(measured))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +55,7 @@ class TrustScores(Benchmark):
             "Set size",
             LOWER,
             _set_sizes,
+            exact=_mean_set_size,
             percent=False,
             note="Set size is the mean number of classes that hold the label of 90 % of the images: split conformal"
             " sets, fitted on one half of the images and measured on the other.",

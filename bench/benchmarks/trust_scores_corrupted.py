@@ -15,7 +15,8 @@ from bench.benchmarks.stored_scores import is_calibration, judge_with_scores, re
 from bench.benchmarks.trust_scores import ALPHA, AXIS, TrustScores
 from bench.errors import DataError
 from bench.metrics.conformal import conformal_quantile, label_scores
-from bench.records import Condition, Outcomes, Parameter
+from bench.metrics.estimates import bootstrap_mean
+from bench.records import Condition, Estimate, Outcomes, Parameter
 
 
 def _coverage(measured: Measured) -> NDArray[np.float64]:
@@ -28,6 +29,10 @@ def _coverage(measured: Measured) -> NDArray[np.float64]:
         for condition in sorted(measured.expected)
     ]
     return np.asarray(np.mean(shares, axis=0), dtype=np.float64)
+
+
+def _mean_coverage(measured: Measured) -> Estimate:
+    return bootstrap_mean(_coverage(measured))
 
 
 def _covered(
@@ -53,6 +58,7 @@ class TrustScoresCorrupted(Corruption):
             "Coverage, corrupted",
             HIGHER,
             _coverage,
+            exact=_mean_coverage,
             note="Coverage is how often the sets that were fitted on clean images hold the label on corrupted ones:"
             " 90 % where the corruption changes nothing.",
         ),

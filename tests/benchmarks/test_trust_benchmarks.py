@@ -31,6 +31,7 @@ from bench.benchmarks.trust_scores_corrupted import TrustScoresCorrupted
 from bench.data import DataConfig
 from bench.data.label_spaces import KNOWN_SPACES, imagenet
 from bench.errors import ConfigurationError
+from bench.library.presets import preset_suite
 from bench.metrics.conformal import label_scores
 
 
@@ -185,6 +186,17 @@ def test_a_set_that_is_not_there_is_said_to_be_missing(tmp_path, ordinary):
 def test_ood_images_are_needed_for_it():
     with pytest.raises(ConfigurationError, match=r"needs images labelled with sets.*data\.source=unlabelled"):
         bench.evaluate(Brightness(1000, 1), DataConfig(source="samples"), [Ood()], input_size=32)
+
+
+def test_the_suite_finds_openoods_folder_and_imagenet_o(tmp_path):
+    for folder in ("OpenOOD/data", "imagenet-o/n01443537"):
+        (tmp_path / folder).mkdir(parents=True)
+    suite = preset_suite("openood", DataConfig(root="val"), str(tmp_path))
+    assert list(suite) == ["clean", "trust_scores", "ood", "imagenet_o", "imagenet_o_clean"]
+    assert suite["ood"].data.root == str(tmp_path / "OpenOOD" / "data")
+    assert (suite["imagenet_o"].data.source, suite["imagenet_o"].data.label_space) == ("unlabelled", "imagenet_o")
+    shutil.rmtree(tmp_path / "imagenet-o")
+    assert list(preset_suite("openood", DataConfig(root="val"), str(tmp_path))) == ["clean", "trust_scores", "ood"]
 
 
 class OneLogitEach(nn.Module):

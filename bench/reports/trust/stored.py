@@ -80,7 +80,7 @@ def _judged(entry: LeaderboardEntry, fitted: pd.DataFrame) -> Iterator[Judged]:
             continue
         if (variant.spec.label_space, variant.spec.n_classes) != (own.label_space, own.n_classes):
             continue
-        same_images = variant.spec.dataset == own.dataset
+        same_images = variant.spec.dataset_digest == own.dataset_digest
         for condition in entry.conditions(key):
             if entry.has(key, condition):
                 outcomes = entry.outcomes(key, condition)
