@@ -8,28 +8,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from bench.benchmarks.base import Batch, Benchmark, judge
-from bench.benchmarks.metric import HIGHER, LOWER, Measured, Metric
+from bench.benchmarks.metric import HIGHER, Measured, Metric
 from bench.benchmarks.real_labels import applies_to, real_values
 from bench.benchmarks.words import CLEAN
-from bench.metrics.selective import aurc, aurc_values
-from bench.records import Condition, Estimate, Outcomes
+from bench.records import Condition, Outcomes
 
 
 def _correct(measured: Measured) -> NDArray[np.bool_]:
     return measured.correct(CLEAN)
-
-
-def _columns(measured: Measured) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    outcomes = measured.outcomes(CLEAN)
-    return outcomes["confidence"].to_numpy(dtype=np.float64), outcomes["correct"].to_numpy(dtype=bool)
-
-
-def _aurc_values(measured: Measured) -> NDArray[np.float64]:
-    return aurc_values(*_columns(measured))
-
-
-def _aurc(measured: Measured) -> Estimate:
-    return aurc(*_columns(measured))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,15 +37,6 @@ class Clean(Benchmark):
             on_front=True,
             order=3,
             published_as="clean_accuracy",
-        ),
-        Metric(
-            "aurc",
-            "AURC",
-            LOWER,
-            _aurc_values,
-            exact=_aurc,
-            note="AURC is the mean share of errors when only the surest images are answered, over all shares of answers"
-            " (Geifman et al. 2019).",
         ),
         Metric("real_accuracy", "ReaL accuracy", HIGHER, real_values, applies=applies_to, published_as="real_accuracy"),
     )

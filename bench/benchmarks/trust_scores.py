@@ -13,11 +13,26 @@ from bench.benchmarks.metric import LOWER, Measured, Metric
 from bench.benchmarks.stored_scores import is_calibration, judge_with_scores, read_logits, read_profile
 from bench.metrics.conformal import conformal_quantile, label_scores, set_sizes
 from bench.metrics.estimates import bootstrap_mean
+from bench.metrics.selective import aurc, aurc_values
 from bench.records import Condition, Estimate, Outcomes
 
 AXIS = "Trust"
 ALPHA = 0.1
 """Share of images whose conformal set may lack the label."""
+
+
+def _columns(measured: Measured) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Confidence in the prediction, and whether it is right."""
+    outcomes = measured.outcomes(Condition(measured.spec.benchmark))
+    return outcomes["confidence"].to_numpy(dtype=np.float64), outcomes["correct"].to_numpy(dtype=bool)
+
+
+def _aurc_values(measured: Measured) -> NDArray[np.float64]:
+    return aurc_values(*_columns(measured))
+
+
+def _aurc(measured: Measured) -> Estimate:
+    return aurc(*_columns(measured))
 
 
 def _log_loss(measured: Measured) -> NDArray[np.float64]:
@@ -49,6 +64,15 @@ class TrustScores(Benchmark):
     axis = AXIS
     strength_unit = ""
     metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric(
+            "aurc",
+            "AURC",
+            LOWER,
+            _aurc_values,
+            exact=_aurc,
+            note="AURC is the mean share of errors when only the surest images are answered, over all shares of answers"
+            " (Geifman et al. 2019).",
+        ),
         Metric("log_loss", "Log-loss", LOWER, _log_loss, percent=False, note="Log-loss is in nats, without scaling."),
         Metric(
             "conformal_set_size",
