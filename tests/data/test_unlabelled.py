@@ -112,8 +112,12 @@ def test_what_cannot_be_used_is_refused(folders, openood, tmp_path):
     (openood / "images_largescale" / "ninco" / "x" / "1.jpg").unlink()
     with pytest.raises(DataError, match=r"1\.jpg of the set ninco is not there"):
         load_dataset(config(openood))
-    (openood / "benchmark_imglist" / "imagenet" / "test_ninco.txt").write_text("ninco/x/1.jpg\n")
+    ninco = openood / "benchmark_imglist" / "imagenet" / "test_ninco.txt"
+    ninco.write_text("ninco/x/1.jpg\n")
     with pytest.raises(DataError, match="expected PATH LABEL"):
+        load_dataset(config(openood))
+    ninco.write_text("ninco/../../../secret.jpg -1\n")
+    with pytest.raises(DataError, match="leads out of the folder"):
         load_dataset(config(openood))
 
 

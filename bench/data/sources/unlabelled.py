@@ -82,6 +82,8 @@ def _listed_sets(lists: list[Path]) -> dict[str, list[str]]:
         for number, parts in enumerate(lines, start=1):
             if len(parts) != 2 or not parts[1].removeprefix("-").isdecimal():
                 raise DataError(f"{file}, image {number}: expected PATH LABEL, as in OpenOOD's image lists")
+            if Path(parts[0]).is_absolute() or ".." in Path(parts[0]).parts:
+                raise DataError(f"{file}, image {number}: {parts[0]} leads out of the folder of the images")
         if all(label == NO_CLASS for _, label in lines):
             sets[file.stem.removeprefix("test_")] = [path for path, _ in lines]
     return sets
