@@ -74,11 +74,13 @@ class DataConfig:
     """``auto`` (what ``root`` is, is found out), ``folder``, ``categories`` (16 folders named after the categories of
     Geirhos et al.), ``variants`` (class folders in several folders), ``flat_imagenet``, ``list``, ``arrays``,
     ``cifar10``, ``cifar100``, ``tar``, ``webdataset``, ``huggingface``, ``tfds``, ``samples``,
-    ``cue_conflict_samples``; docs/images.md has a table."""
+    ``cue_conflict_samples``, ``unlabelled`` (sets of images that show no class), ``ood_samples``; docs/images.md
+    has a table."""
     root: str | None = None
     """Where the images lie: a folder or a file."""
     labels: str | None = None
-    """File of labels, for images whose folders do not say them: see ``flat_imagenet`` and ``arrays``."""
+    """File of labels, for images whose folders do not say them: see ``flat_imagenet`` and ``arrays``. For
+    ``unlabelled``: image lists in OpenOOD's form, a file or a folder of ``test_<set>.txt``."""
     dataset: str | None = None
     """Name of a data set of the Hugging Face hub, or of TFDS."""
     split: str = DEFAULT_SPLIT

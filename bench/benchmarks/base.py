@@ -133,6 +133,8 @@ class Benchmark(ABC):
     where conditions have no strength, or where ``unit`` says it of each condition."""
     condition_fields: ClassVar[tuple[str, ...]] = ()
     """Fields that only list conditions, and so are no part of a cell's identity."""
+    unlabelled: ClassVar[bool] = False
+    """Whether its images show no class that the classifier knows: no prediction is right, and none is wrong."""
     class_columns: ClassVar[tuple[str, ...]] = ()
     """Extra columns of its outcomes that hold classes, numbered as the labels of the batch are."""
 
@@ -221,7 +223,7 @@ class Benchmark(ABC):
 
     @property
     def label_kind(self) -> str:
-        """What its images must be labelled with: ``classes`` (logit columns), or the 16 ``categories``."""
+        """What its images must be labelled with: ``classes`` (logit columns), the 16 ``categories``, or ``sets``."""
         return "classes"
 
     def data_of(self, main: DataConfig) -> DataConfig:
@@ -309,6 +311,20 @@ def check_was_read(batch: Batch, condition: Condition) -> None:
         raise DataError(f"{condition.key}: the images of the batch {made}; pass what read returned, and its condition")
 
 
+def check_finite(logits: Tensor, batch: Batch) -> None:
+    """Refuse logits ``(B,K)`` that are NaN or infinite.
+
+    Raises:
+        NonFiniteLogitsError: naming an image that has some.
+    """
+    finite = torch.isfinite(logits).all(dim=1)
+    if not bool(finite.all()):
+        named = batch.image_ids[int((~finite).nonzero()[0])]
+        raise NonFiniteLogitsError(
+            f"{int((~finite).sum())} of {len(batch)} images have NaN or Inf logits, e.g. {named}"
+        )
+
+
 def judge(logits: Tensor, batch: Batch, extra: Mapping[str, NDArray[Any]] | None = None) -> Outcomes:
     """Outcomes of the images whose ``logits`` these are.
 
@@ -328,12 +344,7 @@ def judge(logits: Tensor, batch: Batch, extra: Mapping[str, NDArray[Any]] | None
     if lowest < 0 or highest >= logits.shape[1]:
         label = lowest if lowest < 0 else highest
         raise DataError(f"label {label} has no logit: the classifier has {logits.shape[1]} classes")
-    finite = torch.isfinite(logits).all(dim=1)
-    if not bool(finite.all()):
-        named = batch.image_ids[int((~finite).nonzero()[0])]
-        raise NonFiniteLogitsError(
-            f"{int((~finite).sum())} of {len(batch)} images have NaN or Inf logits, e.g. {named}"
-        )
+    check_finite(logits, batch)
     confidence, prediction = logits.float().softmax(dim=1).max(dim=1)
     labels = batch.labels
     if batch.accepted is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self, cast
+from typing import ClassVar, Self, cast
 
 import numpy as np
 import torch
@@ -72,7 +72,7 @@ class Corruption(Benchmark):
     version = "2"
     axis = "Corruptions"
     strength_unit = "severity"
-    metrics = (
+    metrics: ClassVar[tuple[Metric, ...]] = (
         Metric(
             "mean_corruption_error",
             "mCE",
@@ -105,7 +105,7 @@ class Corruption(Benchmark):
     licence = "Apache-2.0: parameters of hendrycks/robustness, reference images of imagecorruptions"
     needs_clean = True
     calibrated = True
-    stated_parameters = ("source", "definition", "protocol")
+    stated_parameters: ClassVar[tuple[str, ...]] = ("source", "definition", "protocol")
     condition_fields = ("corruptions", "severities")
 
     def __post_init__(self) -> None:

@@ -56,6 +56,13 @@ class Measured(Protocol):
             DataError: the cell is missing, incomplete or failed.
         """
 
+    def outcomes_of(self, benchmark: str, condition: Condition) -> pd.DataFrame:
+        """As ``outcomes``, of another benchmark that the same classifier was taken through.
+
+        Raises:
+            DataError: it was not run, or the cell is incomplete or failed.
+        """
+
     def describe(self, condition: Condition) -> str:
         """The condition in words."""
 

@@ -1,12 +1,14 @@
 """From a data config to a dataset, and the checks that read no image."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from bench.configs import DataConfig
 from bench.data.class_groups import read_class_groups
 from bench.data.dataset import Dataset, balanced_subset
 from bench.data.label_spaces import LabelSpace
-from bench.data.matching import Declared, classes_to_use, in_label_space, match_classes
+from bench.data.matching import Declared, classes_to_use, decided_among, in_label_space, match_classes
 from bench.data.selection import images_of_classes, list_file, listed_images
 from bench.data.source import dataset_name
 from bench.data.sources import SOURCES
@@ -65,6 +67,8 @@ def check_labels(config: DataConfig, classifier: LabelSpace) -> None:
     """
     config = resolved(config)
     source = SOURCES[config.source]
+    if source.label_kind == "sets":
+        decided_among(classifier, config.label_space)
     own_classes = source.classes(config)
     if own_classes is not None and source.label_kind == "classes":
         space, used = own_classes
@@ -73,7 +77,7 @@ def check_labels(config: DataConfig, classifier: LabelSpace) -> None:
 
 
 def label_kind_of(config: DataConfig) -> str:
-    """What the labels of ``config``'s images are: ``classes`` or ``categories``; the source is known."""
+    """What the labels of ``config``'s images are: ``classes``, ``categories`` or ``sets``; the source is known."""
     return SOURCES[resolved(config).source].label_kind
 
 
@@ -83,7 +87,8 @@ def load_dataset(config: DataConfig, classifier: LabelSpace | None = None) -> Da
     Args:
         config: which images.
         classifier: the label space of the classifier that will see them: labels become its logit columns. Without
-            one, and for images of the 16 categories, labels number the images' own classes.
+            one, and for images of the 16 categories, labels number the images' own classes. Images of no class keep
+            the numbers of their sets as labels, and get the label space that decisions are made in.
 
     Raises:
         ConfigurationError: as ``check_data``, whatever the source, and for classes that do not fit the classifier's.
@@ -100,7 +105,11 @@ def load_dataset(config: DataConfig, classifier: LabelSpace | None = None) -> Da
     declared = _declared(config)
     if declared.leave_out_others:
         own = _of_classes(own, declared)
-    if classifier is None or SOURCES[config.source].label_kind != "classes":
+    kind = SOURCES[config.source].label_kind
+    if classifier is not None and kind == "sets":
+        space, class_ids = decided_among(classifier, config.label_space)
+        return replace(own, label_space=space, class_ids=class_ids)
+    if classifier is None or kind != "classes":
         return own
     return in_label_space(own, classifier, declared)
 

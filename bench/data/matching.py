@@ -177,6 +177,32 @@ def match_classes(images: LabelSpace, used: Sequence[str], classifier: LabelSpac
     )
 
 
+def decided_among(classifier: LabelSpace, subset: str | None) -> tuple[LabelSpace, tuple[int, ...] | None]:
+    """The label space in which images of no class are decided on, and the logit columns of its classes.
+
+    Args:
+        classifier: the label space of the classifier.
+        subset: a subset of ``KNOWN_SPACES``, such as ``imagenet_o``; None for all classes of the classifier.
+
+    Returns:
+        The columns are None for all.
+
+    Raises:
+        ConfigurationError: no such subset, or a class of it that the classifier does not have.
+    """
+    if subset is None:
+        return classifier, None
+    known = KNOWN_SPACES.get(subset)
+    if known is None or known.subset is None:
+        subsets = [name for name, space in KNOWN_SPACES.items() if space.subset is not None]
+        hint = nearest_names(subset, subsets)
+        raise ConfigurationError(f"data.label_space={subset} of images without classes is no subset of classes: {hint}")
+    space = known.load()
+    named = classifier if classifier.class_names else space
+    columns = _columns_of_numbers(known.subset(), space, classifier, LabelSpace(subset, 0))
+    return replace(named, name=subset), tuple(columns[number] for number in known.subset())
+
+
 def _match_by_groups(images: LabelSpace, used: Sequence[str], classifier: LabelSpace, groups: ClassGroups) -> Match:
     """``match_classes`` for coarse classes, whose numbers the labels become."""
     numbers = {}

@@ -25,7 +25,7 @@ class DataSource:
     check: Callable[[DataConfig], None]
     """Refuses, before any work, what cannot be read."""
     label_kind: str = "classes"
-    """``classes``, or ``categories``: the 16 of Geirhos et al."""
+    """``classes``; ``categories``: the 16 of Geirhos et al.; ``sets``: which set an image of no class belongs to."""
     classes: Callable[[DataConfig], OwnClasses | None] = _unknown
     """Its classes and those that images have, where they are known without reading an image; None elsewhere."""
     counted_at_once: bool = False

@@ -34,6 +34,8 @@ def tidy_scores(entries: Sequence[LeaderboardEntry]) -> pd.DataFrame:
 
 def _accuracies(entry: LeaderboardEntry) -> Iterator[dict[str, object]]:
     for benchmark in sorted(entry.benchmarks):
+        if entry.benchmarks[benchmark].declared.unlabelled:
+            continue
         for condition in entry.conditions(benchmark):
             if entry.has(benchmark, condition):
                 estimate = proportion(entry.hits(benchmark, condition).right)

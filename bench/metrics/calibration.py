@@ -81,7 +81,7 @@ def top_label_brier_score(confidence: Confidence, correct: NDArray[np.bool_]) ->
     Raises:
         DataError: no images, columns of different lengths, or a confidence outside [0,1].
     """
-    checked, right = _checked(confidence, correct)
+    checked, right = checked_pairs(confidence, correct)
     return bootstrap_mean((checked - right) ** 2)
 
 
@@ -94,7 +94,57 @@ def mean_confidence(confidence: Confidence) -> Estimate:
     return bootstrap_mean(confidence.astype(np.float64))
 
 
-def _checked(confidence: Confidence, correct: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def classwise_calibration_error(
+    confidence: Confidence,
+    correct: NDArray[np.bool_],
+    prediction: NDArray[np.int64],
+    *,
+    bins: int = BINS,
+    resamples: int = ECE_RESAMPLES,
+) -> Estimate:
+    """Top-label calibration error by predicted class (Gupta & Ramdas 2022), with equal-width bins.
+
+    ``sum_k n_k / N * ECE_k`` over the predicted classes ``k``: a classifier that is too sure of some classes and not
+    sure enough of others has a small ECE and a large error here. The estimate is biased upwards, the more
+    the fewer images a class has: compare classifiers on the same images alone. The error over all classes of each image
+    (Kull et al. 2019) would need all its probabilities.
+
+    Args:
+        confidence: ``(N,)`` probability of the prediction, in [0,1].
+        correct: ``(N,)`` whether the prediction is right.
+        prediction: ``(N,)`` predicted classes, from 0.
+        bins: number of bins.
+        resamples: bootstrap repetitions of the interval.
+
+    Returns:
+        The error in [0,1], with the basic bootstrap interval (see `_bootstrap`).
+
+    Raises:
+        DataError: no images, columns of different lengths, or a confidence outside [0,1].
+    """
+    if len(prediction) != len(confidence):
+        raise DataError(
+            f"{len(confidence)} confidences but {len(prediction)} predictions: give both of the same images"
+        )
+    values, right = checked_pairs(confidence, correct)
+    cell = prediction.astype(np.int64) * bins + _equal_width_place(values, bins)
+    place = np.unique(cell, return_inverse=True)[1]
+    gap = right - values
+
+    def error(times: NDArray[np.int64]) -> float:
+        return float(np.abs(np.bincount(place, gap * times)).sum() / len(gap))
+
+    return _basic_interval(error(np.ones(len(gap), dtype=np.int64)), len(gap), error, resamples)
+
+
+def checked_pairs(
+    confidence: Confidence, correct: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Both columns as floats.
+
+    Raises:
+        DataError: no images, columns of different lengths, or a confidence outside [0,1].
+    """
     if len(confidence) != len(correct):
         raise DataError(f"{len(confidence)} confidences but {len(correct)} decisions: they must be of the same images")
     if len(confidence) == 0:
@@ -111,8 +161,13 @@ Statistic = Callable[[NDArray[np.float64], NDArray[np.float64]], float]
 
 
 def _equal_width_error(confidence: NDArray[np.float64], right: NDArray[np.float64], bins: int) -> float:
-    place = (np.ceil(confidence * bins).astype(np.int64) - 1).clip(0, bins - 1)
+    place = _equal_width_place(confidence, bins)
     return float(np.abs(np.bincount(place, right - confidence, bins)).sum() / len(confidence))
+
+
+def _equal_width_place(confidence: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
+    """``(N,)`` the bin ``((i - 1) / bins, i / bins]`` of each confidence, from 0."""
+    return (np.ceil(confidence * bins).astype(np.int64) - 1).clip(0, bins - 1)
 
 
 def _equal_mass_error(confidence: NDArray[np.float64], right: NDArray[np.float64], bins: int) -> float:
@@ -130,18 +185,23 @@ def _bootstrap(confidence: Confidence, correct: NDArray[np.bool_], statistic: St
     larger than the population's. The basic interval, twice the estimate less the quantiles, takes that off; the
     percentile interval would add it once more.
     """
-    values, right = _checked(confidence, correct)
+    values, right = checked_pairs(confidence, correct)
     order = np.argsort(values, kind="stable")
     values, right = values[order], right[order]
-    n, value = len(values), statistic(values, right)
+
+    def error(times: NDArray[np.int64]) -> float:
+        # repeated in place, the resample needs no sorting of its own
+        return statistic(np.repeat(values, times), np.repeat(right, times))
+
+    return _basic_interval(statistic(values, right), len(values), error, resamples)
+
+
+def _basic_interval(value: float, n: int, error: Callable[[NDArray[np.int64]], float], resamples: int) -> Estimate:
+    """``_bootstrap`` of a statistic that is told how often each image is drawn."""
     if n == 1:
         return Estimate(value, float("nan"), float("nan"), n)
     generator = np.random.default_rng([0, n])
-    errors = []
-    for _ in range(resamples):
-        # how often each image is drawn: repeated in place, the resample needs no sorting of its own
-        times = np.bincount(generator.integers(0, n, n), minlength=n)
-        errors.append(statistic(np.repeat(values, times), np.repeat(right, times)))
+    errors = [error(np.bincount(generator.integers(0, n, n), minlength=n)) for _ in range(resamples)]
     tail = (1 - CONFIDENCE) / 2
     high, low = 2 * value - np.quantile(errors, [tail, 1 - tail])
     return Estimate(value, float(np.clip(low, 0, 1)), float(np.clip(high, 0, 1)), n)

@@ -11,9 +11,12 @@ from bench.reports.sections import PageTable, ReportData, Section, register_sect
 from bench.reports.shape import section as _shape
 from bench.reports.shifts import section as _shifts
 from bench.reports.slices import section as _slices
+from bench.reports.trust import section as _trust
 from bench.reports.write import write_report
 
-BUILT_IN = (_corruption, _attacks, _shape, _audit, _shifts, _published_figures, _slices, _budget, _robustbench)
+BUILT_IN = (
+    *(_corruption, _attacks, _shape, _audit, _shifts, _published_figures, _slices, _budget, _robustbench, _trust),
+)
 """The modules that register the sections and exports of this package when they are imported."""
 
 __all__ = ["PageTable", "Plot", "ReportData", "Section", "register_section", "write_report"]

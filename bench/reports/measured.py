@@ -49,6 +49,20 @@ class MeasuredBenchmark:
         """As ``LeaderboardEntry.outcomes``."""
         return self.entry.outcomes(self.name, condition)
 
+    def outcomes_of(self, benchmark: str, condition: Condition) -> pd.DataFrame:
+        """As ``LeaderboardEntry.outcomes``, of another benchmark of the same entry.
+
+        Raises:
+            DataError: it was not run, the cell is incomplete or failed, or decisions are made among other classes.
+        """
+        other = self.entry.benchmarks.get(benchmark)
+        if other is not None and _classes(other.spec) != _classes(self.spec):
+            raise DataError(
+                f"{self.name} decides among {self.spec.n_classes} classes of {self.spec.label_space}, and {benchmark}"
+                f" among {other.spec.n_classes} of {other.spec.label_space}"
+            )
+        return self.entry.outcomes(benchmark, condition)
+
     def column(self, condition: Condition, name: str) -> NDArray[Any]:
         """``(N,)`` one column of the outcomes, in dataset order; of a sample, as of ``metrics.sampling.completed``.
 
@@ -162,6 +176,10 @@ class _OneSample(MeasuredBenchmark):
     def clean(self) -> NDArray[Any]:
         """Raises DataError: the sample of the clean images is another."""
         raise DataError("it depends on several conditions")
+
+
+def _classes(spec: RunSpec) -> tuple[str, int]:
+    return spec.label_space, spec.n_classes
 
 
 def measured(entry: LeaderboardEntry, benchmark: str) -> MeasuredBenchmark:

@@ -7,6 +7,12 @@ from bench.benchmarks.registry import check_registered
 from bench.data import DataConfig, LabelSpace, check_data, check_labels, label_kind_of
 from bench.errors import ConfigurationError
 
+ADVICE = {
+    "categories": ": data.source=categories reads folders of the 16 categories",
+    "sets": ": data.source=unlabelled reads images that show no class, in one folder per set",
+}
+"""What to say to somebody with images of another kind, by what they must be labelled with."""
+
 
 @dataclass(frozen=True)
 class Examined:
@@ -40,10 +46,9 @@ def check_benchmark(entry: str, benchmark: Benchmark, classifier: Examined, data
         benchmark.check_without_gradient(classifier.name)
     kind = "classes" if data is None else label_kind_of(data)
     if benchmark.label_kind != kind:
-        advice = ": data.source=categories reads folders of the 16 categories"
         raise ConfigurationError(
             f"benchmark {entry!r} needs images labelled with {benchmark.label_kind}, and these are labelled with"
-            f" {kind}{advice if benchmark.label_kind == 'categories' else ''}"
+            f" {kind}{ADVICE.get(benchmark.label_kind, '')}"
         )
 
 

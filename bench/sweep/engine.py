@@ -22,7 +22,7 @@ from bench.sweep.plan import WorkUnit
 
 CPU_BATCH, GPU_BATCH = 32, 256
 NO_GROUP = -1
-"""Prediction of a classifier that decides for none of the coarse classes."""
+"""Prediction of a classifier that decides for none of the coarse classes, and label of an image of no class."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class _Runner:
         labels, class_ids = crops.labels[rows], crops.class_ids
         if class_ids is not None:
             column = {class_id: index for index, class_id in enumerate(class_ids)}
-            labels = np.array([column[int(label)] for label in labels])
+            labels = np.array([column.get(int(label), NO_GROUP) for label in labels])
         batch = Batch(
             shown.images.to(self.device, non_blocking=True),
             torch.as_tensor(labels).to(self.device),
@@ -186,7 +186,7 @@ class _Runner:
         if class_ids is None and crops.groups is None:
             return outcomes
         n_groups = 0 if crops.groups is None else len(crops.groups.columns)
-        numbers = [*range(n_groups), NO_GROUP] if class_ids is None else class_ids
+        numbers = [*range(n_groups), NO_GROUP] if class_ids is None else [*class_ids, NO_GROUP]
         return _renumbered(outcomes, np.asarray(numbers), unit.cell.benchmark.class_columns)
 
     def _pieces(self, unit: WorkUnit, classifier: nn.Module, batch: Batch) -> Iterator[Outcomes]:

@@ -61,6 +61,11 @@ class MeasuredEntry:
         """The rows of the images that have outcomes."""
         return self.store.outcomes(self.cells[condition].spec, sampled=True)
 
+    def outcomes_of(self, benchmark: str, condition: Condition) -> pd.DataFrame:
+        """Raises DataError: figures of several entries are computed by reports alone."""
+        del condition
+        raise DataError(f"{self.name} is compared with {benchmark} in the report")
+
     def column(self, condition: Condition, name: str) -> NDArray[Any]:
         """``(N,)`` one column of the outcomes, as of ``correct``."""
         rows = self.outcomes(condition)

@@ -121,9 +121,10 @@ CASES = {
 }
 NAMED = {"variants"}
 """Not found out: folders of class folders may be splits of class folders too, so that ``data.source`` names them."""
-ELSEWHERE = {"samples", "tfds", "categories", "cue_conflict_samples"}
-"""Without a folder of the user's, with a package that is not installed, or labelled with the 16 categories: their tests
-are tests/tasks/test_packaged_models.py, tests/data/test_readers.py and tests/benchmarks."""
+ELSEWHERE = {"samples", "tfds", "categories", "cue_conflict_samples", "unlabelled", "ood_samples"}
+"""Without a folder of the user's, with a package that is not installed, or labelled with the 16 categories or no class:
+their tests are tests/tasks/test_packaged_models.py, tests/data/test_readers.py, test_unlabelled.py and
+tests/benchmarks."""
 
 
 @pytest.fixture

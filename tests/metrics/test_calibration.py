@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bench.errors import DataError
 from bench.metrics.calibration import (
     adaptive_calibration_error,
+    classwise_calibration_error,
     expected_calibration_error,
     mean_confidence,
     top_label_brier_score,
@@ -126,3 +127,23 @@ def test_what_cannot_be_measured_is_refused():
         for wrong in (-0.1, 1.1, float("nan")):
             with pytest.raises(DataError, match=r"in \[0,1\]"):
                 error(np.array([0.5, wrong]), np.array([True, False]))
+
+
+def test_errors_of_classes_do_not_cancel():
+    # class 0 is too sure by .2, class 1 not sure enough by .2: together they are calibrated
+    confidence = np.full(20, 0.7)
+    prediction = np.repeat([0, 1], 10)
+    correct = np.r_[np.arange(10) < 5, np.arange(10) < 9]
+    assert expected_calibration_error(confidence, correct).value == pytest.approx(0)
+    assert classwise_calibration_error(confidence, correct, prediction).value == pytest.approx(0.2)
+
+
+def test_the_classwise_error_is_the_weighted_mean_of_the_classes_own_errors():
+    generator = np.random.default_rng(3)
+    confidence, correct = generator.random(400), generator.random(400) < 0.5
+    prediction = generator.integers(0, 3, 400) * 7
+    own = [expected_calibration_error(confidence[prediction == k], correct[prediction == k]).value for k in (0, 7, 14)]
+    shares = [(prediction == k).mean() for k in (0, 7, 14)]
+    assert classwise_calibration_error(confidence, correct, prediction).value == pytest.approx(np.dot(own, shares))
+    with pytest.raises(DataError, match="400 confidences but 3 predictions"):
+        classwise_calibration_error(confidence, correct, prediction[:3])

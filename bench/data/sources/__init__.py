@@ -14,6 +14,7 @@ from bench.data.sources import (
     samples,
     tar,
     tfds,
+    unlabelled,
     variants,
     webdataset,
 )
@@ -34,6 +35,8 @@ _BUILT_IN: Mapping[str, DataSource] = {
     "categories": folder.CATEGORIES,
     "samples": samples.SOURCE,
     "cue_conflict_samples": folder.CUE_CONFLICT,
+    "unlabelled": unlabelled.SOURCE,
+    "ood_samples": unlabelled.OOD_SAMPLES,
 }
 _PLUGGED: dict[str, DataSource] = {}
 SOURCES: Mapping[str, DataSource] = ChainMap(_PLUGGED, dict(_BUILT_IN))

@@ -58,13 +58,17 @@ class CellFollower(Follower):
         if self._left[spec.cell_id] or not self._tracker.active or result.outcomes is None:
             return
         done = sum(left == 0 for left in self._left.values())
+        progress = {"cells": done, "cells_left": self._cells - done}
+        if result.unit.cell.benchmark.unlabelled:  # there is no accuracy
+            self._tracker.log(progress)
+            return
         try:
             accuracy = float(self._store.sampled_correct(spec)[0].mean())
         except DataError as error:  # an older part is damaged; the report will say so
             logger.warning("the tracker gets no figure of this cell: %s", error)
             return
         name = f"accuracy/{spec.title}/{spec.condition.key}"
-        self._tracker.log({name: accuracy, "cells": done, "cells_left": self._cells - done})
+        self._tracker.log({name: accuracy, **progress})
 
 
 def summarise_job(tracker: Tracker, store: Store, weights_digest: str, defense: str) -> None:
