@@ -100,7 +100,8 @@ def cost_texts(row: "pd.Series[Any]") -> list[str]:
 
 def images_text(row: "pd.Series[Any]") -> str:
     """The number of images of a row, as tables show it; marked where some figures rest on a sample of them."""
-    return f"{row['n_images']} (sampled)" if row["sampled"] else str(row["n_images"])
+    n_images = int(row["n_images"])
+    return f"{n_images} (sampled)" if row.get("sampled") else str(n_images)
 
 
 def _row(
@@ -147,7 +148,7 @@ def _row(
 def _names(columns: Sequence[Column], auxiliary: Sequence[str]) -> list[str]:
     """The columns of ``leaderboard.csv`` in order."""
     return [
-        *("classifier", "weights_digest", "parameters", "gmacs", "n_images", "sampled"),
+        *("classifier", "weights_digest", "parameters", "gmacs", "n_images"),
         *(name for column in columns for name in interval(column.name, MISSING)),
         *(column.strength_column for column in columns if column.strength_column),
         *(f"{name}_{what}" for name in auxiliary for what in ("dataset", "images")),
@@ -155,7 +156,7 @@ def _names(columns: Sequence[Column], auxiliary: Sequence[str]) -> list[str]:
         *dict.fromkeys(
             f"{column.benchmark}_{name}" for column in columns for name in column.declared.stated_parameters
         ),
-        *("dataset", "dataset_digest", "crop", "precision", "defense", "seed", "notes"),
+        *("dataset", "dataset_digest", "sampled", "crop", "precision", "defense", "seed", "notes"),
     ]
 
 

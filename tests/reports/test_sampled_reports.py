@@ -11,6 +11,7 @@ from bench.data.order import balanced_order, window
 from bench.metrics.corruption import ALEXNET_ERROR
 from bench.records import Condition, Outcomes
 from bench.reports import write_report
+from bench.reports.budget.tables import budget_table
 from bench.reports.comparison import compare
 from bench.reports.entries import read_entries
 from bench.reports.protocols import with_protocols
@@ -59,13 +60,12 @@ def store(tmp_path, make_spec, provenance):
 
 
 @pytest.fixture
-def report(store, tmp_path):
-    write_report(store, tmp_path / "report")
-    return lambda name: pd.read_csv(tmp_path / "report" / name, keep_default_na=False, na_values=["nan", ""])
+def entries(store):
+    return with_protocols(read_entries(store))
 
 
-def test_the_mce_of_samples_is_worked_by_hand(report):
-    board = report("leaderboard.csv").set_index("label")
+def test_the_mce_of_samples_is_worked_by_hand(entries):
+    board = leaderboard(entries).table
     ids = [f"image_{i}" for i in range(N)]
     order = balanced_order(ids, np.arange(N) % 10)
     rates = {}
@@ -81,7 +81,12 @@ def test_the_mce_of_samples_is_worked_by_hand(report):
     assert board.loc["whole", "mean_corruption_error"] == pytest.approx(100 * np.mean(by_name))
 
 
-def test_samples_are_marked_beside_full_rows_and_are_no_gaps(report, tmp_path):
+def test_samples_are_marked_beside_full_rows_and_are_no_gaps(store, tmp_path):
+    write_report(store, tmp_path / "report")
+
+    def report(name):
+        return pd.read_csv(tmp_path / "report" / name, keep_default_na=False, na_values=["nan", ""])
+
     board = report("leaderboard.csv").set_index("label")
     assert board["sampled"].fillna("").to_dict() == {"one": "corruption", "two": "corruption", "whole": ""}
     assert board["protocol"].nunique() == 1, "they estimate the same figure and are ranked together"
@@ -92,9 +97,9 @@ def test_samples_are_marked_beside_full_rows_and_are_no_gaps(report, tmp_path):
     assert "400 (sampled)" in page
 
 
-def test_the_table_of_budgets(report):
-    board = report("leaderboard.csv").set_index("label")
-    table = report("budget.csv").set_index("label")
+def test_the_table_of_budgets(entries):
+    figures = leaderboard(entries)
+    board, table = figures.table, budget_table(figures, entries).set_index("label")
     one, whole = table.loc["one"], table.loc["whole"]
     assert (one["least_images"], one["outcomes"], one["share"]) == (K, 75 * K, K / N)
     assert (whole["outcomes"], whole["share"], whole["sampled"]) == (75 * N, 1.0, False)
@@ -107,14 +112,14 @@ def test_the_table_of_budgets(report):
 def test_what_twice_the_cost_buys_while_no_image_is_under_two_conditions(tmp_path, make_spec, provenance):
     store = Store(str(tmp_path / "store"))
     write_samples(store, "one", errors_of(1), make_spec, provenance, k=2)
-    write_report(store, tmp_path / "report")
-    row = pd.read_csv(tmp_path / "report" / "budget.csv").iloc[0]
+    entries = with_protocols(read_entries(store))
+    row = budget_table(leaderboard(entries), entries).iloc[0]
     assert (row["outcomes"], row["set_images"]) == (150, N)
     assert row["half_width_doubled"] == pytest.approx(row["half_width"] / 2**0.5)
 
 
-def test_samples_are_compared_in_pairs(store):
-    one, two = (entry for entry in with_protocols(read_entries(store)) if entry.label != "whole")
+def test_samples_are_compared_in_pairs(entries):
+    one, two = (entry for entry in entries if entry.label != "whole")
     comparison = compare(one, [two])
     row = comparison.differences.set_index("metric").loc["mean_corruption_error"]
     values = [sum(row[name] for name in ("baseline_value", "difference")), row["candidate_value"]]
