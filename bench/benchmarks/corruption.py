@@ -69,7 +69,7 @@ class Corruption(Benchmark):
     manifest: str = "sample"
 
     name = "corruption"
-    version = "2"
+    version = "3"
     axis = "Corruptions"
     strength_unit = "severity"
     metrics: ClassVar[tuple[Metric, ...]] = (

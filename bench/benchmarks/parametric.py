@@ -48,7 +48,7 @@ class Parametric(Benchmark):
     rotation: tuple[float, ...] = MANIPULATIONS["rotation"].published
 
     name = "parametric"
-    version = "1"
+    version = "2"
     axis = "Parametric"
     several = True
     citation = "Geirhos et al., Generalisation in humans and deep neural networks, NeurIPS 2018"

@@ -50,7 +50,7 @@ class Stability(Benchmark):
     protocol: str = "published"
 
     name = "stability"
-    version = "2"
+    version = "3"
     axis = "Stability"
     metrics = (Metric("mean_flip_probability", "Flip probability", LOWER, _flip_probabilities),)
     citation = "Hendrycks & Dietterich, Benchmarking Neural Network Robustness to Common Corruptions, ICLR 2019"

@@ -50,7 +50,7 @@ class TrustScoresCorrupted(Corruption):
     """The columns of ``trust_scores`` on corrupted images; see ``Corruption`` for its parameters."""
 
     name = "trust_scores_corrupted"
-    version = "1"
+    version = "2"
     axis = AXIS
     metrics = (
         Metric(

@@ -47,8 +47,9 @@ def corrupt(
     """Corrupt a batch of images.
 
     An image's bytes depend on the image, the condition, the definition and its own seed alone, whatever the batch it
-    comes in and on however many devices of one type. All run on the images' device, but for the
-    outlines of spatter's drops, which stay on the CPU.
+    comes in and on however many devices of one type. Draws are the same bits on every type of device; what a device
+    rounds otherwise may move a byte by one level. All run on the images' device, but for the outlines of spatter's
+    drops, which stay on the CPU.
 
     Args:
         images: ``(B,3,H,W)`` uint8, at least 32 pixels a side, on any device.

@@ -10,15 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench.corruptions.draws import (
-    Corruption,
-    Draws,
-    Parameters,
-    Setting,
-    draw_integers,
-    draw_scalars,
-    sample_nothing,
-)
+from bench.corruptions.draws import Corruption, Draws, Parameters, Setting, sample_nothing
 from bench.corruptions.lines import (
     LineTaps,
     combine_lines,
@@ -30,6 +22,7 @@ from bench.corruptions.lines import (
 from bench.corruptions.motion import MotionTaps, motion_blur, motion_blur_each, motion_taps, taps_inside
 from bench.corruptions.rounding import bytes_of_darkness, flat_darkness, look_up, steady
 from bench.imaging.division import divide
+from bench.rng import draw_integers, draw_scalars
 
 DEFOCUS = Parameters(
     imagenet_c=((3.0, 0.1), (4.0, 0.5), (6.0, 0.5), (8.0, 0.5), (10.0, 0.5)),

@@ -9,10 +9,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bench.corruptions.draws import Corruption, Draws, Parameters, Setting, draw_scalars, draw_uniform, sample_nothing
+from bench.corruptions.draws import Corruption, Draws, Parameters, Setting, sample_nothing
 from bench.corruptions.lines import gaussian
 from bench.imaging.jpeg import round_trip
 from bench.imaging.resize import resample_lines
+from bench.rng import draw_scalars, draw_uniform
 
 ELASTIC = Parameters(
     imagenet_c=(

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.corruptions.draws import Corruption, Draws, Parameters, Setting, draw_normal, draw_words
+from bench.corruptions.draws import Corruption, Draws, Parameters, Setting
+from bench.rng import draw_normal, draw_words
 
 GAUSSIAN_SCALE = Parameters(imagenet_c=(0.08, 0.12, 0.18, 0.26, 0.38), cifar10_c=(0.04, 0.06, 0.08, 0.09, 0.1))
 SHOT_PHOTONS = Parameters(imagenet_c=(60, 25, 12, 5, 3), cifar10_c=(500, 250, 100, 75, 50))
@@ -52,8 +53,12 @@ def _apply_impulse(images: Tensor, draws: Draws, setting: Setting) -> Tensor:
 
 
 def _sample_shot(images: Tensor, setting: Setting, seeds: Sequence[int]) -> Draws:
+    return {"photons": draw_photons(images, setting.choose(SHOT_PHOTONS), seeds)}
+
+
+def draw_photons(images: Tensor, full: int, seeds: Sequence[int]) -> Tensor:
+    """``(B,3,H,W)`` int32 Poisson draws, where ``full`` photons are the mean of white; one seed per image."""
     words = draw_words(seeds, images.shape[1:], images.device)
-    full = setting.choose(SHOT_PHOTONS)
     bits, table = _count_bits(full), _poisson_table(full, images.device)
     low_bits = (1 << bits) - 1
     own = words & low_bits
@@ -61,12 +66,12 @@ def _sample_shot(images: Tensor, setting: Setting, seeds: Sequence[int]) -> Draw
     entry = table.index_select(0, cell.view(-1)).view_as(own)
     other = entry & low_bits
     keeps_own = (words.bitwise_right_shift_(bits) < entry.bitwise_right_shift_(bits)).view(torch.uint8)
-    return {"photons": own.sub_(other).mul_(keeps_own).add_(other)}
+    return own.sub_(other).mul_(keeps_own).add_(other)
 
 
 def _apply_shot(images: Tensor, draws: Draws, setting: Setting) -> Tensor:
     photons = draws["photons"]
-    level = _level_of_photons(setting.choose(SHOT_PHOTONS), images.device)
+    level = level_of_photons(setting.choose(SHOT_PHOTONS), images.device)
     return level.index_select(0, photons.reshape(-1)).view(images.shape)
 
 
@@ -76,7 +81,7 @@ def _count_bits(full: int) -> int:
 
 
 @lru_cache
-def _level_of_photons(full: int, device: torch.device) -> Tensor:
+def level_of_photons(full: int, device: torch.device) -> Tensor:
     """``(2**bits,)`` uint8: the level shown for each photon count, where ``full`` photons are white."""
     levels = np.clip(np.arange(1 << _count_bits(full)) / float(full), 0, 1) * 255
     return torch.from_numpy(levels.astype(np.uint8)).to(device)

@@ -16,10 +16,10 @@ from math import pi
 import torch
 from torch import Tensor
 
-from bench.corruptions.draws import draw_uniform
 from bench.errors import ConfigurationError, DataError, nearest_names
 from bench.imaging.division import divide
 from bench.records import Condition
+from bench.rng import draw_uniform
 
 LUMA = (0.2125, 0.7154, 0.0721)
 """Weights of red, green and blue: skimage's ``rgb2gray`` (ITU-R BT.709)."""

@@ -18,12 +18,13 @@ import torch
 from torch import Tensor
 
 from bench.corruptions.color import brighten
-from bench.corruptions.draws import draw_normal, generators
 from bench.corruptions.lines import zoom_window
 from bench.corruptions.motion import motion_blur, motion_taps
+from bench.corruptions.noise import draw_photons, level_of_photons
 from bench.corruptions.warps import Warp, affine_warp, tilt_warp
 from bench.corruptions.weather import SNOW_MARGIN, resting_snow, whiten
 from bench.imaging.division import bytes_to_pixels, divide
+from bench.rng import draw_normal
 from bench.seeding import derive_seed
 
 FRAMES = 31
@@ -51,16 +52,9 @@ def _gaussian_noise(images: Tensor, seeds: Sequence[int]) -> Frames:
 
 def _shot_noise(images: Tensor, seeds: Sequence[int]) -> Frames:
     yield images
-    means = images.float().mul_(_PHOTONS / 255)
-    # a table in float64, for the truncation of whole levels hangs on its rounding
-    levels = torch.arange(_PHOTONS + 1, dtype=torch.float64).div_(_PHOTONS).mul_(255).to(torch.uint8).to(images.device)
     for frame in range(1, FRAMES):
-        noisy = torch.empty_like(images)
-        frame_seeds = [derive_seed(seed, frame) for seed in seeds]
-        for out, mean, generator in zip(noisy, means, generators(frame_seeds, images.device), strict=True):
-            photons = torch.poisson(mean, generator=generator).clamp_(max=_PHOTONS)
-            out.copy_(levels[photons.int()])
-        yield noisy
+        photons = draw_photons(images, _PHOTONS, [derive_seed(seed, frame) for seed in seeds])
+        yield level_of_photons(_PHOTONS, images.device).index_select(0, photons.flatten()).view(images.shape)
 
 
 def _motion_blur(images: Tensor, _seeds: Sequence[int]) -> Frames:

@@ -8,8 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bench.corruptions.draws import Corruption, Draws, Parameters, Setting, draw_normal
+from bench.corruptions.draws import Corruption, Draws, Parameters, Setting
 from bench.corruptions.lines import gaussian
+from bench.rng import draw_normal
 
 SPATTER = Parameters(
     imagenet_c=(

@@ -11,11 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench.corruptions.draws import Corruption, Draws, Parameters, Setting, draw_normal, draw_scalars, draw_uniform
+from bench.corruptions.draws import Corruption, Draws, Parameters, Setting
 from bench.corruptions.lines import zoom_window
 from bench.corruptions.motion import motion_blur_each, motion_taps, taps_inside
 from bench.errors import DataError
 from bench.imaging.division import divide
+from bench.rng import draw_normal, draw_scalars, draw_uniform
 
 SNOW = Parameters(
     imagenet_c=(

@@ -5,11 +5,11 @@ casts. The cosine transforms work on `LANES` blocks side by side, at distances i
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from bench.machine_code import inner, kept
 
 LANES = 16
 _BLOCK = 64 * LANES
@@ -20,20 +20,6 @@ _CENTER = (_MIDDLE << 16) + _HALF - 1
 Plane = NDArray[np.uint8]
 Steps = NDArray[np.int32]
 Work = NDArray[np.int32]
-AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
-
-
-def _inner(function: AnyFunction) -> AnyFunction:
-    """``function`` to be compiled into those that call it."""
-    return cast(AnyFunction, njit(nogil=True)(function))
-
-
-def _kept(function: AnyFunction) -> AnyFunction:
-    """``function`` as machine code that is kept on disk, where later processes find it."""
-    try:
-        return cast(AnyFunction, njit(nogil=True, cache=True)(function))
-    except RuntimeError:  # neither the package's folder nor the user's cache can be written
-        return _inner(function)
 
 
 def _make_forward(stride: int, up: int, down: int, shift: int) -> Callable[[Work, int], None]:
@@ -41,7 +27,7 @@ def _make_forward(stride: int, up: int, down: int, shift: int) -> Callable[[Work
     round_end, half = (1 << down) >> 1, 1 << (shift - 1)
     at1, at2, at3, at4, at5, at6, at7 = (np.uint64(stride * step) for step in range(1, 8))
 
-    @_inner
+    @inner
     def forward(work: Work, start: int) -> None:
         for lane in range(LANES):
             p = np.uint64(start) + np.uint64(lane)
@@ -70,7 +56,7 @@ def _make_inverse(stride: int, shift: int) -> Callable[[Work, int], None]:
     half = 1 << (shift - 1)
     at1, at2, at3, at4, at5, at6, at7 = (np.uint64(stride * step) for step in range(1, 8))
 
-    @_inner
+    @inner
     def inverse(work: Work, start: int) -> None:
         for lane in range(LANES):
             p = np.uint64(start) + np.uint64(lane)
@@ -94,7 +80,7 @@ def _make_inverse(stride: int, shift: int) -> Callable[[Work, int], None]:
     return inverse
 
 
-@_inner
+@inner
 def _odd_part(t0: np.int32, t1: np.int32, t2: np.int32, t3: np.int32) -> tuple[np.int32, np.int32, np.int32, np.int32]:
     common = np.int32((t0 + t1 + t2 + t3) * 9633)
     z1, z2 = np.int32((t0 + t3) * -7373), np.int32((t1 + t2) * -20995)
@@ -113,7 +99,7 @@ _inverse_column = _make_inverse(8 * LANES, 11)
 _inverse_row = _make_inverse(LANES, 18)
 
 
-@_inner
+@inner
 def _gather(plane: Plane, first: int, work: Work) -> None:
     """The blocks of ``plane`` from number ``first`` on, about zero, one in each lane; lanes past the end repeat one."""
     across = plane.shape[1] // 8
@@ -124,7 +110,7 @@ def _gather(plane: Plane, first: int, work: Work) -> None:
                 work[(y * 8 + x) * LANES + lane] = np.int32(plane[8 * down + y, 8 * right + x]) - _MIDDLE
 
 
-@_inner
+@inner
 def _scatter(work: Work, first: int, plane: Plane) -> None:
     """The inverse of `_gather`, clipped to 8 bits."""
     across = plane.shape[1] // 8
@@ -137,7 +123,7 @@ def _scatter(work: Work, first: int, plane: Plane) -> None:
                 plane[8 * down + y, 8 * right + x] = work[(y * 8 + x) * LANES + lane]
 
 
-@_inner
+@inner
 def quantise(work: Work, steps: Steps, inverses: NDArray[np.float32]) -> None:
     """Coefficients times 8 rounded to whole multiples of ``steps``; ``inverses`` are ``1 / (8 * steps)``."""
     for position in range(64):
@@ -149,7 +135,7 @@ def quantise(work: Work, steps: Steps, inverses: NDArray[np.float32]) -> None:
             work[position * LANES + lane] = size if value >= 0 else -size
 
 
-@_inner
+@inner
 def _through_blocks(plane: Plane, steps: Steps) -> None:
     """``(8m,8n)`` samples after cosine transform, quantisation and back, in place."""
     work = np.empty(_BLOCK, np.int32)
@@ -168,7 +154,7 @@ def _through_blocks(plane: Plane, steps: Steps) -> None:
         _scatter(work, first, plane)
 
 
-@_inner
+@inner
 def _to_ycc(image: Plane, luminance: Plane, blue: Plane, red: Plane) -> None:
     for i in range(image.shape[1]):
         for j in range(image.shape[2]):
@@ -178,7 +164,7 @@ def _to_ycc(image: Plane, luminance: Plane, blue: Plane, red: Plane) -> None:
             red[i, j] = np.int32(32768 * r - 27439 * g - 5329 * b + _CENTER) >> 16
 
 
-@_inner
+@inner
 def _repeat_edge(plane: Plane, height: int, width: int) -> None:
     """Fill ``plane`` beyond ``height`` and ``width`` with its last row and column."""
     for i in range(height):
@@ -187,7 +173,7 @@ def _repeat_edge(plane: Plane, height: int, width: int) -> None:
         plane[i] = plane[height - 1]
 
 
-@_inner
+@inner
 def _downsample(plane: Plane, height: int) -> Plane:
     """Means of 2 x 2 samples for ``height`` rows, whose last is repeated; halves are rounded down and up in turn."""
     half = np.empty((plane.shape[0] // 2, plane.shape[1] // 2), np.uint8)
@@ -200,7 +186,7 @@ def _downsample(plane: Plane, height: int) -> Plane:
     return half
 
 
-@_inner
+@inner
 def _upsample_row(plane: Plane, i: int, height: int, width: int, mixed: Work, row: Plane) -> None:
     """Row ``i`` at twice the size of the ``(height,width)`` samples in ``plane``, into ``row``."""
     own = i // 2
@@ -218,7 +204,7 @@ def _upsample_row(plane: Plane, i: int, height: int, width: int, mixed: Work, ro
     row[2 * width - 1] = np.int32(4 * mixed[width - 1] + 7) >> 4
 
 
-@_inner
+@inner
 def _to_rgb(luminance: Plane, blue: Plane, red: Plane, i: int, image: Plane) -> None:
     """Row ``i`` of ``image`` from its row of luminance and of both chroma planes."""
     reds, greens, blues = image[0, i], image[1, i], image[2, i]
@@ -230,7 +216,7 @@ def _to_rgb(luminance: Plane, blue: Plane, red: Plane, i: int, image: Plane) -> 
         blues[j] = min(max(np.int32(y + (np.int32(116130 * b + _HALF) >> 16)), low), high)
 
 
-@_kept
+@kept
 def round_trip_image(image: Plane, luminance_steps: Steps, chroma_steps: Steps) -> Plane:
     """Save as JPEG and read again.
 

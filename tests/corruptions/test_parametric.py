@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 from skimage.color import rgb2gray
 
-from bench.corruptions.draws import draw_uniform
 from bench.corruptions.parametric import BACKGROUND, MANIPULATIONS, manipulate
 from bench.errors import ConfigurationError, DataError
 from bench.records import Condition
+from bench.rng import draw_uniform
 
 SEEDS = (11, 12)
 

@@ -7,8 +7,9 @@ from scipy import stats
 
 from bench.corruptions.batched import BATCHED
 from bench.corruptions.blur import GLASS
-from bench.corruptions.draws import Setting, draw_integers, draw_normal
+from bench.corruptions.draws import Setting
 from bench.corruptions.noise import GAUSSIAN_SCALE, IMPULSE_AMOUNT, SHOT_PHOTONS, SPECKLE_SCALE
+from bench.rng import draw_integers, draw_normal
 
 REJECT = 1e-4
 """p-value below which a law is rejected; the seeds are fixed, so that nothing here is left to chance."""

@@ -10,8 +10,8 @@ from scipy.stats import chisquare, kstest, poisson
 from skimage.color import hsv2rgb, rgb2hsv
 from torchvision.transforms.functional import affine, center_crop
 
-from bench.corruptions.draws import draw_normal
 from bench.corruptions.sequences import NOISE_SEQUENCES, PERTURBATIONS, SEQUENCES
+from bench.rng import draw_normal
 from bench.seeding import derive_seed
 
 SEEDS = [3, 2**62]
