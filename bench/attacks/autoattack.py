@@ -199,7 +199,7 @@ def _square(inputs: AttackInput, epsilon: float, norm: str, settings: AutoAttack
             part.model, norm="L2", n_queries=settings.queries, eps=epsilon, p_init=0.8, seed=seed,
             device=part.images.device, resc_schedule=False,
         )  # fmt: skip
-        with seeded(seed, part.images.device):
+        with seeded(seed):
             parts.append(_counted(part, partial(attack.perturb, part.images, part.labels)))
     return join(parts)
 

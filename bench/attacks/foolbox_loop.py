@@ -16,7 +16,7 @@ from foolbox.models.pytorch import PyTorchModel
 from torch import Tensor
 
 from bench.attacks.gradient import random_start
-from bench.attacks.guard import seeded
+from bench.attacks.guard import seeded, seeded_rows
 from bench.attacks.inputs import AttackInput, evaluate
 from bench.attacks.result import Candidates, join
 from bench.attacks.spec import is_gradient_descent
@@ -32,8 +32,9 @@ BATCHED = (
     InversionAttack,
     L2ContrastReductionAttack,
 )
-"""Attacks that draw no random numbers and treat every image of a batch by itself. All others may let one image's
-outcome depend on its neighbours (shared generator, or early stopping on a batch's loss) and run image by image."""
+"""Attacks that treat every image of a batch by itself and draw, if anything (DDN, where a gradient is zero), one row per
+image. All others may let one image's outcome depend on its neighbours (shared generator, or early stopping on a batch's
+loss) and run image by image."""
 
 _NO_START = "init_attack failed"
 # Foolbox's message where no starting point was found: an unsuccessful attack, not a crash.
@@ -56,10 +57,11 @@ def run_foolbox(attack: AttackWithDistance, inputs: AttackInput, epsilon: float 
         seed_random_start(attack, inputs.seeds)
         return _run_batch(attack, inputs, epsilon)
     if isinstance(attack, BATCHED) or (isinstance(attack, L2CarliniWagnerAttack) and not attack.abort_early):
-        return _run_batch(attack, inputs, epsilon)
+        with seeded_rows(inputs.seeds):
+            return _run_batch(attack, inputs, epsilon)
     parts = []
     for row in range(len(inputs)):
-        with seeded(inputs.seeds[row], inputs.images.device):
+        with seeded(inputs.seeds[row]):
             parts.append(_run_batch(attack, inputs.rows(torch.tensor([row], device=inputs.images.device)), epsilon))
     return join(parts)
 

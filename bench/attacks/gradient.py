@@ -10,12 +10,11 @@ from foolbox.attacks.gradient_descent_base import BaseGradientDescent, LinfBaseG
 from foolbox.types import Bounds
 from torch import Tensor
 
+from bench.attacks.active_rows import ActiveRows
 from bench.attacks.guard import GuardedClassifier, seeded
 from bench.attacks.inputs import AttackInput, evaluate
 from bench.attacks.result import Candidates, Settled, in_order
 from bench.imaging.threads import map_images
-
-_CPU = torch.device("cpu")
 
 
 def random_start(attack: BaseGradientDescent, images: Tensor, epsilon: float, seeds: Sequence[int]) -> Tensor:
@@ -32,7 +31,7 @@ def random_start(attack: BaseGradientDescent, images: Tensor, epsilon: float, se
         return _start_in_linf(images, epsilon, seeds)
     rows = []
     for image, seed in zip(images.cpu(), seeds, strict=True):
-        with seeded(seed, _CPU):
+        with seeded(seed):
             rows.append(draw(attack, astensor(image[None]), epsilon).raw)
     return torch.cat(rows).to(images.device)
 
@@ -69,25 +68,27 @@ def descend(attack: BaseGradientDescent, inputs: AttackInput, epsilon: float) ->
     settled = []
     queries = torch.zeros(len(inputs), dtype=torch.int64)
     zero_share = torch.empty(len(inputs))
-    active = torch.arange(len(inputs), device=origin.device)
+    active = ActiveRows(len(inputs), origin.device)
     for step in range(attack.steps + 1):
         last = step == attack.steps
         logits, gradient = (evaluate(inputs.model, moved), None) if last else _gradient(inputs.model, moved, classes)
         if step == 0 and gradient is not None:
-            zero_share = (gradient == 0).float().flatten(1).mean(dim=1).cpu()
-        queries[active.cpu()] += 1
-        leaving = torch.ones_like(active, dtype=torch.bool) if last else inputs.is_adversarial(logits, active)
-        settled.append(Settled(active[leaving], moved[leaving], logits[leaving]))
-        if bool(leaving.all()):
+            zero_share = (gradient == 0).float().flatten(1).mean(dim=1)
+        queries[active.rows] += 1
+        if last:
+            settled.append(Settled(active.on_device, moved, logits))
             break
         assert gradient is not None
-        if bool(leaving.any()):
-            stay = ~leaving
-            active, origin, moved, gradient, classes = (t[stay] for t in (active, origin, moved, gradient, classes))
-            _keep_rows(optimizer, stay)
+        leave = active.split(inputs.is_adversarial(logits, active.on_device))
+        if leave is not None:
+            settled.append(Settled(leave.rows, moved[leave.places], logits[leave.places]))
+            if not len(active):
+                break
+            origin, moved, gradient, classes = (t[leave.others] for t in (origin, moved, gradient, classes))
+            _keep_rows(optimizer, leave.others)
         moved = _step(attack, optimizer, moved, origin, gradient, sign, epsilon)
     found = in_order(settled)
-    return Candidates(images=found.images, logits=found.logits, queries=queries, zero_gradient=zero_share)
+    return Candidates(images=found.images, logits=found.logits, queries=queries, zero_gradient=zero_share.cpu())
 
 
 def _gradient(model: GuardedClassifier, images: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:

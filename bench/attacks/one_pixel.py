@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bench.attacks.active_rows import ActiveRows
 from bench.attacks.inputs import AttackInput, evaluate
 from bench.attacks.result import Candidates, Settled, in_order
 from bench.errors import ConfigurationError
@@ -48,29 +49,33 @@ def one_pixel_attack(inputs: AttackInput, pixels: int, settings: OnePixelSetting
     sources = [np.random.Generator(np.random.PCG64(seed)) for seed in inputs.seeds]
     children = genes = _first_population(sources, pixels, settings.population, size).to(images.device)
     fitness = torch.full(genes.shape[:2], torch.inf, device=images.device)
-    active = torch.arange(len(inputs), device=images.device)
+    active = ActiveRows(len(inputs), images.device)
     queries = torch.zeros(len(inputs), dtype=torch.int64)
     settled = []
     for generation in range(settings.generations + 1):
         if generation:
-            children = _children([sources[row] for row in active.tolist()], genes, settings.scale, size)
-        scores = _show(inputs, children, active, batch_size)
-        queries[active.cpu()] += settings.population
-        cost, adversarial = _fitness(inputs, scores, active), inputs.is_adversarial(scores, active)
-        broken = adversarial.any(dim=1)
-        leaving = torch.nonzero(broken).flatten()
-        fittest = cost.where(adversarial, torch.inf)[leaving].argmin(dim=1)
-        rows = active[leaving]
-        settled.append(Settled(rows, paint(images[rows], children[leaving, fittest]), scores[leaving, fittest]))
+            children = _children([sources[row] for row in active.rows.tolist()], genes, settings.scale, size)
+        rows = active.on_device
+        scores = _show(inputs, children, rows, batch_size)
+        queries[active.rows] += settings.population
+        cost, adversarial = _fitness(inputs, scores, rows), inputs.is_adversarial(scores, rows)
         better = cost <= fitness
         genes, fitness = torch.where(better[..., None, None], children, genes), torch.where(better, cost, fitness)
-        active, genes, fitness = active[~broken], genes[~broken], fitness[~broken]
+        leave = active.split(adversarial.any(dim=1))
+        if leave is None:
+            continue
+        places = leave.places
+        fittest = cost.where(adversarial, torch.inf)[places].argmin(dim=1)
+        answers = paint(images[leave.rows], children[places, fittest])
+        settled.append(Settled(leave.rows, answers, scores[places, fittest]))
+        genes, fitness = genes[leave.others], fitness[leave.others]
         if not len(active):
             break
     else:
-        answers = paint(images[active], genes[torch.arange(len(active), device=genes.device), fitness.argmin(dim=1)])
-        settled.append(Settled(active, answers, evaluate(inputs.model, answers)))
-        queries[active.cpu()] += 1
+        rows = active.on_device
+        answers = paint(images[rows], genes[torch.arange(len(rows), device=genes.device), fitness.argmin(dim=1)])
+        settled.append(Settled(rows, answers, evaluate(inputs.model, answers)))
+        queries[active.rows] += 1
     found = in_order(settled)
     return Candidates(images=found.images, logits=found.logits, queries=queries)
 

@@ -88,6 +88,7 @@ def run_attack_grid(
         attack_spec.check_without_gradient(str(getattr(classifier, "name", "the classifier")))
     model = GuardedClassifier(classifier)
     clean_logits = evaluate(model, images)
+    model.check()
     if targets is None and attack_spec.target:
         targets = _choose_targets(attack_spec.target, clean_logits, labels, seeds)
     if targets is not None and bool((targets == labels).any()):
@@ -97,7 +98,7 @@ def run_attack_grid(
     method = _method(attack_spec)
     attacked = batch.rows(correct_rows)
     runs: list[Candidates | None] = [None] * len(epsilons)  # stays None if there is nothing to attack
-    with frozen(classifier):
+    with frozen(classifier), model.checked():
         if len(attacked) and method.minimal_norm:
             runs = [_search_with_restarts(method, attacked, attack_spec.restarts, None)] * len(epsilons)
         elif len(attacked):

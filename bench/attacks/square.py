@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from bench.attacks.active_rows import ActiveRows
 from bench.attacks.inputs import AttackInput, evaluate
 from bench.attacks.result import Candidates
 
@@ -45,28 +46,33 @@ def square_attack(inputs: AttackInput, epsilon: float, settings: SquareSettings)
     stripes = torch.stack([torch.rand(channels, 1, width, generator=source) for source in generators]).to(device)
     best = (images + epsilon * _sign(stripes)).clamp(0, 1)
     logits = evaluate(inputs.model, best)
-    margin, loss = _margin_and_loss(inputs, logits, torch.arange(n, device=device))
+    active = ActiveRows(n, device)
+    margin, loss = _margin_and_loss(inputs, logits, active.on_device)
     queries = torch.ones(n, dtype=torch.int64)
-    draws = torch.empty(n, _BLOCK, 2 + channels)
+    drawn, draws = torch.empty(n, _BLOCK, 2 + channels), torch.empty(0)
+    active.split(margin <= 0)
     for proposal in range(settings.queries):
-        active = torch.nonzero(margin > 0).flatten()
         if not len(active):
             break
+        rows = active.on_device
         if proposal % _BLOCK == 0:
-            for row in active.tolist():
-                draws[row] = torch.rand(_BLOCK, 2 + channels, generator=generators[row])
+            for row in active.rows.tolist():
+                drawn[row] = torch.rand(_BLOCK, 2 + channels, generator=generators[row])
+            draws = drawn.to(device)
         side = square_side(settings, proposal, height, width)
-        delta = _squares(draws[active.cpu(), proposal % _BLOCK].to(device), side, height, width) * (2.0 * epsilon)
-        origin = images[active]
-        moved = torch.minimum(torch.maximum(best[active] + delta, origin - epsilon), origin + epsilon).clamp(0, 1)
+        delta = _squares(draws[rows, proposal % _BLOCK], side, height, width) * (2.0 * epsilon)
+        origin, before = images[rows], best[rows]
+        moved = torch.minimum(torch.maximum(before + delta, origin - epsilon), origin + epsilon).clamp(0, 1)
         new_logits = evaluate(inputs.model, moved)
-        new_margin, new_loss = _margin_and_loss(inputs, new_logits, active)
-        improved = new_loss < loss[active]
-        loss[active] = torch.where(improved, new_loss, loss[active])
+        new_margin, new_loss = _margin_and_loss(inputs, new_logits, rows)
+        improved = new_loss < loss[rows]
+        loss[rows] = torch.where(improved, new_loss, loss[rows])
         improved |= new_margin <= 0
-        taken = active[improved]
-        best[taken], logits[taken], margin[taken] = moved[improved], new_logits[improved], new_margin[improved]
-        queries[active.cpu()] += 1
+        # all rows are written, and not the improved ones alone: how many these are, the host would have to ask
+        best[rows] = torch.where(improved[:, None, None, None], moved, before)
+        logits[rows] = torch.where(improved[:, None], new_logits, logits[rows])
+        queries[active.rows] += 1
+        active.split(improved & (new_margin <= 0))
     return Candidates(images=best, logits=logits, queries=queries)
 
 

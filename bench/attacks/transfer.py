@@ -53,6 +53,7 @@ def evaluate_transfer(target: nn.Module, images: Tensor, labels: Tensor, attacke
     truth = labels.cpu().numpy()
     clean = evaluate(model, images).argmax(dim=1).cpu().numpy()
     confidence, prediction = evaluate(model, attacked.adversarials).softmax(dim=1).max(dim=1)
+    model.check()
     return TransferResult(
         clean_prediction=clean,
         prediction=prediction.cpu().numpy(),

@@ -63,9 +63,9 @@ def motion_blur(planes: Tensor, taps: MotionTaps) -> Tensor:
 def motion_blur_each(images: Tensor, taps: Sequence[MotionTaps]) -> Tensor:
     """`motion_blur` of each of ``(B,C,H,W)`` float images by its own taps.
 
-    On a CUDA device all at once, where image by image the launches of the small steps would take the time.
+    On an accelerator all at once, where image by image the launches of the small steps would take the time.
     """
-    if images.device.type == "cuda":
+    if images.device.type != "cpu":
         return motion_blur_at_once(images, taps)
     return torch.stack([motion_blur(image, own) for image, own in zip(images, taps, strict=True)])
 

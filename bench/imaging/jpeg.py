@@ -66,8 +66,8 @@ def in_whole_numbers(images: Tensor, quality: int, through_blocks: ThroughBlocks
         quality: as for `round_trip`.
         through_blocks: `by_integers` or `by_products`; what suits the device when left out.
     """
-    if through_blocks is None:  # launches cost a CUDA device more than wide numbers
-        through_blocks = by_products if images.device.type == "cuda" else by_integers
+    if through_blocks is None:  # launches cost an accelerator more than wide numbers, which MPS does not have
+        through_blocks = by_integers if images.device.type in ("cpu", "mps") else by_products
     height, width = images.shape[2:]
     luminance, *chroma = _to_ycc(images.to(torch.int32))
     luminance = through_blocks(luminance, _quantisation(quality, "luminance", images.device))

@@ -173,3 +173,25 @@ def test_targeted_minimal_norm(small_net, small_data):
     hit = result.success & (result.stage == "ddn")
     assert hit.any()
     assert (result.prediction[hit] == ((labels + 1) % 10).numpy()[hit]).all()
+
+
+class Plateau(torch.nn.Module):
+    """Flat near the centre of every image: only a random step finds the way down."""
+
+    def forward(self, images):
+        far = ((images - 0.5).flatten(1).norm(dim=1) - 0.3).clamp(min=0)
+        return torch.stack([torch.full_like(far, 0.1), far], dim=1)
+
+
+def test_ddn_draws_for_a_zero_gradient_from_the_images_own_seed():
+    images, labels = torch.full((3, 3, 4, 4), 0.5), torch.zeros(3, dtype=torch.int64)
+    spec = AttackSpec("ddn", {"steps": 30, "init_epsilon": 0.2})
+    torch.manual_seed(1)
+    together = run_attack(Plateau().eval(), images, labels, spec, 5.0, seeds=[4, 5, 6])
+    torch.manual_seed(2)
+    again = run_attack(Plateau().eval(), images, labels, spec, 5.0, seeds=[4, 5, 6])
+    alone = [run_attack(Plateau().eval(), images[:1], labels[:1], spec, 5.0, seeds=[seed]) for seed in (4, 5, 6)]
+    assert together.success.all()
+    assert torch.equal(together.adversarials, again.adversarials)
+    assert torch.equal(together.adversarials, torch.cat([result.adversarials for result in alone]))
+    assert not torch.equal(together.adversarials[0], together.adversarials[1])
