@@ -195,8 +195,8 @@ class RuntimeConfig:
         import torch
 
         if self.device == "auto":
-            mps = torch.backends.mps.is_available()
-            return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
+            found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+            return found or torch.device("cpu")
         try:
             return torch.empty(0, device=self.device).device
         except (RuntimeError, AssertionError) as error:

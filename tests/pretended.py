@@ -38,6 +38,10 @@ class _Module:
         return 0
 
     @staticmethod
+    def empty_cache():
+        pass
+
+    @staticmethod
     def _is_in_bad_fork():
         return False
 
@@ -105,10 +109,15 @@ class PretendedTensor(torch.Tensor):
             strides=host.stride(),
             storage_offset=host.storage_offset(),
             dtype=host.dtype,
-            device=device,
+            device=torch.device(NAME, 0),  # autograd knows of one device of a type that is written in Python
         )
         wrapper.host = host
+        wrapper.place = torch.device(NAME, device.index or 0)
         return wrapper
+
+    @property
+    def device(self):
+        return self.place
 
     def __deepcopy__(self, memo):
         clone = PretendedTensor(self.host.detach().clone(), self.device).requires_grad_(self.requires_grad)
@@ -116,6 +125,15 @@ class PretendedTensor(torch.Tensor):
             clone = torch.nn.Parameter(clone.detach(), self.requires_grad)
         memo[id(self)] = clone
         return clone
+
+    @property
+    def data(self):
+        return self.detach()
+
+    @data.setter
+    def data(self, value):
+        torch.Tensor.data.__set__(self, value)
+        self.host = value.host
 
     def tolist(self):
         return self.cpu().tolist()
@@ -188,6 +206,8 @@ def _device_of(func, tensors, kwargs):
                 f"{func}: Expected all tensors to be on the same device, but found {sorted(map(str, ours))}"
             )
         others = [tensor for tensor in tensors if not isinstance(tensor, PretendedTensor)]
+        if ours and func in _INDEXING and not isinstance(tensors[0], PretendedTensor):
+            raise RuntimeError(f"{func}: indices should be on the same device as the indexed tensor (cpu)")
         if ours and func not in _INDEXING and any(tensor.dim() for tensor in others):
             raise RuntimeError(
                 f"{func}: Expected all tensors to be on the same device, but found {next(iter(ours))} and cpu!"

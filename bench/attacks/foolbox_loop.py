@@ -32,9 +32,9 @@ BATCHED = (
     InversionAttack,
     L2ContrastReductionAttack,
 )
-"""Attacks that treat every image of a batch by itself and draw, if anything (DDN, where a gradient is zero), one row per
-image. All others may let one image's outcome depend on its neighbours (shared generator, or early stopping on a batch's
-loss) and run image by image."""
+"""Attacks that treat every image of a batch by itself and draw, if anything (DDN, where a gradient is zero), one row
+per image. All others may let one image's outcome depend on its neighbours (shared generator, or early stopping on a
+batch's loss) and run image by image."""
 
 _NO_START = "init_attack failed"
 # Foolbox's message where no starting point was found: an unsuccessful attack, not a crash.

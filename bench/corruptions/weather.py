@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import cv2
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -119,7 +120,7 @@ def _sample_frost(images: Tensor, setting: Setting, seeds: Sequence[int]) -> Dra
     textures = len(_TEXTURES) if setting.from_package else len(_TEXTURES) - 1
     for which, down, right in draw_scalars(seeds, 3).tolist():
         texture = int(which * textures)
-        _, tall, wide = frost_texture(texture, height, width, setting.definition, images.device).shape
+        _, tall, wide = frost_texture(texture, height, width, setting.definition).shape
         corners.append((texture, int(down * (tall - height)), int(right * (wide - width))))
     return {"corner": torch.tensor(corners)}
 
@@ -129,14 +130,47 @@ def _apply_frost(images: Tensor, draws: Draws, setting: Setting) -> Tensor:
     image_weight, frost_weight = setting.choose(FROST)
     # float64 as in the originals: the weights are tenths, so that many sums are whole levels but for a rounding
     levels = images.double().mul_(image_weight)
-    for scene, (texture, top, left) in zip(levels, draws["corner"].tolist(), strict=True):
-        frost = frost_texture(texture, height, width, setting.definition, images.device)
-        scene.add_(frost[:, top : top + height, left : left + width].double().mul_(frost_weight))
+    if images.device.type == "cpu":
+        for scene, (texture, top, left) in zip(levels, draws["corner"].tolist(), strict=True):
+            frost = frost_texture(texture, height, width, setting.definition)
+            scene.add_(frost[:, top : top + height, left : left + width].double().mul_(frost_weight))
+    else:
+        frost = cut_frost(draws["corner"], height, width, setting.definition, images.device)
+        levels.add_(frost.double().mul_(frost_weight))
     return _to_bytes(levels)
 
 
+def cut_frost(corners: Tensor, height: int, width: int, definition: str, device: torch.device) -> Tensor:
+    """``(B,3,height,width)`` uint8 windows of the frost pictures, all at once: image by image costs a GPU launches.
+
+    Args:
+        corners: ``(B,3)`` int64 on the CPU: number of the picture, top and left of the window.
+        height: of a window.
+        width: of a window.
+        definition: as of `frost_texture`.
+        device: of the result.
+    """
+    table, sizes = _frost_table(height, width, definition, device)
+    first, tall, wide = sizes[corners[:, 0]].unbind(1)
+    geometry = torch.stack([first + corners[:, 1] * wide + corners[:, 2], tall * wide, wide]).to(device)
+    start, plane, line = geometry[:, :, None, None].unbind(0)
+    channels, rows = torch.arange(3, device=device)[:, None], torch.arange(height, device=device)
+    # row p of the table is the line of pixels that begins at its byte p
+    lines = table.as_strided((len(table) - width + 1, width), (1, 1))
+    return lines.index_select(0, (start + channels * plane + rows * line).flatten()).view(-1, 3, height, width)
+
+
+@lru_cache(maxsize=8)
+def _frost_table(height: int, width: int, definition: str, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The bytes of all frost pictures, and on the CPU ``(6,3)``: where each begins, its height and its width."""
+    textures = [frost_texture(index, height, width, definition) for index in range(len(_TEXTURES))]
+    begins = np.cumsum([0, *(texture.numel() for texture in textures)])
+    sizes = [(int(begin), *texture.shape[1:]) for begin, texture in zip(begins, textures, strict=False)]
+    return torch.cat([texture.flatten() for texture in textures]).to(device), torch.tensor(sizes)
+
+
 @lru_cache(maxsize=64)
-def frost_texture(index: int, height: int, width: int, definition: str, device: torch.device) -> Tensor:
+def frost_texture(index: int, height: int, width: int, definition: str) -> Tensor:
     """``(3,h,w)`` uint8 frost, larger than ``height`` x ``width``; the pictures are those of imagecorruptions.
 
     The package enlarges each by 1.1; ImageNet-C takes it as it is, and CIFAR-10-C reduces it to a fifth. Where an image
@@ -157,7 +191,7 @@ def frost_texture(index: int, height: int, width: int, definition: str, device: 
     elif larger:
         size = (math.ceil(wide * scale), math.ceil(tall * scale))
         texture = cv2.resize(texture, dsize=size, interpolation=cv2.INTER_CUBIC)
-    return torch.from_numpy(texture[..., ::-1].copy()).permute(2, 0, 1).contiguous().to(device)
+    return torch.from_numpy(texture[..., ::-1].copy()).permute(2, 0, 1).contiguous()
 
 
 def _map_size(longest: int, definition: str) -> int:

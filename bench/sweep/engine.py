@@ -205,8 +205,8 @@ class _Runner:
         else:
             yield outcomes
             return
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        if self.device.type != "cpu":
+            torch.get_device_module(self.device).empty_cache()
         for half in batch.halves():
             yield from self._pieces(unit, classifier, half)
 

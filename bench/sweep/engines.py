@@ -34,8 +34,9 @@ def placements(engine: EngineConfig, device: str) -> list[Placement]:
     """A device and threads for each process: GPUs in turn, else shares of the CPU's cores."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     chosen = RuntimeConfig(device=device).torch_device()
-    every = chosen.type == "cuda" and device in ("auto", "cuda")
-    devices = [f"cuda:{index}" for index in range(torch.cuda.device_count())] if every else [str(chosen)]
+    every = chosen.type not in ("cpu", "mps") and device in ("auto", chosen.type)
+    count = torch.get_device_module(chosen).device_count() if every else 0
+    devices = [f"{chosen.type}:{index}" for index in range(count)] or [str(chosen)]
     fitting = len(devices) if chosen.type != "cpu" else max(1, cores // (engine.threads or 1))
     workers = engine.workers or fitting
     threads = engine.threads or max(1, cores // workers)

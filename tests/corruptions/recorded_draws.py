@@ -105,7 +105,7 @@ def _snow(image, setting, seed):
 def _frost(image, setting, seed):
     height, width = image.shape[1:]
     index = np.random.randint(6 if setting.from_package else 5)
-    _, tall, wide = frost_texture(index, height, width, setting.definition, torch.device("cpu")).shape
+    _, tall, wide = frost_texture(index, height, width, setting.definition).shape
     return {"corner": [index, np.random.randint(0, tall - height), np.random.randint(0, wide - width)]}
 
 

@@ -319,7 +319,8 @@ def test_placements(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     assert placements(EngineConfig(name="processes", threads=4), "cpu") == [Placement("cpu", 4)] * 2
     assert placements(EngineConfig(name="processes", workers=3), "cpu") == [Placement("cpu", 2)] * 3
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("cuda"))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     spots = placements(EngineConfig(name="processes", workers=4), "auto")
     assert [spot.device for spot in spots] == ["cuda:0", "cuda:1", "cuda:0", "cuda:1"]
