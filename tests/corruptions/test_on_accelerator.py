@@ -1,4 +1,4 @@
-"""Corruptions on a pretended accelerator: the CPU's bytes, and a bounded number of launches and of waits for the host."""
+"""Corruptions on a pretended accelerator: the CPU's bytes, and bounded numbers of launches and of waits for the host."""
 
 import pytest
 import torch
@@ -33,23 +33,25 @@ LAUNCHES = {
     "saturate": 80,
 }
 """At most so many per batch of 128, severity 3, tables already on the device."""
+ROUNDED = {"snow", "motion_blur"}
+"""Their sums are added up all at once on an accelerator and image by image on the CPU: a byte in ten thousand may be one
+level off."""
 HOST_READS = {"spatter": 1}
 """OpenCV draws the outlines of spatter's drops on the CPU. No other corruption makes the host wait."""
 
 
 @pytest.mark.parametrize("name", BATCHED)
 def test_bytes_are_the_cpus(name, photographs, thumbnails):
-    for definition, images in (
-        ("imagenet_c", photographs),
-        ("imagecorruptions", photographs),
-        ("cifar10_c", thumbnails),
-    ):
+    of_each = {"imagenet_c": photographs, "imagecorruptions": photographs, "cifar10_c": thumbnails}
+    for definition, images in of_each.items():
         for severity in (1, 3, 5):
             condition = Condition(name, severity)
             here = corrupt(images[:3], condition, range(3), definition=definition)
             with pretended_device() as device:
-                there = corrupt(images[:3].to(device), condition, range(3), definition=definition)
-                assert torch.equal(there.cpu(), here), (definition, severity)
+                there = corrupt(images[:3].to(device), condition, range(3), definition=definition).cpu()
+            apart = (there.int() - here.int()).abs()
+            assert apart.max() <= (1 if name in ROUNDED else 0), (definition, severity)
+            assert (apart > 0).float().mean() < 1e-4
 
 
 @pytest.mark.parametrize("name", BATCHED)
