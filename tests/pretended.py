@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import weakref
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -113,6 +114,8 @@ class PretendedTensor(torch.Tensor):
         )
         wrapper.host = host
         wrapper.place = torch.device(NAME, device.index or 0)
+        if _Memory.limit is not None:
+            _Memory.take(wrapper)
         return wrapper
 
     @property
@@ -303,6 +306,54 @@ def _reads(func, args):
 class _Mode(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         return run(func, args, kwargs or {})
+
+
+class _Memory:
+    """How many bytes of the device are in use, and how many there are."""
+
+    limit = None
+    used = 0
+    peak = 0
+
+    @classmethod
+    def take(cls, wrapper):
+        storage = wrapper.host.untyped_storage()
+        if storage.data_ptr() in _STORAGES:
+            _STORAGES[storage.data_ptr()][1] += 1
+        else:
+            size = storage.nbytes()
+            if cls.used + size > cls.limit:
+                raise torch.OutOfMemoryError(
+                    f"{NAME} out of memory: {size} bytes asked for, {cls.limit - cls.used} free"
+                )
+            _STORAGES[storage.data_ptr()] = [size, 1]
+            cls.used += size
+            cls.peak = max(cls.peak, cls.used)
+        weakref.finalize(wrapper, cls.give, storage.data_ptr())
+
+    @classmethod
+    def give(cls, pointer):
+        entry = _STORAGES.get(pointer)
+        if entry is None:
+            return
+        entry[1] -= 1
+        if not entry[1]:
+            cls.used -= _STORAGES.pop(pointer)[0]
+
+
+_STORAGES = {}
+
+
+@contextlib.contextmanager
+def memory_limit(limit):
+    """Let the device have so many bytes; tensors that exist already do not count."""
+    _Memory.limit, _Memory.used, _Memory.peak = limit, 0, 0
+    _STORAGES.clear()
+    try:
+        yield _Memory
+    finally:
+        _Memory.limit = None
+        _STORAGES.clear()
 
 
 @contextlib.contextmanager

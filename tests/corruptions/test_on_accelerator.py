@@ -1,4 +1,4 @@
-"""Corruptions on a pretended accelerator: the CPU's bytes, and bounded numbers of launches and of waits for the host."""
+"""Corruptions on a pretended accelerator: the CPU's bytes, and bounded numbers of launches and waits for the host."""
 
 import pytest
 import torch
@@ -34,7 +34,7 @@ LAUNCHES = {
 }
 """At most so many per batch of 128, severity 3, tables already on the device."""
 ROUNDED = {"snow", "motion_blur"}
-"""Their sums are added up all at once on an accelerator and image by image on the CPU: a byte in ten thousand may be one
+"""An accelerator adds up their sums all at once, the CPU image by image: one byte in ten thousand may be one
 level off."""
 HOST_READS = {"spatter": 1}
 """OpenCV draws the outlines of spatter's drops on the CPU. No other corruption makes the host wait."""
