@@ -53,7 +53,7 @@ class ModelConfig:
     interpolation: str | None = None
     """Of the resize, in place of what the source says: ``bilinear``, ``bicubic``, ``nearest``, ``lanczos``."""
     precision: str = "float32"
-    """``float32``, ``bfloat16`` or ``float16``."""
+    """``float32``, which is true float32 on every device; ``tf32``, on NVIDIA GPUs; ``bfloat16`` or ``float16``."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.options or {}, Mapping):
@@ -171,6 +171,10 @@ class RuntimeConfig:
     """Bound on that folder."""
     fast: bool = True
     """Batch norms folded into convolutions, channels-last: equal in prediction, faster."""
+    deterministic: bool = True
+    """On a GPU, only algorithms of cuDNN that give the same bits every time."""
+    cudnn_benchmark: bool = False
+    """On a GPU, time cuDNN's algorithms for each shape and keep the fastest, which may be another in each run."""
     keep_memory: bool = True
     """On the CPU, keep freed memory for the next activation instead of returning it to the kernel."""
 

@@ -18,6 +18,7 @@ from bench.explain.attribute import attribute as attribution_maps
 from bench.imaging.division import bytes_to_pixels, divide
 from bench.library.images import to_bytes
 from bench.library.presets import names_of, preset_benchmark
+from bench.models import numerics
 from bench.records import Condition
 from bench.seeding import derive_seed
 
@@ -86,7 +87,8 @@ def attack(
     spec.check_epsilon(radius)
     pixels = bytes_to_pixels(images) if images.dtype == torch.uint8 else images
     seeds = [derive_seed(seed, spec.name, str(position)) for position in range(len(images))]
-    return run_attack(model, pixels, labels, spec, radius, seeds=seeds)
+    with numerics(getattr(model, "precision", "float32")):
+        return run_attack(model, pixels, labels, spec, radius, seeds=seeds)
 
 
 def attribute(
@@ -113,12 +115,13 @@ def attribute(
         ConfigurationError: an unknown method or setting.
     """
     pixels = bytes_to_pixels(images) if images.dtype == torch.uint8 else images
-    if targets is None:
-        with torch.no_grad():
-            chosen = model(pixels).argmax(1)
-    else:
-        chosen = torch.as_tensor(targets, device=pixels.device)
-    return attribution_maps(model, pixels, chosen, method, **settings)
+    with numerics(getattr(model, "precision", "float32")):
+        if targets is None:
+            with torch.no_grad():
+                chosen = model(pixels).argmax(1)
+        else:
+            chosen = torch.as_tensor(targets, device=pixels.device)
+        return attribution_maps(model, pixels, chosen, method, **settings)
 
 
 def _attack_spec(name: str | AttackSpec, options: dict[str, Any]) -> AttackSpec:

@@ -6,6 +6,7 @@ from bench.models.defended import DefendedClassifier, defend, restrict
 from bench.models.defenses import DEFENSES, Defense
 from bench.models.hub import in_hub_cache
 from bench.models.loading import check_input_size, check_model, load_classifier
+from bench.models.numerics import check_precision, numerics
 from bench.models.source import ModelOutline, ModelSource, register_model_source
 
 __all__ = [
@@ -20,11 +21,13 @@ __all__ = [
     "ModelSource",
     "check_input_size",
     "check_model",
+    "check_precision",
     "defend",
     "group_scores",
     "has_gradient",
     "in_hub_cache",
     "load_classifier",
+    "numerics",
     "register_model_source",
     "restrict",
 ]

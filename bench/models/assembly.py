@@ -21,7 +21,7 @@ from bench.models.source import DEFAULT_SOURCE, ModelOutline
 CHECKPOINT_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
 SHARE_OF_NAMES = 0.99
 """Of a list of 1,000 class names: what has to be ImageNet's to be called so."""
-PRECISIONS = ("float32", "bfloat16", "float16")
+PRECISIONS = ("float32", "bfloat16", "float16", "tf32")
 
 
 def check_settings(config: ModelConfig) -> None:

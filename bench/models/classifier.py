@@ -27,7 +27,7 @@ class Classifier(nn.Module):
         std: per-channel standard deviation, in [0,1] units.
         crop: recipe from an encoded image to the uint8 crop the network expects.
         label_space: what its logit columns mean.
-        precision: ``float32``, ``bfloat16`` or ``float16``; the latter two run under autocast.
+        precision: ``float32``, ``tf32``, ``bfloat16`` or ``float16``; the latter two run under autocast.
         made_with: what else decides its outcomes and is in no tensor: options, the text of the code that made it.
         published: what tables of published figures call these weights (``resnet50.a1_in1k``); empty for none.
     """
@@ -70,7 +70,7 @@ class Classifier(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Logits ``(B,K)`` float32 of ``images``, ``(B,3,H,W)`` float in [0,1]."""
         normalised = (images - self.mean) / self.std
-        if self.precision == "float32":
+        if self.precision in ("float32", "tf32"):  # `bench.models.numerics` makes the difference
             return logits_of(self.network(normalised), self.name)
         with torch.autocast(images.device.type, dtype=getattr(torch, self.precision)):
             return logits_of(self.network(normalised), self.name).float()

@@ -4,6 +4,7 @@ import itertools
 import time
 import traceback as traceback_module
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from bench.benchmarks import Batch, Shown
 from bench.configs import RuntimeConfig
-from bench.models import restrict
+from bench.models import check_precision, numerics, restrict
 from bench.records import Outcomes
 from bench.sweep.memory import keep_freed_memory
 from bench.sweep.messages import BatchDone, UnitResult
@@ -95,6 +96,22 @@ def run_events(
     classifier: nn.Module, units: Sequence[WorkUnit], runtime: RuntimeConfig, *, seed: int
 ) -> Iterator[UnitResult[WorkUnit] | BatchDone[WorkUnit]]:
     """What ``run_local`` does, each batch an event too."""
+    with precision_of(classifier, runtime.torch_device(), runtime):
+        yield from _run_events(classifier, units, runtime, seed=seed)
+
+
+@contextmanager
+def precision_of(classifier: nn.Module, device: torch.device, runtime: RuntimeConfig) -> Iterator[None]:
+    """Compute as the classifier's precision and the settings of ``runtime`` say."""
+    precision = getattr(classifier, "precision", "float32")
+    check_precision(precision, device)
+    with numerics(precision, deterministic=runtime.deterministic, benchmark=runtime.cudnn_benchmark):
+        yield
+
+
+def _run_events(
+    classifier: nn.Module, units: Sequence[WorkUnit], runtime: RuntimeConfig, *, seed: int
+) -> Iterator[UnitResult[WorkUnit] | BatchDone[WorkUnit]]:
     device = runtime.torch_device()
     if runtime.keep_memory:
         keep_freed_memory()

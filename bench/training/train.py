@@ -15,7 +15,7 @@ from bench.configs import Recipe
 from bench.data import Crops
 from bench.errors import ConfigurationError
 from bench.imaging.division import bytes_to_pixels
-from bench.models import Classifier
+from bench.models import Classifier, numerics
 from bench.seeding import derive_seed
 from bench.training.checkpoint import EpochRecord, TrainingState, load_state, save_state, save_weights
 from bench.training.holdout import collapse, judge_holdout, split_holdout
@@ -99,7 +99,8 @@ class Training:
             epoch = len(self.history) + 1
             with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
                 torch.manual_seed(derive_seed(self.seed, "training", epoch))  # dropout and its like
-                loss, accuracy = self._train_epoch(epoch, on_batch)
+                with numerics(self.classifier.precision):
+                    loss, accuracy = self._train_epoch(epoch, on_batch)
             if not math.isfinite(loss):
                 raise ConfigurationError(
                     f"the loss is {loss} in epoch {epoch}: lower recipe.learning_rate={self.recipe.learning_rate:g}"
