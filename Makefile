@@ -42,6 +42,9 @@ report: $(STAMP)  ## tables, plots and page from what the store holds
 perf: $(STAMP)  ## side-by-side speed table
 	$(BIN)/python -m perf
 
+gpu-check: $(STAMP)  ## what only a CUDA device can show: its tests, agreement with the CPU, speed; reports/gpu-check.md
+	$(BIN)/python -m perf.gpu_check
+
 soak: $(STAMP)  ## sweeps killed, damaged and resumed at random for ten minutes
 	$(BIN)/python -m tests.soak
 
@@ -52,4 +55,4 @@ docs: $(STAMP)  ## documentation into site/
 clean:  ## remove the environment and caches; results and reports stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist site *.egg-info
 
-.PHONY: help environment quickstart test proofs check lint report perf soak docs clean
+.PHONY: help environment quickstart test proofs check lint report perf gpu-check soak docs clean

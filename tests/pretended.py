@@ -291,7 +291,13 @@ def _count(func, args, tensors, device, results):
     TOTAL.launches += 1
     TOTAL.by_name[name] += 1
     moved = [*tensors, *(value for value in tree_flatten(results)[0] if isinstance(value, torch.Tensor))]
-    TOTAL.bytes_moved += sum(tensor.numel() * tensor.element_size() for tensor in moved)
+    TOTAL.bytes_moved += sum(map(_bytes, moved))
+
+
+def _bytes(tensor):
+    """Of its elements; where they overlap in memory, of the memory."""
+    tensor = _host(tensor)
+    return min(tensor.numel() * tensor.element_size(), tensor.untyped_storage().nbytes())
 
 
 def _reads(func, args):

@@ -1,43 +1,23 @@
 """Corruptions on a pretended accelerator: the CPU's bytes, and bounded numbers of launches and waits for the host."""
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
-from pretended import counted, pretended_device
+from pretended import pretended_device
 
 from bench.corruptions.batched import BATCHED, corrupt
 from bench.corruptions.parametric import MANIPULATIONS, manipulate
 from bench.corruptions.sequences import SEQUENCES
 from bench.records import Condition
+from perf.device_costs import ATTACKS, corruption_counts, step_cost
 
-BATCH = 128
-"""What is corrupted together on an accelerator."""
-LAUNCHES = {
-    "gaussian_noise": 8,
-    "shot_noise": 18,
-    "impulse_noise": 10,
-    "defocus_blur": 48,  # in four batches of 32
-    "glass_blur": 90,
-    "motion_blur": 20,
-    "zoom_blur": 50,
-    "snow": 45,
-    "frost": 20,
-    "fog": 200,
-    "brightness": 20,
-    "contrast": 12,
-    "elastic_transform": 110,  # in four batches of 32
-    "pixelate": 40,
-    "jpeg_compression": 130,
-    "speckle_noise": 8,
-    "gaussian_blur": 16,
-    "spatter": 30,
-    "saturate": 80,
-}
-"""At most so many per batch of 128, severity 3, tables already on the device."""
+COSTS = json.loads((Path(__file__).resolve().parents[2] / "perf" / "device_costs.json").read_text())
+"""What `perf.device_costs` counted: launches and waits of a batch of 256, severity 3, tables already on the device."""
 ROUNDED = {"snow", "motion_blur"}
 """An accelerator adds up their sums all at once, the CPU image by image: one byte in ten thousand may be one
 level off."""
-HOST_READS = {"spatter": 1}
-"""OpenCV draws the outlines of spatter's drops on the CPU. No other corruption makes the host wait."""
 
 
 @pytest.mark.parametrize("name", BATCHED)
@@ -55,15 +35,22 @@ def test_bytes_are_the_cpus(name, photographs, thumbnails):
 
 
 @pytest.mark.parametrize("name", BATCHED)
-def test_launches_and_reads_are_bounded(name):
-    images = torch.randint(0, 256, (BATCH, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    with pretended_device() as device:
-        moved = images.to(device)
-        corrupt(moved, Condition(name, 3), range(BATCH))  # tables are made once
-        with counted() as counts:
-            corrupt(moved, Condition(name, 3), range(BATCH, 2 * BATCH))
-    assert counts.launches <= LAUNCHES[name], dict(counts.by_name)
-    assert counts.host_reads == HOST_READS.get(name, 0), dict(counts.reads_by_name)
+def test_launches_and_waits_are_no_more_than_counted_before(name):
+    counts, stated = corruption_counts(name, 256, 64), COSTS["corruptions"][name]
+    assert counts.launches <= stated["launches"], (
+        f"{dict(counts.by_name)}: python -m perf.device_costs, if it has to be"
+    )
+    assert counts.host_reads <= stated["host_reads"], dict(counts.reads_by_name)
+
+
+def test_no_corruption_waits_but_for_spatters_outlines():
+    assert {name for name, cost in COSTS["corruptions"].items() if cost["host_reads"]} == {"spatter"}
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_steps_of_attacks_wait_once(name):
+    assert COSTS["attack_steps"][name]["host_reads"] <= 1
+    assert step_cost(name) == COSTS["attack_steps"][name]
 
 
 @pytest.mark.parametrize("name", SEQUENCES)
