@@ -6,6 +6,7 @@ to be pasted into an issue; a part that did not run says so.
 """
 
 import argparse
+import copy
 import json
 import re
 import subprocess
@@ -114,7 +115,8 @@ def seconds(run: Callable[[], object], repeats: int = 5) -> float:
 
 def cuda_tests() -> Iterator[str]:
     """All tests that need a card, and what failed of them."""
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "cuda", "-p", "no:cacheprovider", "--tb=short"]
+    files = [str(path) for path in sorted(Path("tests").rglob("test_*.py")) if "mark.cuda" in path.read_text()]
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "cuda", "-p", "no:cacheprovider", "--tb=short", *files]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1200)
     yield done.stdout.strip().splitlines()[-1] if done.stdout.strip() else done.stderr[-2000:]
     yield ""
@@ -128,7 +130,7 @@ def corruptions() -> Iterator[str]:
     costs = json.loads(COSTS.read_text())["corruptions"]
     memory, launch = bandwidth(), launch_cost()
     few, many = photographs(16), photographs(16).repeat(BATCH // 16, 1, 1, 1).cuda()
-    yield f"Batches of {BATCH}, severity {SEVERITY}; bytes of 16 photographs against the CPU's at severities 1, 3 and 5."
+    yield f"Batches of {BATCH}, severity {SEVERITY}; 16 photographs against the CPU at severities 1, 3 and 5."
     yield ""
     yield "| corruption | bytes that differ | by at most | images/s | expected | share |"
     yield "|---|---|---|---|---|---|"
@@ -149,7 +151,7 @@ def corruptions() -> Iterator[str]:
 def attacks() -> Iterator[str]:
     """Successes against the CPU's, and the share of the time that the classifier's own passes take."""
     classifier = load_classifier(ModelConfig(name="lite0"))
-    here, there = prepare_fast(classifier), prepare_fast(classifier).cuda()
+    here, there = prepare_fast(classifier), prepare_fast(copy.deepcopy(classifier).cuda())
     with numerics("float32"):
         pixels = bytes_to_pixels(photographs(16))
         labels = here(pixels).argmax(1)

@@ -6,45 +6,28 @@ import torch
 import torch.nn.functional as F
 from eagerpy.astensor import astensor, astensors
 from eagerpy.tensor.tensor import Tensor as EagerTensor
-from foolbox.attacks.gradient_descent_base import BaseGradientDescent, LinfBaseGradientDescent, Optimizer
+from foolbox.attacks.gradient_descent_base import BaseGradientDescent, Optimizer
 from foolbox.types import Bounds
 from torch import Tensor
 
 from bench.attacks.active_rows import ActiveRows
-from bench.attacks.guard import GuardedClassifier, seeded
+from bench.attacks.guard import GuardedClassifier, seeded_rows
 from bench.attacks.inputs import AttackInput, evaluate
 from bench.attacks.result import Candidates, Settled, in_order
-from bench.imaging.threads import map_images
 
 
 def random_start(attack: BaseGradientDescent, images: Tensor, epsilon: float, seeds: Sequence[int]) -> Tensor:
     """Foolbox's random start, drawn for each image from its own seed.
 
     Row ``i`` is what foolbox draws for that image alone after ``torch.manual_seed(seeds[i])`` on the CPU, so it
-    depends on neither batch nor device.
+    depends on neither batch nor device (but for the rounding of the device's arithmetic).
 
     Returns:
         ``(n,3,H,W)`` starts in the epsilon ball; not yet clipped to [0,1], as in foolbox.
     """
-    draw = type(attack).get_random_start
-    if draw is LinfBaseGradientDescent.get_random_start:
-        return _start_in_linf(images, epsilon, seeds)
-    rows = []
-    for image, seed in zip(images.cpu(), seeds, strict=True):
-        with seeded(seed):
-            rows.append(draw(attack, astensor(image[None]), epsilon).raw)
-    return torch.cat(rows).to(images.device)
-
-
-def _start_in_linf(images: Tensor, epsilon: float, seeds: Sequence[int]) -> Tensor:
-    """`random_start` in the Linf ball, on as many threads as torch may use: one thread holds up a GPU."""
-    shape, dtype = images.shape[1:], images.dtype
-
-    def draw(seed: Tensor) -> Tensor:
-        return torch.rand(shape, dtype=dtype, generator=torch.Generator().manual_seed(int(seed)))
-
-    noise = map_images(draw, torch.tensor(seeds)).to(images.device)
-    return images + noise.mul_(2 * epsilon).add_(-epsilon)
+    with seeded_rows(seeds):
+        started: Tensor = type(attack).get_random_start(attack, astensor(images), epsilon).raw
+    return started
 
 
 def descend(attack: BaseGradientDescent, inputs: AttackInput, epsilon: float) -> Candidates:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from bench.attacks.result import AttackError
+from bench.imaging.threads import map_images
 
 
 class GuardedClassifier(nn.Module):
@@ -126,7 +127,13 @@ class _DrawRowsOnCpu(TorchFunctionMode):
         shape = tuple(options.pop("size", args[0] if len(args) == 1 else args))
         if shape[0] != len(self.generators):
             raise AttackError(f"a draw of shape {shape} is not one row for each of {len(self.generators)} images")
-        return torch.stack([func(shape[1:], **options, generator=own) for own in self.generators]).to(device)
+
+        def draw(row: Tensor) -> Tensor:
+            drawn: Tensor = func(shape[1:], **options, generator=self.generators[int(row)])
+            return drawn
+
+        # on as many threads as torch may use: one thread holds up a GPU
+        return map_images(draw, torch.arange(shape[0])).to(device)
 
 
 @contextmanager

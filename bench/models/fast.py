@@ -26,7 +26,7 @@ TOLERANCE = 1e-3
 def prepare_fast(module: nn.Module, example: Tensor | None = None) -> nn.Module:
     """A copy of the classifier that runs forward and backward faster and predicts the same.
 
-    The copy is in eval mode, needs no weight gradients, is laid out channels-last, and every batch norm that is the
+    The copy is in eval mode, needs no weight gradients, is laid out channels-last where that is faster, and every batch norm that is the
     only reader of one convolution's output is folded into that convolution (activations of timm's
     ``BatchNormAct2d`` are kept). Which pairs qualify is seen by watching one forward pass, and the folded copy is
     kept only if its logits agree with the plain ones; what cannot be folded exactly is left as it is.
@@ -44,20 +44,20 @@ def prepare_fast(module: nn.Module, example: Tensor | None = None) -> nn.Module:
     """
     plain = _frozen_copy(module)
     if not any(type(part) in _FOLDABLE_NORMS for part in plain.modules()):
-        return _channels_last(plain)
+        return _laid_out(plain)
     device = next(plain.parameters()).device
     probe = _probe_image(module, device) if example is None else example[:1].to(device)
     pairs, expected = _trace(plain, probe)
     folded = copy.deepcopy(plain)
     for conv, norm in pairs:
         _fold(folded, conv, norm)
-    folded = _channels_last(folded)
+    folded = _laid_out(folded)
     with _fixed_noise(device), torch.no_grad():
         logits = folded(probe)
     spread = expected.max() - expected.min()
     if (logits - expected).abs().max() <= TOLERANCE * spread:
         return folded
-    return _channels_last(plain)
+    return _laid_out(plain)
 
 
 _FOLDABLE_NORMS = (nn.BatchNorm2d, BatchNormAct2d)
@@ -123,7 +123,15 @@ def _frozen_copy(module: nn.Module) -> nn.Module:
     return copy.deepcopy(module).eval().requires_grad_(False)
 
 
-def _channels_last(module: nn.Module) -> nn.Module:
+def _laid_out(module: nn.Module) -> nn.Module:
+    """In the memory format that is faster: channels-last, but not for true float32 on a GPU.
+
+    On an H100, ResNet-50 in float32 took 17 % less time a forward pass and 14 % less a gradient with the channels
+    first; in TF32 it took 20 % and 18 % more (docs/devices.md).
+    """
+    parameter = next(module.parameters(), None)
+    if parameter is not None and parameter.device.type == "cuda" and getattr(module, "precision", "") == "float32":
+        return module.to(memory_format=torch.contiguous_format)
     return module.to(memory_format=torch.channels_last)
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from pretended import pretended_device
 
 from bench.attacks.guard import GuardedClassifier, seeded
 from bench.attacks.result import AttackError
@@ -50,6 +49,8 @@ def draw(device):
 def test_draws_for_another_device_are_the_cpus():
     torch.manual_seed(7)
     expected = draw("cpu")
+    from pretended import pretended_device
+
     with pretended_device() as device, seeded(7):
         drawn = draw(device)
         assert all(values.device == device for values in drawn)
