@@ -11,6 +11,7 @@ import torch
 from pretended import counted, memory_limit, pretended_device
 
 from bench.benchmarks import Batch
+from bench.models import numerics
 from bench.models.defended import defend
 from bench.models.defenses import DEFENSES
 from bench.records import Outcomes
@@ -62,28 +63,55 @@ def assert_same(left: Outcomes, right: Outcomes):
         assert np.array_equal(values, right.columns()[column], equal_nan=values.dtype.kind == "f"), column
 
 
+NAMES = [name for name in contract.BENCHMARKS if name not in contract.ELSEWHERE]
+
+
+@pytest.fixture
+def shown(network, make_crops, tmp_path):
+    """A benchmark with little to do, images for it, and one of its conditions."""
+
+    def show(name):
+        quick = contract.QUICK.get(name, {})
+        if name == "one_pixel":
+            quick = {"options": {"population": 8, "generations": 10}}
+        benchmark, crops = contract.load(name, **quick), make_crops(N, side=32)
+        if benchmark.label_kind == "categories":
+            (tmp_path / "map.json").write_text(json.dumps(contract.CATEGORIES))
+            benchmark = contract.load(name, class_map=str(tmp_path / "map.json"))
+            crops = contract.named_by_cues(crops)
+        else:  # the labels are what the network says, so that every image is attacked
+            crops = replace(crops, labels=network(crops.pixels.float() / 255).argmax(1).numpy())
+        conditions = benchmark.conditions()
+        return benchmark, crops, conditions[len(conditions) // 2]
+
+    return show
+
+
 @pytest.mark.filterwarnings("ignore:LinearSearchBlended:UserWarning")
-@pytest.mark.parametrize("name", [name for name in contract.BENCHMARKS if name not in contract.ELSEWHERE])
-def test_outcomes_are_the_cpus(name, network, make_crops, tmp_path):
-    quick = contract.QUICK.get(name, {})
-    if name == "one_pixel":
-        quick = {"options": {"population": 8, "generations": 10}}
-    benchmark, crops = contract.load(name, **quick), make_crops(N, side=32)
-    # the labels are what the network says, so that every image is attacked
-    labels = network(crops.pixels.float() / 255).argmax(1).numpy()
-    crops = replace(crops, labels=labels) if benchmark.label_kind != "categories" else crops
-    if benchmark.label_kind == "categories":
-        (tmp_path / "map.json").write_text(json.dumps(contract.CATEGORIES))
-        benchmark = contract.load(name, class_map=str(tmp_path / "map.json"))
-        crops = contract.named_by_cues(crops)
-    conditions = benchmark.conditions()
-    condition = conditions[len(conditions) // 2]
+@pytest.mark.parametrize("name", NAMES)
+def test_outcomes_are_the_cpus(name, network, shown):
+    benchmark, crops, condition = shown(name)
     here = run(benchmark, network, crops, condition, "cpu")
     with pretended_device() as device, counted() as counts:
         there = run(benchmark, copy.deepcopy(network).to(device), crops, condition, device)
     assert_same(here, there)
     if name in STEPS:
         assert counts.host_reads <= STEPS[name] + ELSEWHERE, dict(counts.reads_by_name)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.filterwarnings("ignore:LinearSearchBlended:UserWarning")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_gpu_decides_as_the_cpu_does(name, network, shown):
+    benchmark, crops, condition = shown(name)
+    here = run(benchmark, network, crops, condition, "cpu")
+    with numerics("float32"):
+        there = run(benchmark, copy.deepcopy(network).cuda(), crops, condition, "cuda")
+    assert list(here.image_id) == list(there.image_id)
+    # rounding may take a search another way, so that one image of seven may end otherwise
+    assert (here.correct != there.correct).sum() <= 1
+    assert (here.prediction != there.prediction).sum() <= 1
 
 
 @pytest.mark.parametrize("name", sorted(DEFENSES))
