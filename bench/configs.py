@@ -170,7 +170,7 @@ class RuntimeConfig:
     cache_gb: float = 50.0
     """Bound on that folder."""
     fast: bool = True
-    """Batch norms folded into convolutions, channels-last: equal in prediction, faster."""
+    """Batch norms folded into convolutions, the faster memory format: equal in prediction."""
     deterministic: bool = True
     """On a GPU, only algorithms of cuDNN that give the same bits every time."""
     cudnn_benchmark: bool = False

@@ -61,6 +61,8 @@ def register():
     if torch._C._get_privateuse1_backend_name() != NAME:
         from torch.utils import backend_registration
 
+        if torch.cuda.is_available():  # torch knows of one kind of accelerator per process
+            pytest.skip("the pretended device cannot stand beside a real one", allow_module_level=True)
         if not hasattr(backend_registration, "_setup_privateuseone_for_python_backend"):
             pytest.skip("this version of torch has no devices written in Python", allow_module_level=True)
         backend_registration._setup_privateuseone_for_python_backend(NAME, _Module())

@@ -28,8 +28,8 @@ def prepare_fast(module: nn.Module, example: Tensor | None = None) -> nn.Module:
 
     The copy is in eval mode, needs no weight gradients, is laid out channels-last where that is faster, and every
     batch norm that is the only reader of one convolution's output is folded into that convolution (activations of
-    timm's ``BatchNormAct2d`` are kept). Which pairs qualify is seen by watching one forward pass, and the folded copy is
-    kept only if its logits agree with the plain ones; what cannot be folded exactly is left as it is.
+    timm's ``BatchNormAct2d`` are kept). Which pairs qualify is seen by watching one forward pass, and the folded copy
+    is kept only if its logits agree with the plain ones; what cannot be folded exactly is left as it is.
 
     Args:
         module: ``(B,3,H,W)`` float in [0,1] -> logits ``(B,K)``; left untouched.
