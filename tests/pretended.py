@@ -24,16 +24,22 @@ COUNT = 4
 aten = torch.ops.aten
 
 
+class _Presence:
+    """Whether the devices are there: for the other tests of a process there is only the CPU."""
+
+    entered = 0
+
+
 class _Module:
     """What torch asks of a device type's module, ``torch.pretended``."""
 
     @staticmethod
     def is_available():
-        return True
+        return _Presence.entered > 0
 
     @staticmethod
     def device_count():
-        return COUNT
+        return COUNT if _Presence.entered else 0
 
     @staticmethod
     def current_device():
@@ -42,6 +48,27 @@ class _Module:
     @staticmethod
     def empty_cache():
         pass
+
+    @staticmethod
+    def mem_get_info(device=None):
+        limit = _Memory.limit or 2**40
+        return limit - _Memory.used, limit
+
+    @staticmethod
+    def memory_allocated(device=None):
+        return _Memory.used
+
+    @staticmethod
+    def memory_reserved(device=None):
+        return _Memory.used
+
+    @staticmethod
+    def reset_peak_memory_stats(device=None):
+        _Memory.peak = _Memory.used
+
+    @staticmethod
+    def max_memory_allocated(device=None):
+        return _Memory.peak
 
     @staticmethod
     def _is_in_bad_fork():
@@ -65,7 +92,18 @@ def register():
             pytest.skip("the pretended device cannot stand beside a real one", allow_module_level=True)
         if not hasattr(backend_registration, "_setup_privateuseone_for_python_backend"):
             pytest.skip("this version of torch has no devices written in Python", allow_module_level=True)
-        backend_registration._setup_privateuseone_for_python_backend(NAME, _Module())
+
+        class Hook(torch._C._acc.PrivateUse1Hooks):
+            def is_available(self):
+                return _Presence.entered > 0
+
+            def has_primary_context(self, device):
+                return True
+
+            def is_built(self):
+                return True
+
+        backend_registration._setup_privateuseone_for_python_backend(NAME, _Module(), Hook())
 
 
 @dataclass
@@ -325,6 +363,7 @@ class _Memory:
     limit = None
     used = 0
     peak = 0
+    refused = 0
 
     @classmethod
     def take(cls, wrapper):
@@ -334,9 +373,9 @@ class _Memory:
         else:
             size = storage.nbytes()
             if cls.used + size > cls.limit:
-                raise torch.OutOfMemoryError(
-                    f"{NAME} out of memory: {size} bytes asked for, {cls.limit - cls.used} free"
-                )
+                cls.refused += 1
+                free = cls.limit - cls.used
+                raise torch.OutOfMemoryError(f"{NAME} out of memory: {size} bytes asked for, {free} free")
             _STORAGES[storage.data_ptr()] = [size, 1]
             cls.used += size
             cls.peak = max(cls.peak, cls.used)
@@ -358,7 +397,7 @@ _STORAGES = {}
 @contextlib.contextmanager
 def memory_limit(limit):
     """Let the device have so many bytes; tensors that exist already do not count."""
-    _Memory.limit, _Memory.used, _Memory.peak = limit, 0, 0
+    _Memory.limit, _Memory.used, _Memory.peak, _Memory.refused = limit, 0, 0, 0
     _STORAGES.clear()
     try:
         yield _Memory
@@ -373,10 +412,12 @@ def pretended_device():
     # torch.tensor(..., device=...) then makes a CPU tensor and copies it by an operation that the mode sees
     lifted = torch._C._only_lift_cpu_tensors()
     torch._C._set_only_lift_cpu_tensors(True)
+    _Presence.entered += 1
     try:
         with _Mode():
             yield torch.device(f"{NAME}:0")
     finally:
+        _Presence.entered -= 1
         torch._C._set_only_lift_cpu_tensors(lifted)
 
 

@@ -17,11 +17,11 @@ from bench.benchmarks import Batch, Shown
 from bench.configs import RuntimeConfig
 from bench.models import check_precision, numerics, restrict
 from bench.records import Outcomes
+from bench.sweep.batch_size import automatic_batch
 from bench.sweep.memory import keep_freed_memory
 from bench.sweep.messages import BatchDone, UnitResult
 from bench.sweep.plan import WorkUnit
 
-CPU_BATCH, GPU_BATCH = 32, 256
 NO_GROUP = -1
 """Prediction of a classifier that decides for none of the coarse classes, and label of an image of no class."""
 
@@ -116,7 +116,7 @@ def _run_events(
     if runtime.keep_memory:
         keep_freed_memory()
     runner = _Runner(classifier, device, seed)
-    loader = _loader(units, runtime, device, seed)
+    loader = _loader(units, runtime, device, seed, runtime.batch_size or automatic_batch(classifier, device))
     failed_cells: set[str] = set()
     for index, batches in itertools.groupby(loader, key=lambda item: item[0]):
         unit = units[index]
@@ -135,9 +135,8 @@ def _run_events(
 
 
 def _loader(
-    units: Sequence[WorkUnit], runtime: RuntimeConfig, device: torch.device, seed: int
+    units: Sequence[WorkUnit], runtime: RuntimeConfig, device: torch.device, seed: int, batch_size: int
 ) -> DataLoader[tuple[int, int, int, Shown | _Failed]]:
-    batch_size = runtime.batch_size or (CPU_BATCH if device.type == "cpu" else GPU_BATCH)
     batches = _UnitBatches(units, batch_size, seed)
     workers = automatic_workers(len(batches)) if runtime.workers is None else runtime.workers
     return DataLoader(

@@ -14,6 +14,7 @@ from bench.models.defended import defend
 from bench.models.defenses import DEFENSES
 from bench.results import Store
 from bench.sweep import RuntimeConfig, plan_cells, plan_units, run_local
+from bench.sweep.batch_size import CPU_BATCH, GPU_BATCH, automatic_batch
 
 STEPS = {"pgd": 20, "pgd_l2": 50, "pgd_targeted": 40, "bim": 10, "mi_fgsm": 10, "square": 50, "one_pixel": 10}
 """Steps, proposals or generations of a benchmark's run here."""
@@ -76,10 +77,35 @@ def test_running_out_of_memory_in_the_middle_of_an_attack_loses_and_repeats_noth
             needed = memory.peak
         with memory_limit(int(needed * 0.4)) as memory, counted() as counts:
             halved = results(moved, benchmark, crops, device, 24, tmp_path)
-            assert 0.2 * needed < memory.peak <= 0.4 * needed
+            assert memory.refused
+            assert memory.peak <= 0.4 * needed
     assert counts.launches > 100
     assert not any(result.error for result in halved)
     for left, right in zip(expected, halved, strict=True):
         assert list(left.outcomes.image_id) == list(right.outcomes.image_id)
         assert np.array_equal(left.outcomes.prediction, right.outcomes.prediction)
         assert np.array_equal(left.outcomes.correct, right.outcomes.correct)
+
+
+def test_the_automatic_batch_is_what_the_memory_holds(make_crops, tmp_path):
+    benchmark, crops = contract.load("pgd", epsilons=[0.01]), make_crops(24, side=32)
+    classifier = Named().eval().requires_grad_(False)
+    crops = replace(crops, labels=classifier(crops.pixels.float() / 255).argmax(1).numpy())
+    assert automatic_batch(classifier, torch.device("cpu")) == CPU_BATCH
+    with pretended_device() as device:
+        moved = copy.deepcopy(classifier).to(device)
+        chosen = []
+        for images in (3, 12, 50, 4000):
+            with memory_limit(2**40) as memory:
+                moved(torch.full((images, 3, 32, 32), 0.5, device=device, requires_grad=True)).sum().backward()
+                needed = memory.peak
+            with memory_limit(needed):
+                chosen.append(automatic_batch(moved, device))
+        assert chosen[0] == 1
+        assert 1 < chosen[1] < 12  # an attack's own images need memory too
+        assert chosen[1] < chosen[2] < 50
+        assert chosen[3] == GPU_BATCH
+        with memory_limit(2**20) as memory:
+            without_a_word = results(moved, benchmark, crops, device, None, tmp_path)
+            assert not memory.refused
+    assert not any(result.error for result in without_a_word)

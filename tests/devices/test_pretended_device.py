@@ -108,3 +108,11 @@ def test_other_devices_of_the_type(device):
     (third * 3).sum().backward()
     assert third.grad.device == torch.device("pretended:2")
     assert third.detach().to("pretended:1").device == torch.device("pretended:1")
+
+
+def test_outside_the_block_there_is_only_the_cpu():
+    assert not torch.accelerator.is_available()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+    with pretended_device():
+        assert torch.accelerator.is_available()
