@@ -16,6 +16,7 @@ BUILT_IN = {
     "cam_audit": "bench.benchmarks.cam_audit:CamAudit",
     "sixteen_way": "bench.benchmarks.sixteen_way:SixteenWay",
     "parametric": "bench.benchmarks.parametric:Parametric",
+    "reliance": "bench.benchmarks.reliance:Reliance",
     "transfer": "bench.benchmarks.transfer:Transfer",
     "shortcut": "bench.benchmarks.shortcut:Shortcut",
     "faithfulness": "bench.benchmarks.faithfulness:Faithfulness",
