@@ -11,6 +11,7 @@ BUILT_IN = {
     "corruption": "bench.benchmarks.corruption:Corruption",
     "attack": "bench.benchmarks.attack:Attack",
     "stability": "bench.benchmarks.stability:Stability",
+    "shift_consistency": "bench.benchmarks.shift_consistency:ShiftConsistency",
     "corruption_bar": "bench.benchmarks.corruption_bar:CorruptionBar",
     "cue_conflict": "bench.benchmarks.cue_conflict:CueConflict",
     "cam_audit": "bench.benchmarks.cam_audit:CamAudit",
