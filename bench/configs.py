@@ -4,6 +4,7 @@ The command line reads them before it knows what will be run, so this module imp
 """
 
 import importlib.util
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -151,6 +152,18 @@ class BudgetConfig:
         return self.half_widths.get(entry, self.half_width)
 
 
+_MOST_PER_CORE = 16
+"""Processes that a user may ask for, per core: more are a slip of the keyboard, and take the machine down."""
+
+
+def _check_processes(key: str, count: int | None) -> None:
+    cores = os.cpu_count() or 1
+    if count is not None and count > _MOST_PER_CORE * cores:
+        raise ConfigurationError(
+            f"{key}={count} on {cores} cores: give at most {_MOST_PER_CORE * cores}, or leave it out"
+        )
+
+
 @dataclass
 class RuntimeConfig:
     """How to run (``conf/runtime``); nothing here may change an outcome beyond rounding."""
@@ -189,6 +202,7 @@ class RuntimeConfig:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ConfigurationError(f"runtime.{name} is at least {least}, not {value:g}")
+        _check_processes("runtime.workers", self.workers)
 
     def torch_device(self) -> "torch.device":
         """The device to run on.
@@ -245,6 +259,8 @@ class EngineConfig:
             )
         if self.gpus <= 0 or (self.gpus > 1 and self.gpus != int(self.gpus)):
             raise ConfigurationError(f"engine.gpus={self.gpus:g}: a fraction of a GPU, or a whole number of them")
+        if self.name == "processes":
+            _check_processes("engine.workers", self.workers)
         if self.name == "local" and self.workers is not None and self.workers > 1:
             raise ConfigurationError(f"engine=local is one process: engine=processes runs {self.workers}")
         if self.name != "ray" and self.address is not None:

@@ -1,6 +1,7 @@
 """Check every job of a command before the first one starts."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra.utils import get_class
@@ -42,6 +43,7 @@ def preflight(overrides: Sequence[str], *, config_dir: str | None = None, config
             config = compose([*job, *hydras], config_name)
             if number == 0:
                 _check_hydra(config.hydra)
+                _check_run_folder(config.hydra)
             _refuse_suite_beside_benchmark(job, config)
             chosen = (*group_choices(job), *(item for item in hydras if item.startswith("hydra.searchpath=")))
             if chosen != (*job, *hydras):  # else the configuration is its own default
@@ -75,6 +77,15 @@ def _check_hydra(hydra: DictConfig) -> None:
     except Exception as error:
         message = f"the launcher {hydra.launcher._target_} cannot be used: {one_line(error)}"
         raise ConfigurationError(message) from error
+
+
+def _check_run_folder(hydra: DictConfig) -> None:
+    from bench.results.files import why_no_folder  # not for lists of names, which start in a moment
+
+    folder = Path(str(hydra.run.dir))
+    reason = why_no_folder(folder)
+    if reason:
+        raise ConfigurationError(f"hydra.run.dir={folder} cannot be made: {reason}")
 
 
 def _refuse_suite_beside_benchmark(overrides: Sequence[str], config: DictConfig) -> None:

@@ -39,6 +39,8 @@ def _check_options(config: DataConfig) -> None:
         raise ConfigurationError(f"data.other_classes is 'refuse' or 'leave_out', not {config.other_classes!r}")
     if config.limit is not None and config.limit < 1:
         raise ConfigurationError(f"data.limit is at least 1, not {config.limit}")
+    if config.limit_seed < 0:
+        raise ConfigurationError(f"data.limit_seed is at least 0, not {config.limit_seed}")
     SOURCES[config.source].check(config)
     _declared(config).check()
     if config.list is not None:

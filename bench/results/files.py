@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import tempfile
 import uuid
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,11 @@ def why_no_folder(path: Path) -> str:
     there = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
     if not there.is_dir():
         return f"{there} is a file"
-    return "" if os.access(there, os.W_OK | os.X_OK) else f"{there} is not writable"
+    try:  # permissions alone do not tell: of /proc, or of a full disk
+        with tempfile.TemporaryDirectory(dir=there):
+            return ""
+    except OSError as error:
+        return f"{there} is not writable ({error.strerror})"
 
 
 class FileTree:

@@ -30,7 +30,7 @@ def check(config: DictConfig) -> None:
         )
     if config.baseline is not None and not Path(str(config.baseline)).is_file():
         raise ConfigurationError(f"no baseline at {config.baseline}: commit the leaderboard.csv of a report there")
-    if float(config.tolerance) < 0:
+    if not float(config.tolerance) >= 0:  # nan too
         raise ConfigurationError(f"tolerance is at least 0 points, not {config.tolerance}")
 
 

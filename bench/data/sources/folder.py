@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,9 +114,24 @@ def _empty(root: str, folder: str) -> DataError:
 def _files(root: Path, folder: str) -> list[tuple[str, int, int]]:
     files = []
     for path in _paths(root, folder):
-        status = path.stat()
+        status = _status(path)
         files.append((path.relative_to(root).as_posix(), status.st_size, status.st_mtime_ns))
     return files
+
+
+def _status(path: Path) -> os.stat_result:
+    """Of a file that can be an image: one that is there, can be read to an end, and has a name that can be stored."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"the name of {os.fsencode(path)!r} is not UTF-8: rename the file") from error
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise DataError(f"{path} leads nowhere ({error.strerror}): remove it, or put the image there") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise DataError(f"{path} is no file but a pipe, a socket or a device: remove it")
+    return status
 
 
 def _paths(root: Path, folder: str) -> Iterator[Path]:

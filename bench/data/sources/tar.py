@@ -4,6 +4,7 @@ timm's reader finds the images and their class folders; the bytes are read here,
 """
 
 import posixpath
+import tarfile
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,32 @@ def load_tar(name: str, root: str) -> Dataset:
     return ranged_dataset(name, ranges, [space.numbers[folder] for folder in folders], space)
 
 
+def _check_members(path: Path) -> None:
+    """Refuse a tar file without members, or with one that would end beyond the file: a reader may hang on it.
+
+    Raises:
+        ConfigurationError: naming it.
+    """
+    size, found = path.stat().st_size, False
+    try:
+        with tarfile.open(path, "r:") as archive:
+            while (member := archive.next()) is not None:
+                found = True
+                if member.offset_data + member.size > size:
+                    raise ConfigurationError(
+                        f"{path} is cut off or damaged: its member {member.name!r} should have {member.size:,} bytes,"
+                        f" and the whole file has {size:,}"
+                    )
+    except tarfile.TarError as error:
+        raise ConfigurationError(f"{path} cannot be read as a tar file: {error}") from error
+    if not found:
+        raise ConfigurationError(f"{path} is an empty tar file")
+
+
 def _reader(root: str) -> Any:
+    path = Path(root)
+    for file in [path] if path.is_file() else sorted(path.glob("*.tar")):
+        _check_members(file)
     try:
         return ReaderImageInTar(root, cache_tarinfo=False)  # timm would cache the listing as a pickle
     except Exception as error:  # whatever timm and tarfile raise becomes one clear line

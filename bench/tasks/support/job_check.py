@@ -1,5 +1,7 @@
 """What is refused before any work of a job: models, images, benchmarks, places to write."""
 
+from pathlib import Path
+
 from omegaconf import DictConfig
 
 from bench.benchmarks import Benchmark
@@ -8,6 +10,7 @@ from bench.errors import ConfigurationError, DataError
 from bench.models import ModelConfig, check_input_size, check_model
 from bench.reports.exports import check_exports
 from bench.results import Store
+from bench.results.files import why_no_folder
 from bench.sweep import Settings
 from bench.sweep.checks import Examined, check_benchmark, check_images
 from bench.tasks.support.config import check_report_folder, read_settings, read_tracker
@@ -28,13 +31,33 @@ def check_job(config: DictConfig) -> None:
     check_tracker(read_tracker(config))
     check_exports(config.exports)
     check_report_folder(config)
-    Store(settings.store).files.check_place()
+    _check_places(settings)
     if not settings.benchmarks:
         raise ConfigurationError("the suite has no benchmark: choose another, or name one with benchmark=NAME")
     for name, (benchmark, data) in settings.benchmarks.items():
         check_benchmark(name, benchmark, seen, data)
         _check_images(config, name, settings, data, model.label_space)
         _check_shown_size(settings.model, name, benchmark, model.crop)
+    _check_store_is_apart(settings)
+
+
+def _check_places(settings: Settings) -> None:
+    """Refuse a store or a crop cache that cannot be made."""
+    if not settings.store.strip():
+        raise ConfigurationError("store is empty: give store=FOLDER, or leave it out")
+    Store(settings.store).files.check_place()
+    cache = Path(settings.runtime.cache_dir).expanduser()
+    reason = why_no_folder(cache)
+    if reason:
+        raise ConfigurationError(f"runtime.cache_dir={cache} cannot be made: {reason}")
+
+
+def _check_store_is_apart(settings: Settings) -> None:
+    """Refuse a store among the images, where its folders would be taken for classes."""
+    files, root = Store(settings.store).files, settings.data.root
+    local = files.is_local and root is not None and Path(root).is_dir()
+    if local and Path(files.root).resolve().is_relative_to(Path(str(root)).resolve()):
+        raise ConfigurationError(f"store={settings.store} lies among the images of data.root={root}: give another")
 
 
 def _check_shown_size(model: ModelConfig, name: str, benchmark: Benchmark, crop: CropRecipe) -> None:
