@@ -266,7 +266,7 @@ WAYS = (
     Way("before", "images", "a folder without class folders", 2, "snowwolf: DIR/images has no class folders: expected DIR/images/<class>/<image>", FOLDER, lambda place, patch: (place / "images").mkdir()),
     Way("before", "images", "a class folder without images", 2, "snowwolf: class folder DIR/images/cat has no images: remove it, or fill it", FOLDER, image_folder("tench/a.jpg", empty=("cat",))),
     Way("before", "images", "class names that the classifier does not have", 2, "snowwolf: ...data.class_map=FILE...", FOLDER, image_folder("tench/a.jpg", "dragon/a.jpg")),
-    Way("before", "images", "a tar that is none", 2, "snowwolf: timm's tar reader cannot load root=DIR/file: ...", ("data=folder", "data.source=tar", "data.root=DIR/file"), a_file),
+    Way("before", "images", "a tar that is none", 2, "snowwolf: DIR/file cannot be read as a tar file: ...", ("data=folder", "data.source=tar", "data.root=DIR/file"), a_file),
     Way("during", "images", "one does not decode", 1, missing("every cell of test_resnet (1 of 2 images of images do not decode: 0/cut.jpg (...). Mend them, or leave them out with data.on_error=skip)"), (*FOLDER, "data.label_space=imagenet"), broken_image),
     Way("during", "classifier", "NaN logits in every cell", 1, missing(f"{CELL} (clean clean@0: NonFiniteLogitsError: 2 of 2 images have NaN or Inf logits, e.g. ...)"), (), nan_logits),
     Way("during", "classifier", "an error that nobody thought of", 1, missing("every cell of test_resnet (RuntimeError: CUDA error: unspecified launch failure)"), (), raising("bench.tasks.evaluate.load_classifier", RuntimeError("CUDA error: unspecified launch failure"))),
