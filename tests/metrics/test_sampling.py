@@ -5,6 +5,8 @@ import pytest
 from scipy.special import expit
 
 from bench.errors import DataError
+from bench.metrics.adversarial import robust_accuracy
+from bench.metrics.paired import paired_difference
 from bench.metrics.sampling import completed, sampled_estimate, standard_error
 from tests.metrics.simulated_sweeps import CONDITIONS, WEIGHTS, Population, Sweep, window_places
 
@@ -80,6 +82,27 @@ def coverage(n: int, k: int, sweeps: int) -> dict[str, float]:
             estimate = sampled_estimate(column, k)
             hits[name] += estimate.low <= true <= estimate.high
     return {name: count / sweeps for name, count in hits.items()}
+
+
+def robust_coverage(k: int, sweeps: int) -> dict[str, float]:
+    """Of the robust accuracy under one attack on ``k`` images, and of the paired difference of two classifiers."""
+    population, generator = Population(), np.random.default_rng([7, k])
+    truths = [population.robust_truth(advantage) / 100 for advantage in (0.0, 0.4)]
+    hits = {"robust": 0, "difference": 0}
+    for _ in range(sweeps):
+        difficulty, draws = population.spread * generator.normal(size=k), generator.random(k)
+        one, other = (draws >= expit(difficulty + 3.0 - advantage) for advantage in (0.0, 0.4))
+        estimate, difference = robust_accuracy(one), paired_difference(one, other)
+        hits["robust"] += estimate.low <= truths[0] <= estimate.high
+        hits["difference"] += difference.low <= truths[1] - truths[0] <= difference.high
+    return {name: count / sweeps for name, count in hits.items()}
+
+
+@pytest.mark.parametrize("k", [10, 65, 500])
+def test_intervals_of_robust_accuracy_cover(k: int) -> None:
+    # both are exact, or nearly so, and cover more than they must where images are few
+    for share in robust_coverage(k, SWEEPS).values():
+        assert share >= 0.92
 
 
 @pytest.mark.parametrize("k", [10, 20, 65, 200])
