@@ -12,6 +12,7 @@ from bench.benchmarks.base import Batch, Benchmark, judge
 from bench.benchmarks.metric import HIGHER, Measured, Metric
 from bench.data import CropRecipe
 from bench.errors import ConfigurationError
+from bench.imaging.windows import take_pixels
 from bench.records import Condition, Outcomes
 from bench.rng import draw_scalars
 from bench.seeding import derive_seed
@@ -109,5 +110,4 @@ def cut(images: Tensor, offsets: Tensor, size: tuple[int, int]) -> Tensor:
     """``(B,3,*size)`` windows of ``(B,3,H,W)`` images, each at its own ``(B,2)`` offset from the top and the left."""
     rows = offsets[:, :1] + torch.arange(size[0], device=images.device)
     columns = offsets[:, 1:] + torch.arange(size[1], device=images.device)
-    which = torch.arange(len(images), device=images.device)[:, None, None]
-    return images.permute(0, 2, 3, 1)[which, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2).contiguous()
+    return take_pixels(images, rows, columns).contiguous()

@@ -10,7 +10,8 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from bench.errors import ConfigurationError, DataError
+from bench.corruptions.patches import cut_patches, put_patches
+from bench.errors import ConfigurationError
 
 TAG_COLOURS = ((255, 0, 255), (0, 255, 0))
 """Magenta and green: a sticker that nature does not have."""
@@ -148,16 +149,9 @@ def shuffle_patches(image: Tensor, patches: int, *, seed: int) -> Tensor:
     Raises:
         DataError: the image has fewer pixels than tiles a side.
     """
-    tall, wide = image.shape[1] // patches, image.shape[2] // patches
-    if not (tall and wide):
-        raise DataError(f"an image of {tuple(image.shape[1:])} pixels cannot be cut into {patches} patches a side")
+    pieces = cut_patches(image[None], patches)
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(patches * patches, generator=generator)
     while torch.equal(order, torch.arange(patches * patches)):
         order = torch.randperm(patches * patches, generator=generator)
-    inner = image[:, : tall * patches, : wide * patches]
-    tiles = inner.reshape(3, patches, tall, patches, wide).permute(1, 3, 0, 2, 4).flatten(0, 1)[order]
-    shuffled = image.clone()
-    rows = tiles.reshape(patches, patches, 3, tall, wide).permute(2, 0, 3, 1, 4)
-    shuffled[:, : tall * patches, : wide * patches] = rows.reshape(inner.shape)
-    return shuffled
+    return put_patches(image[None], pieces[:, order], patches)[0]

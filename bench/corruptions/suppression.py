@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bench.corruptions.patches import cut_patches, put_patches
 from bench.errors import ConfigurationError, DataError, nearest_names
 from bench.imaging.threads import map_images
 from bench.records import Condition
@@ -32,7 +33,8 @@ _LUMA = (0.299, 0.587, 0.114)
 def _shuffle_patches(images: Tensor, grid: float, seeds: Sequence[int]) -> Tensor:
     patches = int(grid)
     order = torch.stack([_order(seed, patches * patches) for seed in seeds]).to(images.device)
-    return _from_patches(images, patches, _patches(images, patches).gather(1, _index(order, images, patches)))
+    pieces = cut_patches(images, patches)
+    return put_patches(images, pieces.gather(1, order[:, :, None, None, None].expand_as(pieces)), patches)
 
 
 def _order(seed: int, count: int) -> Tensor:
@@ -45,39 +47,15 @@ def _order(seed: int, count: int) -> Tensor:
         attempt += 1
 
 
-def _index(order: Tensor, images: Tensor, patches: int) -> Tensor:
-    shape = (3, images.shape[2] // patches, images.shape[3] // patches)
-    return order[:, :, None, None, None].expand(-1, -1, *shape)
-
-
 def _rotate_patches(images: Tensor, grid: float, seeds: Sequence[int]) -> Tensor:
     patches = int(grid)
     if images.shape[2] // patches != images.shape[3] // patches:
         raise DataError(f"only square patches can be turned, not those of images of {tuple(images.shape[2:])} pixels")
     turns = (draw_scalars(seeds, patches * patches) * 3).long().add_(1).to(images.device)  # 90, 180 or 270 degrees
-    pieces = _patches(images, patches)
+    pieces = cut_patches(images, patches)
     turned = torch.stack([pieces.rot90(quarter, (3, 4)) for quarter in (1, 2, 3)], 1)
     which = (turns - 1)[:, None, :, None, None, None].expand(-1, 1, -1, *pieces.shape[2:])
-    return _from_patches(images, patches, turned.gather(1, which)[:, 0])
-
-
-def _patches(images: Tensor, patches: int) -> Tensor:
-    """``(B, P*P, 3, h, w)``: as large as fit; what is left over at the right and bottom is in none."""
-    tall, wide = images.shape[2] // patches, images.shape[3] // patches
-    if not (tall and wide):
-        raise DataError(f"images of {tuple(images.shape[2:])} pixels cannot be cut into {patches} patches a side")
-    inner = images[:, :, : tall * patches, : wide * patches]
-    cut = inner.reshape(len(images), 3, patches, tall, patches, wide)
-    return cut.permute(0, 2, 4, 1, 3, 5).flatten(1, 2)
-
-
-def _from_patches(images: Tensor, patches: int, pieces: Tensor) -> Tensor:
-    """The images with these patches in place of their own."""
-    tall, wide = pieces.shape[3:]
-    cut = pieces.reshape(len(images), patches, patches, 3, tall, wide).permute(0, 3, 1, 4, 2, 5)
-    whole = images.clone()
-    whole[:, :, : tall * patches, : wide * patches] = cut.reshape(len(images), 3, tall * patches, wide * patches)
-    return whole
+    return put_patches(images, turned.gather(1, which)[:, 0], patches)
 
 
 def _mix_grey(images: Tensor, share: float, _seeds: Sequence[int]) -> Tensor:

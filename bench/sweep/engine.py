@@ -4,7 +4,6 @@ import itertools
 import time
 import traceback as traceback_module
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -96,23 +95,15 @@ def run_events(
     classifier: nn.Module, units: Sequence[WorkUnit], runtime: RuntimeConfig, *, seed: int
 ) -> Iterator[UnitResult[WorkUnit] | BatchDone[WorkUnit]]:
     """What ``run_local`` does, each batch an event too."""
-    with precision_of(classifier, runtime.torch_device(), runtime):
-        yield from _run_events(classifier, units, runtime, seed=seed)
-
-
-@contextmanager
-def precision_of(classifier: nn.Module, device: torch.device, runtime: RuntimeConfig) -> Iterator[None]:
-    """Compute as the classifier's precision and the settings of ``runtime`` say."""
-    precision = getattr(classifier, "precision", "float32")
+    device, precision = runtime.torch_device(), getattr(classifier, "precision", "float32")
     check_precision(precision, device)
     with numerics(precision, deterministic=runtime.deterministic, benchmark=runtime.cudnn_benchmark):
-        yield
+        yield from _run_events(classifier, units, runtime, device, seed)
 
 
 def _run_events(
-    classifier: nn.Module, units: Sequence[WorkUnit], runtime: RuntimeConfig, *, seed: int
+    classifier: nn.Module, units: Sequence[WorkUnit], runtime: RuntimeConfig, device: torch.device, seed: int
 ) -> Iterator[UnitResult[WorkUnit] | BatchDone[WorkUnit]]:
-    device = runtime.torch_device()
     if runtime.keep_memory:
         keep_freed_memory()
     runner = _Runner(classifier, device, seed)

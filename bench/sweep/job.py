@@ -14,6 +14,7 @@ from bench.data import Crops, Dataset
 from bench.models import Classifier, Defense, defend, has_gradient, load_classifier
 from bench.models.fast import prepare_fast
 from bench.plugins import load_plugins
+from bench.sweep.batch_size import automatic_batch
 from bench.sweep.images import open_images
 from bench.sweep.plan import plan_cells
 from bench.sweep.provenance import describe_device
@@ -83,10 +84,13 @@ def open_job(settings: Settings, needed: Set[str], placement: Placement) -> Job:
     lacking = needed - {cell.spec.cell_id for cell in cells}
     if lacking:
         raise cell_is_not_here(min(lacking))
+    network = prepare(classifier, runtime, settings.defense)
+    # once per worker, and not with each of its leases
+    batch_size = runtime.batch_size or automatic_batch(network, runtime.torch_device())
     return Job(
-        network=prepare(classifier, runtime, settings.defense),
+        network=network,
         cells={cell.spec.cell_id: cell for cell in cells},
-        runtime=runtime,
+        runtime=replace(runtime, batch_size=batch_size),
         seed=settings.seed,
         device=describe_device(runtime.torch_device()),
     )

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bench.imaging.windows import take_pixels
+
 WARM_SHARE = 0.4
 """Share of the training over which the learning rate rises (Wong et al. 2020: ``lr_max`` at two fifths)."""
 
@@ -68,8 +70,7 @@ def augment(images: Tensor, *, shift: int, flip: bool, generator: torch.Generato
     columns = torch.arange(width, device=device)
     columns = torch.where(mirrored, columns.flip(0), columns) + right
     padded = F.pad(images, (shift, shift, shift, shift))
-    which = torch.arange(count, device=device)[:, None, None]
-    return padded.permute(0, 2, 3, 1)[which, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    return take_pixels(padded, rows, columns)
 
 
 def learning_rate(progress: float, peak: float) -> float:

@@ -71,13 +71,17 @@ def load_tar(name: str, root: str) -> Dataset:
     return ranged_dataset(name, ranges, [space.numbers[folder] for folder in folders], space)
 
 
-def _check_members(path: Path) -> None:
+@lru_cache(maxsize=1024)
+def _check_members(path: Path, size: int, modified: int) -> None:
     """Refuse a tar file without members, or with one that would end beyond the file: a reader may hang on it.
+
+    A file is read once for all jobs of a sweep; ``size`` or ``modified`` changes when it does.
 
     Raises:
         ConfigurationError: naming it.
     """
-    size, found = path.stat().st_size, False
+    del modified
+    found = False
     try:
         with tarfile.open(path, "r:") as archive:
             while (member := archive.next()) is not None:
@@ -96,7 +100,7 @@ def _check_members(path: Path) -> None:
 def _reader(root: str) -> Any:
     path = Path(root)
     for file in [path] if path.is_file() else sorted(path.glob("*.tar")):
-        _check_members(file)
+        _check_members(file, file.stat().st_size, file.stat().st_mtime_ns)
     try:
         return ReaderImageInTar(root, cache_tarinfo=False)  # timm would cache the listing as a pickle
     except Exception as error:  # whatever timm and tarfile raise becomes one clear line
