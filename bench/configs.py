@@ -56,6 +56,11 @@ class ModelConfig:
     precision: str = "float32"
     """``float32``, which is true float32 on every device; ``tf32``, on NVIDIA GPUs; ``bfloat16`` or ``float16``."""
 
+    @property
+    def stated_name(self) -> str:
+        """What messages call the classifier before it is loaded."""
+        return self.alias or self.name
+
     def __post_init__(self) -> None:
         if not isinstance(self.options or {}, Mapping):
             raise ConfigurationError(f"model.options={self.options}: give a mapping, {{NAME: VALUE}}")
@@ -128,8 +133,14 @@ class BudgetConfig:
     """Half the length of the 95 % interval that each entry's first figure shall have, in points: percent, or mCE."""
     half_widths: dict[str, float] = field(default_factory=dict)
     """The same for some entries of the suite: ``pgd: 3``."""
+    until: str | None = None
+    """``ranked``: until every two classifiers of the job are told apart in every entry's first figure, or are known to
+    differ by less than ``indifference``."""
+    indifference: float = 1.0
+    """Points below which two classifiers count as alike."""
 
     def __post_init__(self) -> None:
+        self._check_until()
         if self.forwards is not None and self.forwards < 1:
             raise ConfigurationError(f"budget.forwards={self.forwards}: give a number of forward passes, from 1")
         widths = {"half_width": self.half_width, **{f"half_widths.{key}": it for key, it in self.half_widths.items()}}
@@ -137,10 +148,33 @@ class BudgetConfig:
             if width is not None and not 0 < width < 100:
                 raise ConfigurationError(f"budget.{name}={width}: give points above 0 and below 100")
 
+    def _check_until(self) -> None:
+        if self.until not in (None, "ranked"):
+            raise ConfigurationError(f"budget.until={self.until}: give ranked, or leave it out")
+        if self.until is not None and (self.forwards is not None or self.until_narrow):
+            raise ConfigurationError(
+                "budget.until=ranked chooses the number of images: leave out the forward passes and the half-widths"
+            )
+        if not self.indifference > 0:
+            raise ConfigurationError(
+                f"budget.indifference={self.indifference}: give points above 0, or equal classifiers never end"
+            )
+
+    def check_classifiers(self, count: int) -> None:
+        """Refuse a budget that so many classifiers cannot have.
+
+        Raises:
+            ConfigurationError: ``until=ranked`` of a single one.
+        """
+        if self.until == "ranked" and count < 2:  # a pair
+            raise ConfigurationError(
+                "budget.until=ranked compares the classifiers of one job: give at least two, models=[ONE,TWO]"
+            )
+
     @property
     def full(self) -> bool:
         """Whether all images are run under every condition."""
-        return self.forwards is None and not self.until_narrow
+        return self.forwards is None and not self.until_narrow and self.until is None
 
     @property
     def until_narrow(self) -> bool:
@@ -154,6 +188,11 @@ class BudgetConfig:
 
 _MOST_PER_CORE = 16
 """Processes that a user may ask for, per core: more are a slip of the keyboard, and take the machine down."""
+
+
+def available_cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _check_processes(key: str, count: int | None) -> None:

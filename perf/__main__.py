@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-TABLES = ("corruptions", "sweep", "attacks", "statistics", "slices", "scaling", "costs", "device_costs")
+TABLES = ("corruptions", "sweep", "budget", "attacks", "statistics", "slices", "scaling", "costs", "device_costs")
 
 
 def main() -> int:

@@ -79,7 +79,7 @@ def measure(model: str, suite: str) -> tuple[float, dict[str, Cost]]:
         with tempfile.TemporaryDirectory() as folder:
             units = plan_units(cells, Store(folder), chunk=runtime.chunk)
         began = time.perf_counter()
-        results = list(run_local(network, units, runtime, seed=0))
+        results = list(run_local({classifier.name: network}, units, runtime, seed=0))
         seconds = (time.perf_counter() - began) / len(crops)
         last = results[-1]
         assert last.outcomes is not None, last.error

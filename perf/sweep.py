@@ -52,7 +52,7 @@ def compare_corruption_sweep(crops: Crops, rounds: int) -> tuple[list[float], li
         with tempfile.TemporaryDirectory() as folder:
             cells = plan_cells(classifier, {"corruption": (benchmark, crops)}, seed=0)
             units = plan_units(cells, Store(folder), chunk=runtime.chunk)
-            for result in run_local(network, units, runtime, seed=0):
+            for result in run_local({classifier.name: network}, units, runtime, seed=0):
                 assert result.outcomes is not None, result.error
 
     def bare() -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from torchvision.transforms.functional import center_crop, pil_to_tensor, resize
 
 from bench.attacks import AttackSpec
-from bench.data import LabelSpace
+from bench.data import CropRecipe, LabelSpace
 from bench.data.categories import CATEGORY_SPACE
 from bench.records import Condition, Outcomes, Provenance, RunSpec
 
@@ -156,6 +156,7 @@ class ToyCrops:
     groups: None = None
     accepted: None = None
     skipped: tuple[str, ...] = ()
+    recipe: CropRecipe = field(default_factory=lambda: CropRecipe(8, 8, 1.0, "center", "bilinear"))
 
     def __len__(self) -> int:
         return len(self.labels)

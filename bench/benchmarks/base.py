@@ -64,6 +64,8 @@ class Batch:
     the label alone."""
     side: Mapping[str, Tensor] = field(default_factory=dict)
     """``Shown.side`` of the images, on the CPU."""
+    made: bool = False
+    """Whether ``Benchmark.make`` has changed the images already."""
 
     def pixels(self) -> Tensor:
         """``(B,3,H,W)`` float32 in [0,1]."""
@@ -210,13 +212,27 @@ class Benchmark(ABC):
         """Forward passes an image costs, roughly (a backward pass counts as two): for the time left and for budgets."""
         return 1
 
+    def make(self, batch: Batch, condition: Condition, *, seed: int) -> Batch:
+        """The batch with its images changed in the way that is the same for every classifier: corrupted, say.
+
+        Classifiers that run together share the result. It has other ``images`` than ``batch``, and ``made``; a batch
+        that was made already is returned as it is. Without such a change, nothing needs to be done.
+
+        Args:
+            batch: what ``read`` returned, on the classifier's device.
+            condition: one of ``conditions()``.
+            seed: the sweep's seed.
+        """
+        del condition, seed
+        return batch
+
     @abstractmethod
     def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
         """The outcome of each image of ``batch``; must not depend on which other images are in it.
 
         Args:
             classifier: ``(B,3,H,W)`` in [0,1] -> logits ``(B,K)``; frozen, in eval mode.
-            batch: what ``read`` returned, on the classifier's device.
+            batch: what ``read`` or ``make`` returned, on the classifier's device.
             condition: one of ``conditions()``.
             seed: the sweep's seed.
         """

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from bench.benchmarks.base import Batch, Benchmark, Shown, check_was_read, judge
 from bench.benchmarks.corruption_errors import mce_values, mean_accuracy_values, published_as, relative_mce_values
 from bench.benchmarks.metric import HIGHER, LOWER, Metric
-from bench.benchmarks.protocol import as_shown, check_protocol, crop_to_corrupt, encoding_of
+from bench.benchmarks.protocol import check_protocol, crop_to_corrupt, encoding_of, fitted, saved
 from bench.corruptions import CORRUPTIONS, EXTRA_CORRUPTIONS, SEVERITIES, corruption_names
 from bench.corruptions.batched import corrupt
 from bench.corruptions.catalogue import Definition, check_definition
@@ -231,7 +231,7 @@ class Corruption(Benchmark):
         return crop_to_corrupt(self.protocol, self.resolved_definition, crop)
 
     def read(self, crops: Crops, positions: Sequence[int], condition: Condition, *, seed: int) -> Shown:
-        """The corrupted images; for ``source=batched``, the clean ones, since ``shown`` corrupts them on the device."""
+        """The corrupted images; for ``source=batched``, the clean ones, since ``make`` corrupts them on the device."""
         if self.source == "files":
             root = Path(str(self.root))
             rows = list(positions)
@@ -260,23 +260,33 @@ class Corruption(Benchmark):
             return corrupt_reference(images, condition, seeds)
         return corrupt(images, condition, seeds, definition=self.resolved_definition)
 
+    def make(self, batch: Batch, condition: Condition, *, seed: int) -> Batch:
+        """The batch with its images corrupted and saved, at the size of the base images.
+
+        Raises:
+            DataError: ``batch`` was not read for ``condition``.
+        """
+        check_was_read(batch, condition)
+        if batch.made:
+            return batch
+        images = batch.images
+        if self.source == "batched":
+            images = self.corrupted(images, batch.image_ids, condition, seed=seed)
+        encoding = "none" if self.source == "files" else self._encoding  # the files are saved already
+        return replace(batch, images=saved(images, encoding), made=True)
+
     def shown(self, batch: Batch, condition: Condition, *, seed: int) -> Tensor:
         """The images that the classifier gets: ``(B,3,*batch.input_size)`` uint8, on the device of ``batch``.
 
         Args:
-            batch: what ``read`` returned for ``condition``.
+            batch: what ``read`` or ``make`` returned for ``condition``.
             condition: the corruption and its severity.
             seed: the sweep's seed.
 
         Raises:
             DataError: ``batch`` was not read for ``condition``.
         """
-        check_was_read(batch, condition)
-        images = batch.images
-        if self.source == "batched":
-            images = self.corrupted(images, batch.image_ids, condition, seed=seed)
-        encoding = "none" if self.source == "files" else self._encoding  # the files are saved already
-        return as_shown(images, encoding, batch.input_size)
+        return fitted(self.make(batch, condition, seed=seed).images, batch.input_size)
 
     def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
         """The outcome of each image, by one forward pass on the corrupted images."""

@@ -10,7 +10,7 @@ from torch import nn
 
 from bench.benchmarks.base import Batch, Benchmark, Shown, check_was_read, judge
 from bench.benchmarks.metric import HIGHER, Measured, Metric
-from bench.benchmarks.protocol import as_shown, check_protocol, crop_to_corrupt, encoding_of
+from bench.benchmarks.protocol import check_protocol, crop_to_corrupt, encoding_of, fitted, saved
 from bench.corruptions import SEVERITIES
 from bench.corruptions.bar import BAR_CORRUPTIONS, corrupt_bar
 from bench.data import CropRecipe, Crops
@@ -101,14 +101,23 @@ class CorruptionBar(Benchmark):
         seeds = [derive_seed(seed, condition.key, str(image_id), bits=32) for image_id in image_ids]
         return Shown(corrupt_bar(crops.read(positions), condition, seeds))
 
-    def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
-        """One forward pass.
+    def make(self, batch: Batch, condition: Condition, *, seed: int) -> Batch:
+        """The batch with its images saved and read again.
 
         Raises:
             DataError: a batch that ``read`` did not make for ``condition``.
         """
         del seed
         check_was_read(batch, condition)
-        batch = replace(batch, images=as_shown(batch.images, self._encoding, batch.input_size))
+        return batch if batch.made else replace(batch, images=saved(batch.images, self._encoding), made=True)
+
+    def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
+        """One forward pass.
+
+        Raises:
+            DataError: a batch that ``read`` did not make for ``condition``.
+        """
+        made = self.make(batch, condition, seed=seed)
+        batch = replace(made, images=fitted(made.images, batch.input_size))
         with torch.no_grad():
             return judge(classifier(batch.pixels()), batch)

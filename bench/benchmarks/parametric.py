@@ -95,10 +95,16 @@ class Parametric(Benchmark):
         """The manipulation's own."""
         return MANIPULATIONS[condition.name].unit
 
+    def make(self, batch: Batch, condition: Condition, *, seed: int) -> Batch:
+        """The batch with its images manipulated."""
+        if batch.made:
+            return batch
+        seeds = [derive_seed(seed, condition.key, str(image_id)) for image_id in batch.image_ids]
+        return replace(batch, images=manipulate(batch.images, condition, seeds), made=True)
+
     def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
         """One forward pass."""
-        seeds = [derive_seed(seed, condition.key, str(image_id)) for image_id in batch.image_ids]
-        shown = replace(batch, images=manipulate(batch.images, condition, seeds))
+        shown = self.make(batch, condition, seed=seed)
         with torch.no_grad():
             logits = classifier(shown.pixels())
             if self.decision == "classes":

@@ -70,6 +70,14 @@ def as_shown(images: Tensor, encoding: str, input_size: tuple[int, int] | None) 
     Returns:
         ``(B,3,*input_size)`` uint8, on the same device.
     """
-    if encoding == "jpeg85":
-        images = round_trip(images, JPEG_QUALITY)
+    return fitted(saved(images, encoding), input_size)
+
+
+def saved(images: Tensor, encoding: str) -> Tensor:
+    """Images ``(B,3,H,W)`` uint8 as they are after they were saved and read again; ``encoding`` as of ``as_shown``."""
+    return round_trip(images, JPEG_QUALITY) if encoding == "jpeg85" else images
+
+
+def fitted(images: Tensor, input_size: tuple[int, int] | None) -> Tensor:
+    """Images ``(B,3,H,W)`` uint8, resized as of ``as_shown``."""
     return images if input_size is None else resize_like_pillow(images, input_size)

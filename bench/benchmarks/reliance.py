@@ -103,16 +103,25 @@ class Reliance(Benchmark):
             return Shown(images)
         return Shown(suppress(images, condition, [0] * len(images)))
 
-    def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
-        """One forward pass.
+    def make(self, batch: Batch, condition: Condition, *, seed: int) -> Batch:
+        """The batch with the feature suppressed; ``read`` has done so where the filter is of the CPU.
 
         Raises:
             DataError: a batch that ``read`` did not make for ``condition``.
         """
         if SUPPRESSIONS[condition.name].on_host:
             check_was_read(batch, condition)
-        else:
-            seeds = [derive_seed(seed, condition.key, str(image_id)) for image_id in batch.image_ids]
-            batch = replace(batch, images=suppress(batch.images, condition, seeds))
+        if SUPPRESSIONS[condition.name].on_host or batch.made:
+            return batch
+        seeds = [derive_seed(seed, condition.key, str(image_id)) for image_id in batch.image_ids]
+        return replace(batch, images=suppress(batch.images, condition, seeds), made=True)
+
+    def run(self, classifier: nn.Module, batch: Batch, condition: Condition, *, seed: int) -> Outcomes:
+        """One forward pass.
+
+        Raises:
+            DataError: a batch that ``read`` did not make for ``condition``.
+        """
+        shown = self.make(batch, condition, seed=seed)
         with torch.no_grad():
-            return judge(classifier(batch.pixels()), batch)
+            return judge(classifier(shown.pixels()), shown)

@@ -45,6 +45,7 @@ def preflight(overrides: Sequence[str], *, config_dir: str | None = None, config
                 _check_hydra(config.hydra)
                 _check_run_folder(config.hydra)
             _refuse_suite_beside_benchmark(job, config)
+            _refuse_model_beside_models(job, config)
             chosen = (*group_choices(job), *(item for item in hydras if item.startswith("hydra.searchpath=")))
             if chosen != (*job, *hydras):  # else the configuration is its own default
                 if chosen not in defaults:
@@ -101,6 +102,15 @@ def _refuse_suite_beside_benchmark(overrides: Sequence[str], config: DictConfig)
         f"benchmark={given['benchmark']} is run instead of a suite, with settings of its own: {instead}; or leave out"
         " benchmark, to run the whole suite"
     )
+
+
+def _refuse_model_beside_models(overrides: Sequence[str], config: DictConfig) -> None:
+    """``models`` replaces ``model``: one that is named beside it would be ignored."""
+    named = [item for item in overrides if item.partition("=")[0] in ("model", "model.name", "model.alias")]
+    if config.get("models") and named:
+        raise ConfigurationError(
+            f"{named[0]} beside models, which is run in place of it: add the name to models, or leave one of both out"
+        )
 
 
 def _flat(node: Mapping[str, Any] | DictConfig, prefix: str) -> list[str]:

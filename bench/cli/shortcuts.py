@@ -9,7 +9,7 @@ QUICKSTART = ("model=lite0,lite1,lite2", "suite=quickstart", "data=samples")
 QUICKSTART_BUDGET = "budget=3000"
 """Forward passes of each of its classifiers, unless the command has a budget of its own: a first look, with at least 5
 of the 20 images under each condition. A full run costs 11,360."""
-_SUBJECTS = {"task", "model", "data", "suite", "benchmark"}
+_SUBJECTS = {"task", "model", "models", "data", "suite", "benchmark"}
 _SUBJECT_KEYS = {"model.name", "model.checkpoint", "data.root", "data.source", "data.dataset"}
 
 

@@ -92,10 +92,10 @@ def _read_summaries(config: DictConfig, *, several: bool) -> tuple[list[Gap], li
         path = summary_file(config.hydra, job)
         what = "the job" if job is None else f"job {job}"
         try:
-            summary = json.loads(path.read_text())
-            gaps += _gaps_of(summary)
-            warnings += [f"{summary['classifier']}: {warning}" for warning in summary["warnings"]]
-        except (OSError, ValueError, KeyError) as error:
+            for summary in json.loads(path.read_text()):
+                gaps += _gaps_of(summary)
+                warnings += [f"{summary['classifier']}: {warning}" for warning in summary["warnings"]]
+        except (OSError, ValueError, TypeError, KeyError) as error:
             gaps.append(Gap(what, {"": f"it ended without a summary at {path} ({_line(error)}); its log says more"}))
     return gaps, warnings
 

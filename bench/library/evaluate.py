@@ -20,8 +20,9 @@ from bench.records import SEED_LIMIT
 from bench.reports.chance import cell_warnings
 from bench.results import Store
 from bench.sweep.checks import Examined, check_benchmark, check_images
-from bench.sweep.evaluate import SuiteRun, run_suite, set_threads
+from bench.sweep.evaluate import Subject, run_suites, set_threads
 from bench.sweep.job import open_suite
+from bench.sweep.part import SuiteRun
 from bench.sweep.ranked import run_until_ranked
 from bench.sweep.sampling import Sizes
 from bench.sweep.settings import auxiliary_entries
@@ -60,7 +61,8 @@ def evaluate(
 ) -> Results:
     """Take classifiers through benchmarks and keep every image's outcome.
 
-    What the store holds already is not computed again: the same call goes on after an interruption.
+    What the store holds already is not computed again: the same call goes on after an interruption. Several
+    classifiers run side by side, and images that all of them are shown are read and corrupted once.
 
     Args:
         model: a name (``"resnet50.a1_in1k"``), a ``torch.nn.Module``, a ``Classifier``, or a list of them.
@@ -107,8 +109,9 @@ def evaluate(
     entries = _entries(benchmarks, suite, shown, shifts)
     runtime = _runtime(shown, device, batch_size, workers, threads, cache_dir)
     chosen_defense = _defense(defense)
-    limits = _budget(budget, half_width)
-    _check_until(until, classifiers, limits, indifference)
+    limits = _budget(budget, half_width, until, indifference)
+    if len(classifiers) < 2 and until is not None:  # a pair
+        raise ConfigurationError('until="ranked" compares classifiers: give at least two')
     if not 0 <= seed < SEED_LIMIT:
         raise ConfigurationError(f"seed={seed}: give a whole number from 0 and below 2**63")
     classifiers = [_for_images(classifier, shown) for classifier in classifiers]
@@ -120,24 +123,29 @@ def evaluate(
     set_threads(runtime)
     auxiliary = auxiliary_entries({name: data for name, (_, data) in chosen.items()}, shown.data)
 
-    def run(classifier: Classifier, sizes: Sizes | None = None) -> SuiteRun:
-        return run_suite(
-            classifier,
-            open_suite(_with_images(chosen, shown, classifier), classifier, runtime),
+    subjects = [
+        Subject(classifier, open_suite(_with_images(chosen, shown, classifier), classifier, runtime))
+        for classifier in classifiers
+    ]
+
+    def run(sizes: Mapping[str, Sizes] | None = None) -> dict[str, SuiteRun]:
+        return run_suites(
+            subjects,
             results.store,
             runtime=runtime,
             seed=seed,
             defense=chosen_defense,
             auxiliary=auxiliary,
             command="bench.evaluate",
-            budget=limits,
+            budget=limits if until is None else None,
             sizes=sizes,
         )
 
     if until is None:
-        runs = {classifier.name: run(classifier) for classifier in classifiers}
+        runs = run()
     else:
-        runs = run_until_ranked(classifiers, list(chosen), run, results.store, indifference=indifference)
+        names = [classifier.name for classifier in classifiers]
+        runs = run_until_ranked(names, list(chosen), run, results.store, indifference=indifference)
     _report_problems(runs, results)
     return results
 
@@ -210,25 +218,17 @@ def _runtime(
     return runtime
 
 
-def _budget(forwards: int | None, half_width: float | Mapping[str, float] | None) -> BudgetConfig:
-    if isinstance(half_width, Mapping):
-        return BudgetConfig(forwards=forwards, half_widths={str(name): float(it) for name, it in half_width.items()})
-    return BudgetConfig(forwards=forwards, half_width=half_width)
-
-
-def _check_until(
-    until: str | None, classifiers: Sequence[Classifier], budget: BudgetConfig, indifference: float
-) -> None:
-    if until is None:
-        return
-    if until != "ranked":
-        raise ConfigurationError(f'until={until!r}: give "ranked", or leave it out')
-    if len(classifiers) < 2:
-        raise ConfigurationError('until="ranked" compares classifiers: give at least two')
-    if not budget.full:
-        raise ConfigurationError('until="ranked" chooses the number of images: leave out budget and half_width')
-    if not indifference > 0:
-        raise ConfigurationError(f"indifference={indifference}: give points above 0, or equal classifiers never end")
+def _budget(
+    forwards: int | None, half_width: float | Mapping[str, float] | None, until: str | None, indifference: float
+) -> BudgetConfig:
+    some = half_width if isinstance(half_width, Mapping) else {}
+    return BudgetConfig(
+        forwards=forwards,
+        half_width=None if isinstance(half_width, Mapping) else half_width,
+        half_widths={str(name): float(width) for name, width in some.items()},
+        until=until,
+        indifference=indifference,
+    )
 
 
 def _defense(defense: str | Defense | None) -> Defense | None:

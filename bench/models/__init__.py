@@ -5,7 +5,7 @@ from bench.models.classifier import ClassGroups, Classifier, LabelSubset, group_
 from bench.models.defended import DefendedClassifier, defend, restrict
 from bench.models.defenses import DEFENSES, Defense
 from bench.models.hub import in_hub_cache
-from bench.models.loading import check_input_size, check_model, load_classifier
+from bench.models.loading import check_input_size, check_model, display_name, load_classifier
 from bench.models.numerics import check_precision, numerics
 from bench.models.source import ModelOutline, ModelSource, register_model_source
 
@@ -23,6 +23,7 @@ __all__ = [
     "check_model",
     "check_precision",
     "defend",
+    "display_name",
     "group_scores",
     "has_gradient",
     "in_hub_cache",

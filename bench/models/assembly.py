@@ -95,7 +95,7 @@ def classifier_of(
     settled = with_settings(preprocessing, config)
     options = json.dumps(config.options, sort_keys=True, default=str) if config.options else ""
     return Classifier(
-        display_name(config),
+        name_of(config),
         network.eval(),
         mean=settled.mean,
         std=settled.std,
@@ -107,8 +107,8 @@ def classifier_of(
     )
 
 
-def display_name(config: ModelConfig) -> str:
-    """What reports call the classifier: its alias, or its source and name, and the checkpoint's stem."""
+def name_of(config: ModelConfig) -> str:
+    """What reports call the classifier of a resolved config: ``bench.models.display_name``."""
     if config.alias is not None:
         return config.alias
     name = config.name if config.source == DEFAULT_SOURCE else f"{config.source}:{config.name}"

@@ -5,7 +5,7 @@ import torch
 import bench.models.sources  # noqa: F401  # registers the built-in ones
 from bench.configs import ModelConfig
 from bench.errors import ConfigurationError
-from bench.models.assembly import check_settings, one_line
+from bench.models.assembly import check_settings, name_of, one_line
 from bench.models.classifier import Classifier
 from bench.models.source import ModelOutline, resolve
 
@@ -26,6 +26,15 @@ def check_model(config: ModelConfig) -> ModelOutline:
     if config.input_size is not None:
         check_input_size(config, (outline.crop.height, outline.crop.width))
     return outline
+
+
+def display_name(config: ModelConfig) -> str:
+    """What reports call the classifier: its alias, or its source and name, and the checkpoint's stem.
+
+    Raises:
+        ConfigurationError: an unknown source.
+    """
+    return name_of(resolve(config)[1])
 
 
 def check_input_size(config: ModelConfig, size: tuple[int, int]) -> None:

@@ -1,10 +1,8 @@
 """Where work units run: in this process, in one process a device, or on the actors of a Ray cluster."""
 
-import os
-
 import torch
 
-from bench.configs import EngineConfig, RuntimeConfig
+from bench.configs import EngineConfig, RuntimeConfig, available_cores
 from bench.sweep.dispatch import Pool
 from bench.sweep.processes import ProcessPool
 from bench.sweep.ray_actors import RayPool
@@ -32,7 +30,7 @@ def open_pool(engine: EngineConfig, open_job: OpenJob, device: str) -> Pool:
 
 def placements(engine: EngineConfig, device: str) -> list[Placement]:
     """A device and threads for each process: GPUs in turn, else shares of the CPU's cores."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = available_cores()
     chosen = RuntimeConfig(device=device).torch_device()
     every = chosen.type not in ("cpu", "mps") and device in ("auto", chosen.type)
     count = torch.get_device_module(chosen).device_count() if every else 0

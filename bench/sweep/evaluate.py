@@ -1,11 +1,10 @@
-"""Take one classifier through a suite: store every outcome, go on after failures, say what is missing."""
+"""Take classifiers through a suite: store every outcome, go on after failures, say what is missing."""
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence, Set
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -16,18 +15,18 @@ from bench.errors import ConfigurationError, DataError
 from bench.models import Classifier, Defense
 from bench.records import Parameter, Provenance
 from bench.results import Store
-from bench.results.aliases import copy_from_aliases
 from bench.sweep.dispatch import run_pool
 from bench.sweep.engine import run_local
 from bench.sweep.engines import open_pool
 from bench.sweep.job import Suite, open_job, prepare
 from bench.sweep.messages import UnitResult
-from bench.sweep.plan import Cell, WorkUnit, plan_cells, plan_units
+from bench.sweep.part import Part, SuiteRun, label
+from bench.sweep.plan import WorkUnit, plan_cells
 from bench.sweep.progress import SweepProgress
 from bench.sweep.provenance import describe_run
-from bench.sweep.rounds import Rounds
-from bench.sweep.sampling import Sizes, first_sizes
+from bench.sweep.sampling import Sizes
 from bench.sweep.settings import Settings
+from bench.sweep.sharing import in_step
 
 logger = logging.getLogger(__name__)
 
@@ -45,25 +44,18 @@ class Follower:
         """One unit is in the store, outcomes or failure."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SuiteRun:
-    """What a run of a suite did."""
+@dataclass(frozen=True)
+class Subject:
+    """One classifier with its suite."""
 
-    cells: Sequence[Cell]
-    """Every cell of the suite."""
-    n_stored: int
-    """Cells that needed no work."""
-    n_missing: int
-    """Cells that are not whole in the store at the end."""
-    failed: Mapping[str, str] = field(default_factory=dict)
-    """Failed cells and their errors in one line."""
-    error: str = ""
-    """Why the run ended before its time; empty where it did not."""
+    classifier: Classifier
+    """What is evaluated."""
+    suite: Suite
+    """What ``bench.sweep.job.open_suite`` returned for it."""
 
 
-def run_suite(
-    classifier: Classifier,
-    suite: Suite,
+def run_suites(
+    subjects: Sequence[Subject],
     store: Store,
     *,
     runtime: RuntimeConfig,
@@ -74,57 +66,67 @@ def run_suite(
     follower: Follower | None = None,
     workers_from: Settings | None = None,
     budget: BudgetConfig | None = None,
-    sizes: Sizes | None = None,
-) -> SuiteRun:
-    """Compute what ``store`` lacks of ``suite`` and store it; failures are recorded, never raised.
+    sizes: Mapping[str, Sizes] | None = None,
+) -> dict[str, SuiteRun]:
+    """Compute what ``store`` lacks of every suite and store it; failures are recorded, never raised.
+
+    Several classifiers run side by side: images that all of them are shown are read and corrupted once
+    (``bench.sweep.sharing``), and their networks are in memory together.
 
     Args:
-        classifier: what is evaluated.
-        suite: what ``bench.sweep.job.open_suite`` returned for it.
+        subjects: classifiers of different names, each with its suite.
         store: where outcomes go.
         runtime: device, batch size, threads.
         seed: the sweep's seed.
-        defense: what stands in front of the classifier.
-        auxiliary: entries of the suite whose images are not the main ones.
+        defense: what stands in front of every classifier.
+        auxiliary: entries of the suites whose images are not the main ones.
         command: what was called, for the provenance.
         follower: is called as the run goes on.
         workers_from: the settings that other processes build the same job from, and the engine that starts them; left
             out, everything runs in this process.
         budget: how many images are shown under each condition; left out, all.
-        sizes: the same by entry of the suite, in place of a budget.
+        sizes: the same by classifier and entry of the suite, in place of a budget.
+
+    Returns:
+        What was done, by the classifier's name.
 
     Raises:
         ConfigurationError: a budget that is too small for the suite; nothing was computed.
     """
     began = time.perf_counter()
-    cells = plan_cells(classifier, suite, seed=seed, defense=defense, auxiliary=auxiliary)
-    if budget is not None and not budget.full:
-        sizes = first_sizes(cells, budget)
-    for name in sorted(copy_from_aliases(store, [cell.spec for cell in cells])):
-        logger.info("%s: results copied from %s, which has the same weights", classifier.name, name)
-    units = plan_units(cells, store, chunk=runtime.chunk, sizes=sizes)
-    done = _Done(units)
-    n_open = done.n_missing
-    logger.info("%s: %d cells, %d already in %s", classifier.name, len(cells), len(cells) - n_open, store.root)
-    error = ""
+    parts = [
+        Part(
+            subject.classifier,
+            plan_cells(subject.classifier, subject.suite, seed=seed, defense=defense, auxiliary=auxiliary),
+            store,
+            runtime.chunk,
+            budget,
+            None if sizes is None else sizes[subject.classifier.name],
+        )
+        for subject in subjects
+    ]
+    for part in parts:
+        part.plan()
+        n_cells = len(part.cells)
+        logger.info("%s: %d cells, %d already in %s", part.name, n_cells, n_cells - part.n_open, store.root)
+    error, title = "", _title([part.name for part in parts])
     try:
-        run = _Run(classifier, store, runtime, seed, defense, command, follower or Follower(), workers_from)
-        run.compute(units, done)
-        rounds = None if budget is None or sizes is None or not budget.until_narrow else Rounds(cells, store, budget)
-        while rounds is not None and sizes is not None and not done.failed:
-            sizes = rounds.next_sizes(sizes)
-            units = plan_units(cells, store, chunk=runtime.chunk, sizes=sizes)
-            if not units:
-                break
-            done.expect(units)
-            run.compute(units, done)
+        run = _Run(parts, store, runtime, seed, defense, command, follower or Follower(), workers_from)
+        run.compute(in_step([part.units for part in parts]))
+        while sum(part.plan_round() for part in parts):  # each of them, not the first that goes on
+            run.compute(in_step([part.units for part in parts]))
     except Exception as failure:
-        error = error_line(classifier.name, failure)
-    seconds = time.perf_counter() - began
-    logger.info("%s: %d cells computed in %.1f s", classifier.name, done.n_cells - done.n_missing, seconds)
-    return SuiteRun(
-        cells=cells, n_stored=len(cells) - n_open, n_missing=done.n_missing, failed=done.failed, error=error
-    )
+        error = error_line(title, failure)
+    n_computed = sum(part.done.n_cells - part.done.n_missing for part in parts)
+    logger.info("%s: %d cells computed in %.1f s", title, n_computed, time.perf_counter() - began)
+    return {part.name: part.summary(error) for part in parts}
+
+
+def _title(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) < _MANY else f"{len(names)} classifiers"
+
+
+_MANY = 4
 
 
 def error_line(name: str, error: Exception) -> str:
@@ -136,46 +138,11 @@ def error_line(name: str, error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
-class _Done:
-    """What has become of the work units so far."""
-
-    def __init__(self, units: Sequence[WorkUnit]) -> None:
-        self.failed: dict[str, str] = {}
-        self._left: Counter[str] = Counter()
-        self.expect(units)
-
-    def expect(self, units: Sequence[WorkUnit]) -> None:
-        """These units are to be computed too."""
-        self._left.update(unit.cell.spec.cell_id for unit in units)
-
-    @property
-    def n_cells(self) -> int:
-        """Cells that had units to compute."""
-        return len(self._left)
-
-    @property
-    def n_missing(self) -> int:
-        """Cells that lack a unit."""
-        return sum(left > 0 for left in self._left.values())
-
-    def take(self, result: UnitResult[WorkUnit]) -> None:
-        """A unit is in the store, outcomes or failure."""
-        if result.outcomes is None:
-            self.failed[_label(result.unit.cell)] = result.error
-        else:
-            self._left[result.unit.cell.spec.cell_id] -= 1
-
-
-OnBatch = Callable[[WorkUnit, int], None]
-Start = Callable[[OnBatch], Generator[UnitResult[WorkUnit], None, None]]
-"""Runs the units; is given what to call after each batch."""
-
-
 @dataclass(frozen=True)
 class _Run:
-    """A classifier's run, which computes its units in one go, or round by round."""
+    """The run of some classifiers, which computes its units in one go, or round by round."""
 
-    classifier: Classifier
+    parts: Sequence[Part]
     store: Store
     runtime: RuntimeConfig
     seed: int
@@ -184,61 +151,43 @@ class _Run:
     follower: Follower
     workers_from: Settings | None
 
-    def compute(self, units: list[WorkUnit], done: "_Done") -> None:
+    def compute(self, units: list[WorkUnit]) -> None:
         """Run ``units`` and store each as it is done."""
         if not units:
             return
         self.store.files.check_writable()
-        start = _starter(self.classifier, units, self.runtime, self.seed, self.defense, self.workers_from)
-        name, provenance = self.classifier.name, self._provenance()
+        parts = {part.name: part for part in self.parts if part.units}
+        provenance = {name: self._provenance(part.classifier) for name, part in parts.items()}
         images = sum(len(unit) for unit in units)
         passes = sum(len(unit) * unit.cell.benchmark.passes for unit in units)
         self.follower.planned(units)
-        with SweepProgress(name, images, passes, on_line=self.follower.line) as progress:
+        with SweepProgress(_title(list(parts)), images, passes, on_line=self.follower.line) as progress:
 
             def count(unit: WorkUnit, n: int) -> None:
-                progress.advance(n, _label(unit.cell), n * unit.cell.benchmark.passes)
+                progress.advance(n, label(unit.cell), n * unit.cell.benchmark.passes)
 
-            with closing(start(count)) as results:  # whatever ends it, workers end too
+            with closing(self._start(units, count)) as results:  # whatever ends it, workers end too
                 for result in results:
-                    _store_result(result, self.store, provenance)
-                    done.take(result)
+                    name = result.unit.cell.spec.classifier
+                    _store_result(result, self.store, provenance[name])
+                    parts[name].done.take(result)
                     self.follower.stored(result)
                     if result.outcomes is None:
-                        logger.error("%s %s failed: %s", name, _label(result.unit.cell), result.error)
+                        logger.error("%s %s failed: %s", name, label(result.unit.cell), result.error)
 
-    def _provenance(self) -> Provenance:
-        engine = EngineConfig() if self.workers_from is None else self.workers_from.engine
-        return describe_run(
-            self.runtime.torch_device(),
-            self.command,
-            settings={**_plain(self.runtime), "engine": engine.name},
-            cost=self.classifier.cost(),
-            published=self.classifier.published,
-        )
-
-
-def _starter(
-    classifier: Classifier,
-    units: list[WorkUnit],
-    runtime: RuntimeConfig,
-    seed: int,
-    defense: Defense | None,
-    workers_from: Settings | None,
-) -> Start:
-    """How the units run: in this process, or on the workers of an engine."""
-
-    def here(count: OnBatch) -> Generator[UnitResult[WorkUnit], None, None]:
-        yield from run_local(prepare(classifier, runtime, defense), units, runtime, seed=seed, on_batch=count)
-
-    if workers_from is None or workers_from.engine.name == "local":
-        return here
-    settings, engine = workers_from, workers_from.engine
-
-    def on_workers(count: OnBatch) -> Generator[UnitResult[WorkUnit], None, None]:
+    def _start(
+        self, units: list[WorkUnit], count: Callable[[WorkUnit, int], None]
+    ) -> Generator[UnitResult[WorkUnit], None, None]:
+        """Run the units in this process, or on the workers of an engine."""
+        runtime, settings = self.runtime, self.workers_from
+        if settings is None or settings.engine.name == "local":
+            networks = {part.name: prepare(part.classifier, runtime, self.defense) for part in self.parts if part.units}
+            yield from run_local(networks, units, runtime, seed=self.seed, on_batch=count)
+            return
+        engine = settings.engine
         needed = frozenset(unit.cell.spec.cell_id for unit in units)
         pool = open_pool(engine, partial(open_job, settings, needed), runtime.device)
-        logger.info("%s: engine=%s, %d workers", classifier.name, engine.name, min(pool.size, len(units)))
+        logger.info("engine=%s, %d workers", engine.name, min(pool.size, len(units)))
         yield from run_pool(
             units,
             pool,
@@ -248,7 +197,15 @@ def _starter(
             on_batch=count,
         )
 
-    return on_workers
+    def _provenance(self, classifier: Classifier) -> Provenance:
+        engine = EngineConfig() if self.workers_from is None else self.workers_from.engine
+        return describe_run(
+            self.runtime.torch_device(),
+            self.command,
+            settings={**_plain(self.runtime), "engine": engine.name},
+            cost=classifier.cost(),
+            published=classifier.published,
+        )
 
 
 def _plain(runtime: RuntimeConfig) -> dict[str, Parameter]:
@@ -277,7 +234,3 @@ def _store_result(result: UnitResult[WorkUnit], store: Store, provenance: Proven
         return
     image_ids = unit.cell.crops.image_ids[unit.positions].tolist()
     store.write_failure(spec, image_ids, unit.start, stamped, error=result.error, traceback=result.traceback)
-
-
-def _label(cell: Cell) -> str:
-    return f"{cell.spec.title} {cell.spec.condition.key}"

@@ -3,13 +3,15 @@
 import logging
 from pathlib import Path
 
-from bench.configs import RuntimeConfig
+from bench.configs import RuntimeConfig, available_cores
 from bench.data import CropRecipe, Crops, DataConfig, Dataset, LabelSpace, load_dataset, open_crops
-from bench.sweep.engine import automatic_workers
 from bench.sweep.progress import SweepProgress
 
 logger = logging.getLogger(__name__)
-IMAGES_A_WORKER = 64
+IMAGES_PER_WORKER = 64
+"""Images that are decoded in about the time that a process takes to start."""
+MOST_WORKERS = 32
+"""More would wait for one another at the disk and at the file that the crops are written to."""
 
 
 def open_images(
@@ -28,7 +30,7 @@ def open_images(
         DataError: images that do not decode, unless ``data.on_error=skip``.
     """
     dataset = data if isinstance(data, Dataset) else load_dataset(data, classifier)
-    workers = automatic_workers(len(dataset) // IMAGES_A_WORKER) if runtime.workers is None else runtime.workers
+    workers = decoding_workers(len(dataset)) if runtime.workers is None else runtime.workers
     progress = SweepProgress(f"decoding {dataset.name} at {recipe.key}", len(dataset))
     with progress:
         crops = open_crops(
@@ -44,3 +46,9 @@ def open_images(
         named = ", ".join(crops.skipped[:5]) + (", ..." if len(crops.skipped) > 5 else "")
         logger.warning("%s: %d unreadable images left out: %s", crops.name, len(crops.skipped), named)
     return crops
+
+
+def decoding_workers(n_images: int) -> int:
+    """DataLoader workers that decode ``n_images``: none for a handful, else one per core: nothing else runs yet."""
+    workers = min(available_cores(), MOST_WORKERS, n_images // IMAGES_PER_WORKER)
+    return workers if workers > 1 else 0  # one worker decodes as fast as this process does

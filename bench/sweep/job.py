@@ -1,4 +1,4 @@
-"""A classifier and its suite, opened: once in the sweep, to plan, and once in each worker, to run."""
+"""Classifiers and their suite, opened: once in the sweep, to plan, and once in each worker, to run."""
 
 import json
 from collections.abc import Mapping, Set
@@ -14,7 +14,7 @@ from bench.data import Crops, Dataset
 from bench.models import Classifier, Defense, defend, has_gradient, load_classifier
 from bench.models.fast import prepare_fast
 from bench.plugins import load_plugins
-from bench.sweep.batch_size import automatic_batch
+from bench.sweep.engine import shared_batch
 from bench.sweep.images import open_images
 from bench.sweep.plan import plan_cells
 from bench.sweep.provenance import describe_device
@@ -78,18 +78,26 @@ def open_job(settings: Settings, needed: Set[str], placement: Placement) -> Job:
     runtime = replace(settings.runtime, device=placement.device, threads=placement.threads)
     if placement.threads is not None:
         torch.set_num_threads(placement.threads)
-    classifier = load_classifier(settings.model)
-    suite = open_suite(settings.benchmarks, classifier, runtime)
-    cells = plan_cells(classifier, suite, seed=settings.seed, defense=settings.defense, auxiliary=settings.auxiliary)
-    lacking = needed - {cell.spec.cell_id for cell in cells}
+    networks, cells = {}, {}
+    for model in settings.models:
+        classifier = load_classifier(model)
+        planned = plan_cells(
+            classifier,
+            open_suite(settings.benchmarks, classifier, runtime),
+            seed=settings.seed,
+            defense=settings.defense,
+            auxiliary=settings.auxiliary,
+        )
+        cells.update({cell.spec.cell_id: cell for cell in planned})
+        networks[classifier.name] = prepare(classifier, runtime, settings.defense)
+    lacking = needed - cells.keys()
     if lacking:
         raise cell_is_not_here(min(lacking))
-    network = prepare(classifier, runtime, settings.defense)
     # once per worker, and not with each of its leases
-    batch_size = runtime.batch_size or automatic_batch(network, runtime.torch_device())
+    batch_size = shared_batch(networks, runtime, runtime.torch_device())
     return Job(
-        network=network,
-        cells={cell.spec.cell_id: cell for cell in cells},
+        networks=networks,
+        cells=cells,
         runtime=replace(runtime, batch_size=batch_size),
         seed=settings.seed,
         device=describe_device(runtime.torch_device()),

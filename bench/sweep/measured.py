@@ -73,7 +73,7 @@ class MeasuredEntry:
 
     def describe(self, condition: Condition) -> str:
         """The condition in words."""
-        return self.benchmark.describe(condition, self.cells[condition].spec.strength_unit)
+        return self.benchmark.describe(condition, self.benchmark.unit(condition))
 
     def clean(self) -> NDArray[Any]:
         """``(N,)`` whether each image is right as it is, as of ``correct``.

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from bench.metrics.estimates import CONFIDENCE
 from bench.metrics.sequences import sequence_interval
-from bench.models import Classifier
 from bench.results import Store
-from bench.sweep.evaluate import SuiteRun
 from bench.sweep.measured import headline_values, measured_entry
+from bench.sweep.part import SuiteRun
 from bench.sweep.plan import FIRST, Cell
 from bench.sweep.sampling import Sizes, by_entry
 
@@ -53,9 +52,9 @@ class Verdict:
 
 
 def run_until_ranked(
-    classifiers: Sequence[Classifier],
+    names: Sequence[str],
     entries: Sequence[str],
-    run: Callable[[Classifier, Sizes], SuiteRun],
+    run: Callable[[Mapping[str, Sizes]], dict[str, SuiteRun]],
     store: Store,
     *,
     indifference: float,
@@ -63,18 +62,18 @@ def run_until_ranked(
     """Run all classifiers round by round, until every pair is decided or was shown all images.
 
     Args:
-        classifiers: at least two, with different names.
+        names: of at least two classifiers.
         entries: of the suite.
-        run: computes what the store lacks of samples of these sizes for one classifier.
+        run: computes what the store lacks of samples of these sizes, by classifier.
         store: where the outcomes go.
         indifference: points below which two classifiers count as alike.
 
     Returns:
         What the last round of each classifier did; no rounds follow one in which a cell failed.
     """
-    sizes = {classifier.name: dict.fromkeys(entries, FIRST) for classifier in classifiers}
+    sizes = {name: dict.fromkeys(entries, FIRST) for name in names}
     while True:
-        runs = {classifier.name: run(classifier, sizes[classifier.name]) for classifier in classifiers}
+        runs = run(sizes)
         if any(done.n_missing or done.error for done in runs.values()):
             return runs
         cells = {name: done.cells for name, done in runs.items()}

@@ -1,21 +1,22 @@
-"""Typed settings of one job: which classifier, which benchmarks on which images, and how to run them."""
+"""Typed settings of one job: which classifiers, which benchmarks on which images, and how to run them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bench.benchmarks import Benchmark
 from bench.configs import BudgetConfig, DataConfig, EngineConfig, ModelConfig, RuntimeConfig
+from bench.errors import ConfigurationError
 from bench.models import Defense
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One job: a classifier taken through a suite."""
+    """One job: one classifier or several, taken through a suite."""
 
-    model: ModelConfig
-    """The classifier."""
+    models: tuple[ModelConfig, ...]
+    """The classifiers."""
     defense: Defense | None
-    """What stands in front of it."""
+    """What stands in front of each."""
     data: DataConfig
     """The images, unless a benchmark brings its own."""
     benchmarks: Mapping[str, tuple[Benchmark, DataConfig]]
@@ -39,9 +40,15 @@ class Settings:
         return auxiliary_entries({name: data for name, (_, data) in self.benchmarks.items()}, self.data)
 
     @property
-    def name(self) -> str:
-        """What messages call the classifier, before it is loaded."""
-        return self.model.alias or self.model.name
+    def model(self) -> ModelConfig:
+        """The classifier, where there is one.
+
+        Raises:
+            ConfigurationError: there are several.
+        """
+        if len(self.models) > 1:
+            raise ConfigurationError("this task takes one classifier: give model=NAME instead of models")
+        return self.models[0]
 
 
 def auxiliary_entries(images: Mapping[str, DataConfig | None], main: DataConfig | None) -> frozenset[str]:

@@ -5,21 +5,20 @@ import traceback as traceback_module
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from torch import nn
-
 from bench.configs import RuntimeConfig
 from bench.errors import DataError
 from bench.sweep.engine import run_events
 from bench.sweep.messages import BatchDone, Broken, LeaseDone, Message, UnitKey, UnitResult, key_of
 from bench.sweep.plan import Cell, WorkUnit
+from bench.sweep.runner import Networks
 
 
 @dataclass(frozen=True)
 class Job:
-    """A classifier and its suite, as a worker has built them for itself."""
+    """Classifiers and their suite, as a worker has built them for itself."""
 
-    network: nn.Module
-    """Frozen, in eval mode, on the worker's device, defense included."""
+    networks: Networks
+    """On the worker's device."""
     cells: Mapping[str, Cell]
     """The suite's cells by their id."""
     runtime: RuntimeConfig
@@ -51,7 +50,7 @@ def serve(job: Job, lease: Sequence[UnitKey]) -> Iterator[Message]:
         DataError: a unit of a cell that this worker does not have: its weights or images are not those of the sweep.
     """
     units = [_unit(job, key) for key in lease]
-    for event in run_events(job.network, units, job.runtime, seed=job.seed):
+    for event in run_events(job.networks, units, job.runtime, seed=job.seed):
         key = key_of(event.unit)
         if isinstance(event, BatchDone):
             yield BatchDone(key, event.n)

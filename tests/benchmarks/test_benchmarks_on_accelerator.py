@@ -61,7 +61,7 @@ def results(classifier, benchmark, crops, device, batch_size, store):
     cells = plan_cells(classifier, {"attack": (benchmark, crops)}, seed=0)
     units = plan_units(cells, Store(str(store)), chunk=24)
     runtime = RuntimeConfig(device=str(device), workers=0, batch_size=batch_size)
-    return list(run_local(classifier, units, runtime, seed=0))
+    return list(run_local({classifier.name: classifier}, units, runtime, seed=0))
 
 
 def test_running_out_of_memory_in_the_middle_of_an_attack_loses_and_repeats_nothing(make_crops, tmp_path):

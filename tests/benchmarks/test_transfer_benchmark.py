@@ -35,7 +35,9 @@ def outcomes(tmp_path, channel_means, monkeypatch):
         crops = ToyCrops(plain_images(*colors), np.array(labels), ids, class_ids=class_ids)
         cells = plan_cells(channel_means, {"transfer": (FGSM, crops)}, seed=0)
         units = plan_units(cells, Store(str(tmp_path / "store")), chunk=10)
-        (result,) = run_local(channel_means, units, RuntimeConfig(device="cpu", workers=0), seed=0)
+        (result,) = run_local(
+            {channel_means.name: channel_means}, units, RuntimeConfig(device="cpu", workers=0), seed=0
+        )
         assert result.error == ""
         back = np.argsort(result.unit.positions)
         columns = {name: column[back] for name, column in result.outcomes.columns().items()}

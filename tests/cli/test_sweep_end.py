@@ -29,7 +29,7 @@ def swept(tmp_path, monkeypatch, make_spec, provenance):
         config = OmegaConf.create({"task": "evaluate", **places, "hydra": hydra})
         (tmp_path / "out" / "summaries").mkdir(parents=True)
         for job, summary in enumerate(summaries):
-            summary_file(config.hydra, job).write_text(json.dumps(WHOLE | summary))
+            summary_file(config.hydra, job).write_text(json.dumps([WHOLE | summary]))
         return config
 
     return make

@@ -94,7 +94,7 @@ def errors(model: str, benchmark: Corruption, data: DataConfig, store: Store, ca
     kept = Path(store.root) / f"{benchmark.source}.npz"
     if kept.exists():
         return dict(np.load(kept))
-    for result in run_local(network, plan_units(cells, store, chunk=len(crops)), runtime, seed=0):
+    for result in run_local({classifier.name: network}, plan_units(cells, store, chunk=len(crops)), runtime, seed=0):
         assert result.outcomes is not None, result.error
         order = np.argsort(result.unit.positions)
         wrong[result.unit.cell.spec.condition.key] = ~result.outcomes.correct[order]

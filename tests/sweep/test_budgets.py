@@ -278,9 +278,9 @@ def test_an_undecided_pair_grows_alone(tmp_path, caplog):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"until": "bored"}, 'give "ranked"'),
+        ({"until": "bored"}, "give ranked"),
         ({"until": "ranked"}, "give at least two"),
-        ({"until": "ranked", "budget": 500, "two": True}, "leave out budget"),
+        ({"until": "ranked", "budget": 500, "two": True}, "leave out the forward passes"),
         ({"until": "ranked", "indifference": 0.0, "two": True}, "give points above 0"),
     ],
 )

@@ -56,7 +56,7 @@ def assert_equal_stores(left, right):
 @pytest.fixture
 def expected(tmp_path, provenance):
     job, _, units = planned(tmp_path, Trap())
-    return rows(run_local(job.network, units, job.runtime, seed=0), tmp_path / "expected", provenance)
+    return rows(run_local(job.networks, units, job.runtime, seed=0), tmp_path / "expected", provenance)
 
 
 class ChaoticPool:

@@ -53,7 +53,7 @@ def sweep(classifier, suite, root, *, seed=0, **runtime):
     cells = plan_cells(classifier, suite, seed=seed)
     config = RuntimeConfig(**{"device": "cpu", "workers": 0, **runtime})
     units = plan_units(cells, store, chunk=config.chunk)
-    results = list(run_local(classifier, units, config, seed=seed))
+    results = list(run_local({classifier.name: classifier}, units, config, seed=seed))
     return store, cells, results
 
 

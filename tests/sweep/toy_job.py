@@ -55,4 +55,4 @@ def open_toy_job(trap: Trap, placement: Placement) -> Job:
     classifier = ChannelMeans().eval()
     cells = plan_cells(classifier, {"trap": (trap, toy_crops())}, seed=0)
     runtime = RuntimeConfig(device="cpu", workers=0, batch_size=2, threads=placement.threads)
-    return Job(classifier, {cell.spec.cell_id: cell for cell in cells}, runtime, 0, "a toy")
+    return Job({classifier.name: classifier}, {cell.spec.cell_id: cell for cell in cells}, runtime, 0, "a toy")

@@ -29,7 +29,7 @@ def predictions(classifier, network, crops, benchmark: Benchmark, tmp_path, **ru
     cells = plan_cells(classifier, {"benchmark": (benchmark, crops)}, seed=0)
     units = plan_units(cells, Store(str(tmp_path / "store")), chunk=1000)
     config = RuntimeConfig(device="cpu", workers=0, **runtime)
-    results = list(run_local(network, units, config, seed=0))
+    results = list(run_local({classifier.name: network}, units, config, seed=0))
     assert all(result.outcomes is not None for result in results), [result.error for result in results]
     return np.concatenate([result.outcomes.prediction[np.argsort(result.unit.positions)] for result in results])
 

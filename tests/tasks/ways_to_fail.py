@@ -18,6 +18,7 @@ from bench.models import hub
 from bench.sweep import dispatch
 from bench.sweep.messages import Broken, Ready
 from bench.tasks import evaluate
+from bench.tasks.support import job
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 TRIED_AGAIN = "All else is stored, and the same command tries these again"
@@ -145,7 +146,7 @@ def disk_full_after(n: int):
 
 
 def nan_logits(place, patch):
-    load = evaluate.load_classifier
+    load = job.load_classifier
 
     def with_nan_weights(config):
         classifier = load(config)
@@ -153,7 +154,7 @@ def nan_logits(place, patch):
             parameter.data.fill_(float("nan"))
         return classifier
 
-    patch.setattr(evaluate, "load_classifier", with_nan_weights)
+    patch.setattr(job, "load_classifier", with_nan_weights)
 
 
 def after_the_job(do: Callable[[Path], None]):
@@ -269,7 +270,7 @@ WAYS = (
     Way("before", "images", "a tar that is none", 2, "snowwolf: DIR/file cannot be read as a tar file: ...", ("data=folder", "data.source=tar", "data.root=DIR/file"), a_file),
     Way("during", "images", "one does not decode", 1, missing("every cell of test_resnet (1 of 2 images of images do not decode: 0/cut.jpg (...). Mend them, or leave them out with data.on_error=skip)"), (*FOLDER, "data.label_space=imagenet"), broken_image),
     Way("during", "classifier", "NaN logits in every cell", 1, missing(f"{CELL} (clean clean@0: NonFiniteLogitsError: 2 of 2 images have NaN or Inf logits, e.g. ...)"), (), nan_logits),
-    Way("during", "classifier", "an error that nobody thought of", 1, missing("every cell of test_resnet (RuntimeError: CUDA error: unspecified launch failure)"), (), raising("bench.tasks.evaluate.load_classifier", RuntimeError("CUDA error: unspecified launch failure"))),
+    Way("during", "classifier", "an error that nobody thought of", 1, missing("every cell of test_resnet (RuntimeError: CUDA error: unspecified launch failure)"), (), raising("bench.tasks.support.job.load_classifier", RuntimeError("CUDA error: unspecified launch failure"))),
     Way("during", "store", "the disk is full", 1, missing("1 of 2 cells of test_resnet (random) (cannot write to DIR/store: No space left on device; what was stored before stands: fix that and run the same command again)"), ("benchmark=corruption", "benchmark.corruptions=[contrast]", "benchmark.severities=[1,2]"), disk_full_after(2)),
     Way("during", "store", "nobody may write to it", 1, missing(f"{CELL} (cannot write to DIR/store: Permission denied; ...)"), (), raising("bench.results.files.FileTree._write_once", PermissionError(errno.EACCES, "Permission denied"))),
     Way("during", "launcher", "it fails", 1, "snowwolf: RuntimeError: sbatch: error: invalid partition", (), failing_launcher(RuntimeError("sbatch: error: invalid partition"))),
@@ -281,7 +282,7 @@ WAYS = (
     Way("during", "engine", "no worker can start", 1, missing(f"{CELL} (no worker is left for 1 work units; the last one: OSError: no such device)"), ("engine=processes",), workers(first=Broken("OSError: no such device"))),
     Way("during", "tracker", "it does not open", 1, missing("live figures of test_resnet (random) (tracker=jsonl is not used: ...); the report in the tracker (...tracker=jsonl is not used: ...)"), ("tracker=jsonl", "tracker.folder=DIR/file"), a_file),
     Way("during", "tracker", "it breaks on the way", 1, missing(f"live figures of test_resnet (random) (tracker=jsonl stopped: {NO_SPACE})"), JSONL, tracker_that_is_full("log")),
-    Way("during", "user", "Ctrl-C", 130, "snowwolf: stopped. Finished chunks are stored; the same command goes on from there.", (), raising("bench.tasks.evaluate.load_classifier", KeyboardInterrupt())),
+    Way("during", "user", "Ctrl-C", 130, "snowwolf: stopped. Finished chunks are stored; the same command goes on from there.", (), raising("bench.tasks.support.job.load_classifier", KeyboardInterrupt())),
     Way("after", "report", "the disk is full", 1, missing(f"the report ({NO_SPACE})"), (), raising("bench.tasks.report.write_report", FULL)),
     Way("after", "report", "a file of it cannot be written", 1, missing("the report (IsADirectoryError: ...DIR/reports/default/leaderboard.csv...)"), (), folder_in_the_way),
     Way("after", "report", "every cell failed, and the disk is full", 1, missing(f"{CELL} (clean clean@0: NonFiniteLogitsError: ...); the report ({NO_SPACE})"), (), lambda place, patch: (nan_logits(place, patch), raising("bench.tasks.report.write_report", FULL)(place, patch))),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from bench.configs import BudgetConfig, DataConfig, Recipe, TrackerConfig
+from bench.configs import BudgetConfig, DataConfig, ModelConfig, Recipe, TrackerConfig
 from bench.errors import ConfigurationError, nearest_names
 from bench.library.presets import build_benchmark, filled
 from bench.library.shifts import find_sets, log_once
@@ -31,7 +31,7 @@ def read_settings(config: DictConfig) -> "Settings":
         own, benchmark = node.get("data"), build_benchmark(name, node)
         suite[name] = (benchmark, benchmark.data_of(data) if own is None else _typed(own, f"{name}.data"))
     return Settings(
-        model=_typed(config.model, "model"),
+        models=read_models(config),
         defense=build_defense(config.defense),
         data=data,
         benchmarks=suite,
@@ -42,6 +42,24 @@ def read_settings(config: DictConfig) -> "Settings":
         plugins=plugin_files(config),
         budget=read_budget(config),
     )
+
+
+def read_models(config: DictConfig) -> tuple[ModelConfig, ...]:
+    """The classifiers of a job: those of ``models``, each with the other settings of ``model``; else ``model`` alone.
+
+    Raises:
+        ConfigurationError: an item that is neither a name nor a mapping of ``ModelConfig``'s keys.
+    """
+    models = []
+    for number, item in enumerate(config.models):
+        if not isinstance(item, str | DictConfig):
+            raise ConfigurationError(f"models[{number}]={item}: give a name, or a mapping of model's keys")
+        own = {"name": item} if isinstance(item, str) else item
+        try:
+            models.append(_typed(OmegaConf.merge(config.model, own), "model"))  # type: ignore[arg-type]
+        except OmegaConfBaseException as error:
+            raise ConfigurationError(f"models[{number}]: {str(error).splitlines()[0]}") from error
+    return tuple(models) or (_typed(config.model, "model"),)
 
 
 def read_budget(config: DictConfig) -> BudgetConfig:

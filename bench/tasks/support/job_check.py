@@ -1,5 +1,6 @@
 """What is refused before any work of a job: models, images, benchmarks, places to write."""
 
+from collections import Counter
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -7,7 +8,7 @@ from omegaconf import DictConfig
 from bench.benchmarks import Benchmark
 from bench.data import CropRecipe, DataConfig, LabelSpace
 from bench.errors import ConfigurationError, DataError
-from bench.models import ModelConfig, check_input_size, check_model
+from bench.models import ModelConfig, check_input_size, check_model, display_name
 from bench.reports.exports import check_exports
 from bench.results import Store
 from bench.results.files import why_no_folder
@@ -24,8 +25,8 @@ def check_job(config: DictConfig) -> None:
         ConfigurationError: naming what is wrong and the nearest valid names.
     """
     settings = read_settings(config)
-    model = check_model(settings.model)
-    seen = Examined(settings.name, model.label_space, model.has_gradient)
+    _check_names(settings)
+    outlines = [check_model(model) for model in settings.models]
     settings.runtime.check()
     settings.engine.check()
     check_tracker(read_tracker(config))
@@ -34,11 +35,22 @@ def check_job(config: DictConfig) -> None:
     _check_places(settings)
     if not settings.benchmarks:
         raise ConfigurationError("the suite has no benchmark: choose another, or name one with benchmark=NAME")
-    for name, (benchmark, data) in settings.benchmarks.items():
-        check_benchmark(name, benchmark, seen, data)
-        _check_images(config, name, settings, data, model.label_space)
-        _check_shown_size(settings.model, name, benchmark, model.crop)
+    for model, outline in zip(settings.models, outlines, strict=True):
+        seen = Examined(model.stated_name, outline.label_space, outline.has_gradient)
+        for name, (benchmark, data) in settings.benchmarks.items():
+            check_benchmark(name, benchmark, seen, data)
+            _check_images(config, name, settings, data, outline.label_space)
+            _check_shown_size(model, name, benchmark, outline.crop)
     _check_store_is_apart(settings)
+
+
+def _check_names(settings: Settings) -> None:
+    """Refuse classifiers that reports could not tell apart, and a budget that compares a single one."""
+    names = Counter(display_name(model) for model in settings.models)
+    twice = [name for name, count in names.items() if count > 1]
+    if twice:
+        raise ConfigurationError(f"models has {twice[0]} twice: give one of them an alias, {{name: ..., alias: ...}}")
+    settings.budget.check_classifiers(len(settings.models))
 
 
 def _check_places(settings: Settings) -> None:

@@ -1,8 +1,8 @@
-"""The summary that a job of ``task=evaluate`` writes for the end of the sweep."""
+"""The summaries that a job of ``task=evaluate`` writes for the end of the sweep, one for each classifier."""
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class JobSummary:
-    """What one job did; it is written to disk and read at the end of the sweep."""
+    """What one job did with one classifier; it is written to disk and read at the end of the sweep."""
 
     classifier: str
     """Display name."""
@@ -24,7 +24,7 @@ class JobSummary:
     n_missing: int = 0
     """Cells that are incomplete in the store at the end of the job."""
     seconds: float = 0.0
-    """Wall time."""
+    """Wall time of the job."""
     failed: Mapping[str, str] = field(default_factory=dict)
     """Failed cell -> its error in one line."""
     error: str = ""
@@ -49,15 +49,16 @@ def summary_file(hydra: DictConfig, job: int | None) -> Path:
     return Path(hydra.runtime.cwd, hydra.sweep.dir, "summaries", f"{job}.json")
 
 
-def write_summary(path: Path, summary: JobSummary) -> None:
-    """Write ``summary`` as JSON; on a disk error, log it: the end of the sweep reports the missing file.
+def write_summaries(path: Path, summaries: Sequence[JobSummary]) -> None:
+    """Write the summaries of a job as JSON; on a disk error, log it: the end of the sweep reports the missing file.
 
     Args:
         path: what ``summary_file`` returned.
-        summary: of the job.
+        summaries: of its classifiers.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(summary), indent=1))
+        path.write_text(json.dumps([asdict(summary) for summary in summaries], indent=1))
     except OSError as error:
-        logger.error("the summary of %s cannot be written: %s", summary.classifier, error)
+        names = ", ".join(summary.classifier for summary in summaries)
+        logger.error("the summary of %s cannot be written: %s", names, error)

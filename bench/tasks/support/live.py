@@ -35,10 +35,16 @@ def tracked_run(config: DictConfig, name: str, kind: str) -> Run:
 
 
 class CellFollower(Follower):
-    """Sends a cell's accuracy to the tracker as soon as its last unit is stored."""
+    """Sends a cell's accuracy to the tracker as soon as its last unit is stored.
 
-    def __init__(self, tracker: Tracker, store: Store) -> None:
-        self._tracker, self._store = tracker, store
+    Args:
+        tracker: where it goes.
+        store: only read.
+        several: whether the run has several classifiers, whose figures then have their names.
+    """
+
+    def __init__(self, tracker: Tracker, store: Store, *, several: bool = False) -> None:
+        self._tracker, self._store, self._several = tracker, store, several
         self._left: Counter[str] = Counter()
         self._cells = 0
 
@@ -67,12 +73,21 @@ class CellFollower(Follower):
         except DataError as error:  # an older part is damaged; the report will say so
             logger.warning("the tracker gets no figure of this cell: %s", error)
             return
-        name = f"accuracy/{spec.title}/{spec.condition.key}"
+        own = f"{spec.classifier}/" if self._several else ""
+        name = f"accuracy/{own}{spec.title}/{spec.condition.key}"
         self._tracker.log({name: accuracy, **progress})
 
 
-def summarise_job(tracker: Tracker, store: Store, weights_digest: str, defense: str) -> None:
-    """Send the classifier's row of the leaderboard, with the figures that the store has."""
+def summarise_job(tracker: Tracker, store: Store, weights_digest: str, defense: str, prefix: str = "") -> None:
+    """Send a classifier's row of the leaderboard, with the figures that the store has.
+
+    Args:
+        tracker: where they go.
+        store: only read.
+        weights_digest: of the classifier.
+        defense: what stands in front of it.
+        prefix: of the figures' names, where several classifiers share a run.
+    """
     if not tracker.active:
         return
     try:
@@ -83,7 +98,7 @@ def summarise_job(tracker: Tracker, store: Store, weights_digest: str, defense: 
         ]
         rows = leaderboard(with_protocols([newest(rows_of_classifier)] if rows_of_classifier else [])).table
         if len(rows):
-            tracker.summarise(row_figures(rows.iloc[0]))
+            tracker.summarise({f"{prefix}{name}": value for name, value in row_figures(rows.iloc[0]).items()})
     except DataError as error:
         logger.warning("the tracker gets no summary of this job: %s", error)
 
