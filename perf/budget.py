@@ -70,17 +70,9 @@ def budgeted(runtime: RuntimeConfig, rounds: int) -> Pairs:
     ]
 
 
-def decoding(rounds: int, copies: int = 48) -> Pairs:
+def decoding(rounds: int) -> Pairs:
     """Seconds to decode and crop 960 photographs with the automatic number of workers, and in this process alone."""
-    embedded = load_dataset(DataConfig(name="samples", source="samples"))
-    many = Dataset(
-        name="copies",
-        image_ids=tuple(f"{copy}/{name}" for copy in range(copies) for name in embedded.image_ids),
-        labels=np.tile(embedded.labels, copies),
-        label_space=embedded.label_space,
-        read_bytes=_Photographs([_photograph(embedded.read_bytes(row)) for row in range(len(embedded))]),
-        fingerprint="copies",
-    )
+    many = copied_photographs(960)
 
     def decode(workers: int) -> Callable[[], object]:
         return lambda: sum(1 for _ in decode_all(many, IMAGENET_C_CROP, workers=workers))
@@ -88,8 +80,22 @@ def decoding(rounds: int, copies: int = 48) -> Pairs:
     return [(seconds(decode(decoding_workers(len(many)))), seconds(decode(0))) for _ in range(rounds)]
 
 
-def _photograph(encoded: bytes) -> bytes:
-    """The image with a photograph's side of 500 pixels, as those of ImageNet have."""
+def copied_photographs(count: int) -> Dataset:
+    """The embedded images again and again, at the side of 500 pixels that most of ImageNet's have."""
+    embedded = load_dataset(DataConfig(name="samples", source="samples"))
+    copies = -(-count // len(embedded))
+    names = [f"{copy}/{name}" for copy in range(copies) for name in embedded.image_ids]
+    return Dataset(
+        name="copies",
+        image_ids=tuple(names[:count]),
+        labels=np.tile(embedded.labels, copies)[:count],
+        label_space=embedded.label_space,
+        read_bytes=_Photographs([_enlarged(embedded.read_bytes(row)) for row in range(len(embedded))]),
+        fingerprint=f"{count} copies",
+    )
+
+
+def _enlarged(encoded: bytes) -> bytes:
     file = io.BytesIO()
     Image.open(io.BytesIO(encoded)).convert("RGB").resize((500, 375)).save(file, "JPEG", quality=95)
     return file.getvalue()

@@ -11,6 +11,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -20,13 +21,20 @@ import torch
 from torch import Tensor, nn
 
 from bench.attacks import AttackSpec, run_attack
+from bench.benchmarks.corruption import Corruption
+from bench.configs import RuntimeConfig
 from bench.corruptions.batched import BATCHED, corrupt
 from bench.imaging.division import bytes_to_pixels
 from bench.models import ModelConfig, load_classifier, numerics
 from bench.models.fast import prepare_fast
 from bench.records import Condition
+from bench.results import Store
+from bench.sweep.evaluate import Subject, run_suites
+from bench.sweep.job import open_suite
+from perf.budget import copied_photographs
 from perf.corruptions import photographs
 
+SWEPT = ("resnet50", "convnext_tiny", "vit_small_patch16_224", "regnety_032")
 COSTS = Path(__file__).with_name("device_costs.json")
 BATCH, SEVERITY = 256, 3
 ATTACKS = {
@@ -44,6 +52,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("reports/gpu-check.md"))
     parser.add_argument("--without-tests", action="store_true", help="leave out the CUDA tests")
+    parser.add_argument("--only", help="a word of the titles of the parts to run")
     arguments = parser.parse_args()
     if not torch.cuda.is_available():
         print("gpu-check needs a CUDA device: torch finds none here", file=sys.stderr)
@@ -52,10 +61,13 @@ def main() -> int:
         ("Machine", machine),
         ("Corruptions: agreement and speed", corruptions),
         ("Attacks: agreement and speed", attacks),
+        ("Whole sweeps", sweeps),
         ("Two GPUs", two_gpus),
     ]
     if not arguments.without_tests:
         parts.insert(1, ("CUDA tests", cuda_tests))
+    if arguments.only:
+        parts = [part for part in parts if arguments.only.lower() in part[0].lower()]
     lines, failed = ["# gpu-check", ""], False
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     for title, part in parts:
@@ -181,6 +193,38 @@ def attacks() -> Iterator[str]:
                 f"| {name} | {count} | {(own.success == theirs.success).mean():.0%} | {count / taken:,.0f} "
                 f"| {passes / taken:.0%} |"
             )
+
+
+def sweeps() -> Iterator[str]:
+    """The 75 corruptions of 500 images with four classifiers: a job for each, and one for all."""
+    runtime = RuntimeConfig(device="cuda")
+    images = copied_photographs(500)
+    subjects = []
+    for name in SWEPT:
+        classifier = load_classifier(ModelConfig(name=name, weights="random"))
+        subjects.append(Subject(classifier, open_suite({"corruption": (Corruption(), images)}, classifier, runtime)))
+    passes = 75 * len(images)
+
+    def run(chosen: list[Subject]) -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            began = time.perf_counter()
+            done = run_suites(chosen, Store(folder), runtime=runtime, seed=0)
+            taken = time.perf_counter() - began
+        assert not any(part.n_missing for part in done.values()), done
+        return taken
+
+    yield f"{passes:,} corrupted images per classifier, from the crop cache to the store; random weights, float32."
+    yield ""
+    yield "| classifiers | seconds | images/s |"
+    yield "|---|---|---|"
+    run(subjects[:1])  # kernels are compiled once
+    alone = []
+    for subject in subjects:
+        alone.append(run([subject]))
+        yield f"| {subject.classifier.name} | {alone[-1]:.1f} | {passes / alone[-1]:,.0f} |"
+    together = run(subjects)
+    yield f"| a job for each | {sum(alone):.1f} | {passes * len(subjects) / sum(alone):,.0f} |"
+    yield f"| one job for all | {together:.1f} | {passes * len(subjects) / together:,.0f} |"
 
 
 class _Counted(nn.Module):
