@@ -137,6 +137,9 @@ class Benchmark(ABC):
     """Fields that only list conditions, and so are no part of a cell's identity."""
     unlabelled: ClassVar[bool] = False
     """Whether its images show no class that the classifier knows: no prediction is right, and none is wrong."""
+    pictured: ClassVar[bool] = False
+    """Whether ``make`` returns what every classifier is shown, but for the resize to its input: reports then have
+    pictures of it. Not so where ``run`` changes the images, as attacks do."""
     class_columns: ClassVar[tuple[str, ...]] = ()
     """Extra columns of its outcomes that hold classes, numbered as the labels of the batch are."""
 

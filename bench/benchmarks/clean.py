@@ -24,6 +24,7 @@ class Clean(Benchmark):
 
     name = "clean"
     version = "1"
+    pictured = True
     axis = "Clean"
     strength_unit = ""
     calibrated = True

@@ -70,6 +70,7 @@ class Corruption(Benchmark):
 
     name = "corruption"
     version = "3"
+    pictured = True
     axis = "Corruptions"
     strength_unit = "severity"
     metrics: ClassVar[tuple[Metric, ...]] = (

@@ -57,6 +57,7 @@ class CorruptionBar(Benchmark):
 
     name = "corruption_bar"
     version = "2"
+    pictured = True
     axis = "C-bar"
     metrics = (Metric("corruption_bar_accuracy", "C-bar accuracy", HIGHER, _shares_correct, under_shift=True),)
     citation = "Mintun, Kirillov & Xie, On Interaction Between Augmentations and Corruptions, NeurIPS 2021"

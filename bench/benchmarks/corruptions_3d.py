@@ -65,6 +65,7 @@ class Corruptions3D(Benchmark):
 
     name = "imagenet_3dcc"
     version = "1"
+    pictured = True
     axis = "3D corruptions"
     strength_unit = "severity"
     calibrated = True

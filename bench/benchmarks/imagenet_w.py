@@ -52,6 +52,7 @@ class ImageNetW(Benchmark):
 
     name = "imagenet_w"
     version = "1"
+    pictured = True
     axis = "Watermark"
     strength_unit = ""
     needs_clean = True

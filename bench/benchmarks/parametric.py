@@ -49,6 +49,7 @@ class Parametric(Benchmark):
 
     name = "parametric"
     version = "2"
+    pictured = True
     axis = "Parametric"
     several = True
     citation = "Geirhos et al., Generalisation in humans and deep neural networks, NeurIPS 2018"

@@ -68,6 +68,7 @@ class Reliance(Benchmark):
 
     name = "reliance"
     version = "1"
+    pictured = True
     axis = "Feature reliance"
     metrics = (
         Metric("kept_without_shape", "Accuracy kept without shape", HIGHER, _kept_without("shape")),

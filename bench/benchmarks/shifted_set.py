@@ -22,6 +22,7 @@ class ShiftedSet(Benchmark):
     """Top-1 decision on a set of images of its own, and whether a right class is among the five likeliest."""
 
     version = "1"
+    pictured = True
     axis = "Natural shifts"
     strength_unit = ""
     own_images = True

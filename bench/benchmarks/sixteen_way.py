@@ -101,6 +101,7 @@ class SixteenWay(Benchmark):
 
     name = "sixteen_way"
     version = "1"
+    pictured = True
     axis = "16 categories"
     several = True
     metrics: ClassVar[tuple[Metric, ...]] = (Metric("category_accuracy", "16-way accuracy", HIGHER, _correct),)

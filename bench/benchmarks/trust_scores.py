@@ -61,6 +61,7 @@ class TrustScores(Benchmark):
 
     name = "trust_scores"
     version = "1"
+    pictured = True
     axis = AXIS
     strength_unit = ""
     metrics: ClassVar[tuple[Metric, ...]] = (

@@ -123,8 +123,11 @@ def _report(config: DictConfig, *, worth: bool) -> list[Gap]:
     try:
         if worth or store.files.tree():
             from bench.cli.leaderboard import leaderboard_text
+            from bench.tasks.images import run as images
             from bench.tasks.report import run as report
 
+            if config.max_images:
+                images(config)  # before the report, whose page links to them
             report(config)
             print(leaderboard_text(store, report_folder(config) / "leaderboard.html"))
     except (ConfigurationError, DataError) as error:

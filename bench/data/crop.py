@@ -1,5 +1,6 @@
 """The recipe from an encoded image to a classifier's uint8 crop."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,7 +13,9 @@ from timm.data import create_transform
 from torch import Tensor
 from torchvision.transforms import CenterCrop
 
-from bench.errors import ConfigurationError
+from bench.errors import ConfigurationError, DataError
+
+_KEY = re.compile(r"(\d+)x(\d+)-([a-z_]+)-([0-9.e+-]+?)-([a-z_]+)(?:-(\d+_\d+_\d+))?(?:-without(\d+))?")
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,24 @@ class CropRecipe:
         red, green, blue = (round(255 * value) for value in data_config["mean"])
         fill = (red, green, blue) if mode == "border" else None
         return CropRecipe(height, width, data_config["crop_pct"], mode, data_config["interpolation"], fill)
+
+    @staticmethod
+    def from_key(key: str) -> "CropRecipe":
+        """The recipe whose ``key`` this is.
+
+        Raises:
+            DataError: no recipe has this key.
+        """
+        found = _KEY.fullmatch(key)
+        if found is not None:
+            height, width, mode, share, interpolation, fill, border = found.groups()
+            colours = [int(value) for value in (fill or "").split("_") if value]
+            padding = (colours[0], colours[1], colours[2]) if colours else None
+            sides, cut = (int(height), int(width)), int(border or 0)
+            recipe = CropRecipe(*sides, float(share), mode, interpolation, padding, cut)
+            if recipe.key == key:
+                return recipe
+        raise DataError(f"{key!r} is not the key of a crop")
 
     @property
     def key(self) -> str:

@@ -40,6 +40,7 @@ def render_page(
     sections: Sequence[Section],
     galleries: Sequence[Gallery] = (),
     absent: Sequence[str] = (),
+    images: str = "",
 ) -> str:
     """The leaderboard page.
 
@@ -51,6 +52,7 @@ def render_page(
         sections: in the order of the page.
         galleries: of pictures, in the order of the page.
         absent: of ``absent_plugins``.
+        images: file name of the images page beside it; empty where there is none.
     """
     checks, plots = checks_of(sections), [plot for section in sections for plot in section.plots]
     flags, chance = flags_of(checks), chance_warnings(entries)
@@ -76,6 +78,7 @@ def render_page(
         ],
         page_tables=[table for section in sections for table in section.page_tables],
         absent=absent,
+        images=images,
         missing=missing_sentences(missing),
         empty=empty_figures(board.gaps),
         plots=plots,

@@ -7,6 +7,7 @@ from bench.data.groups import ImageGroups
 from bench.reports.entries import absent_plugins, read_entries
 from bench.reports.exports import export
 from bench.reports.galleries.files import read_galleries
+from bench.reports.images.write import PAGE
 from bench.reports.missing import missing_cells
 from bench.reports.page import render_page
 from bench.reports.protocols import with_protocols
@@ -39,10 +40,11 @@ def write_report(
     plots = [plot for section in sections for plot in section.plots]
     out_dir.mkdir(parents=True, exist_ok=True)
     galleries = read_galleries(out_dir, entries)
+    images = PAGE if (out_dir / PAGE).is_file() else ""
     texts = {
         "leaderboard.csv": board.table.assign(label=board.table.index).to_csv(index=False),
         "leaderboard.md": to_markdown(board, absent),
-        "leaderboard.html": render_page(out_dir.name, board, entries, missing, sections, galleries, absent),
+        "leaderboard.html": render_page(out_dir.name, board, entries, missing, sections, galleries, absent, images),
         **{name: text for section in sections for name, text in section.files().items()},
         "ranks.csv": board.ranks.to_csv(index=False),
         "self_checks.csv": checks_of(sections).to_csv(index=False),

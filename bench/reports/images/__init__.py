@@ -1,0 +1,1 @@
+"""The images page: what the classifiers were shown, and what each of them answered."""
