@@ -4,20 +4,18 @@ import logging
 
 from omegaconf import DictConfig
 
-from bench.errors import ConfigurationError
 from bench.reports.images.write import write_images
 from bench.results import Store
-from bench.tasks.support.config import check_report_folder, read_settings, report_folder
+from bench.tasks.support.config import check_max_images, check_report_folder, read_settings, report_folder
 
 logger = logging.getLogger(__name__)
 
 
 def check(config: DictConfig) -> None:
-    """Refuse a number of images that is none, and a folder that cannot be written to."""
+    """Refuse a negative number of images, and a folder that cannot be written to."""
     read_settings(config)
     check_report_folder(config)
-    if config.max_images < 0:
-        raise ConfigurationError(f"max_images={config.max_images}: give the number of images, 0 for no pictures")
+    check_max_images(config)
 
 
 def run(config: DictConfig) -> None:

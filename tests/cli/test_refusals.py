@@ -66,6 +66,8 @@ def _schemas():
         (["models=[lite0,lite1]", "task=visualize"], "this task takes one classifier: give model=NAME"),
         (["budget.halfwidth=1"], "unknown key 'budget.halfwidth': did you mean 'budget.half_width'"),
         (["task=visualize", "images=many"], "images=many: give a whole number"),
+        (["task=images", "max_images=-1"], "max_images=-1: give the number of images, 0 for no pictures"),
+        (["max_images=many"], "max_images=many: give a whole number"),
         (["task=gate", "tolerance=[1]"], r"tolerance=\[1\]: give a number"),
         (["exports=pdf"], r"exports=pdf: give a list, \[ONE,ANOTHER\]"),
         (["exports=[pdf]"], "unknown export 'pdf'"),

@@ -88,7 +88,8 @@ def test_every_picture_is_an_image_that_the_classifier_saw(tmp_path, cache):
         for picture in shown_images(benchmark, crops, range(len(crops)), cell.spec.condition, seed=3):
             pictures.add(picture.numpy().tobytes())
     assert len(SEEN) > 100
-    assert pictures == SEEN
+    black = bytes(3 * 224 * 224)  # what the cost of a pass is measured on
+    assert pictures == SEEN - {black}
 
 
 def test_benchmarks_that_change_images_in_their_run_are_not_pictured():

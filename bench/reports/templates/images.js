@@ -62,6 +62,7 @@ function answerList(set, image, condition) {
 /** Whether the classifier was shown the image: its answer is not empty. */
 const shown = (answer) => answer.length > 0;
 const FILTERS = {
+  shown: (answers) => answers.some(shown),
   all: () => true,
   wrong: (answers) => answers.some(shown) && answers.every((answer) => !answer[2]),
   disagree: (answers) => new Set(answers.filter(shown).map((answer) => answer[0])).size > 1,
@@ -159,10 +160,10 @@ const pair = () => {
   field("first").parentElement.hidden = !["only", "flip"].includes(kind);
   field("second").parentElement.hidden = kind !== "only";
 };
-const stored = (() => { try { return localStorage.getItem("theme"); } catch { return null; } })();
+const stored = (() => { try { return localStorage.getItem("snowwolf-theme"); } catch { return null; } })();
 function dress(theme) {
   document.documentElement.dataset.theme = theme;
-  try { localStorage.setItem("theme", theme); } catch { /* a page from disk may not store anything */ }
+  try { localStorage.setItem("snowwolf-theme", theme); } catch { /* a page from disk may not store anything */ }
 }
 field("theme").addEventListener("click", () => dress(document.documentElement.dataset.theme === "dark" ? "light" : "dark"));
 dress(stored ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));

@@ -128,6 +128,16 @@ def check_report_folder(config: DictConfig) -> None:
         raise ConfigurationError(f"the report cannot be written to {folder}: {reason}; give reports=FOLDER")
 
 
+def check_max_images(config: DictConfig) -> None:
+    """Refuse a negative number of pictured images.
+
+    Raises:
+        ConfigurationError: naming it.
+    """
+    if config.max_images < 0:
+        raise ConfigurationError(f"max_images={config.max_images}: give the number of images, 0 for no pictures")
+
+
 def decisions_path(config: DictConfig) -> Path:
     """The file or folder of decisions that ``path`` names.
 

@@ -14,7 +14,7 @@ from bench.results import Store
 from bench.results.files import why_no_folder
 from bench.sweep import Settings
 from bench.sweep.checks import Examined, check_benchmark, check_images
-from bench.tasks.support.config import check_report_folder, read_settings, read_tracker
+from bench.tasks.support.config import check_max_images, check_report_folder, read_settings, read_tracker
 from bench.tracking import check_tracker
 
 
@@ -32,6 +32,7 @@ def check_job(config: DictConfig) -> None:
     check_tracker(read_tracker(config))
     check_exports(config.exports)
     check_report_folder(config)
+    check_max_images(config)
     _check_places(settings)
     if not settings.benchmarks:
         raise ConfigurationError("the suite has no benchmark: choose another, or name one with benchmark=NAME")
