@@ -132,15 +132,16 @@ def render_history(name: str, dates: Sequence[str], plots: Sequence[Plot]) -> st
         dates: in order, at least one.
         plots: one per figure.
     """
+    return chart_page("history.html.j2", name=name, n_dates=len(dates), first=dates[0], last=dates[-1], plots=plots)
+
+
+def chart_page(template_name: str, **values: Any) -> str:
+    """A page with charts and without a leaderboard, from its template and what that asks for."""
     return (
         environment()
-        .get_template("history.html.j2")
+        .get_template(template_name)
         .render(
-            name=name,
-            n_dates=len(dates),
-            first=dates[0],
-            last=dates[-1],
-            plots=plots,
+            **values,
             style=template("leaderboard.css"),
             charts_script=template("charts.js"),
             vega_bundle=_vega(),

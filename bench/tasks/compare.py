@@ -9,8 +9,10 @@ from rich.console import Console
 
 from bench.errors import ConfigurationError
 from bench.reports.choose import choose_entry
+from bench.reports.comparison_page import render_comparison
 from bench.reports.comparison_report import compare_rows
 from bench.reports.entries import absent_plugins
+from bench.reports.images.write import PAGE
 from bench.results import Store
 from bench.tasks.support.config import report_folder
 
@@ -52,7 +54,9 @@ def run(config: DictConfig) -> None:
     Console(width=None if sys.stdout.isatty() else WIDTH).print(report.table())
     folder = report_folder(config) / "compare"
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in report.files().items():
+    images = f"../{PAGE}" if (folder.parent / PAGE).is_file() else ""
+    page = render_comparison(folder.parent.name, report.comparison, report.columns, images=images)
+    for name, text in {**report.files(), "compare.html": page}.items():
         (folder / name).write_text(text)
         logger.info("wrote %s", folder / name)
 

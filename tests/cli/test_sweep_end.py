@@ -25,7 +25,12 @@ def swept(tmp_path, monkeypatch, make_spec, provenance):
 
     def make(*summaries, jobs="model=lite0"):
         hydra = {"runtime": {"cwd": str(tmp_path)}, "sweep": {"dir": "out"}, "overrides": {"task": [jobs]}}
-        places = {"store": str(tmp_path / "store"), "reports": str(tmp_path / "reports"), "name": "default"}
+        places = {
+            "store": str(tmp_path / "store"),
+            "reports": str(tmp_path / "reports"),
+            "name": "default",
+            "max_images": 0,
+        }
         config = OmegaConf.create({"task": "evaluate", **places, "hydra": hydra})
         (tmp_path / "out" / "summaries").mkdir(parents=True)
         for job, summary in enumerate(summaries):

@@ -62,10 +62,10 @@ def test_the_last_line_of_the_sweep_warns(tmp_path, monkeypatch, capsys, make_sp
     Store(str(tmp_path / "store")).write_part(make_spec(), make_outcomes(0, 10), 0, provenance)
     monkeypatch.setattr(bench.tasks.report, "run", lambda config: None)
     summary = {"classifier": "lite0", "n_cells": 1, "n_missing": 0, "failed": {}, "tracker": "", "error": error}
-    (tmp_path / "summary.json").write_text(json.dumps({**summary, "warnings": ["clean accuracy 2.4% ..."]}))
+    (tmp_path / "summary.json").write_text(json.dumps([{**summary, "warnings": ["clean accuracy 2.4% ..."]}]))
     hydra = {"runtime": {"cwd": str(tmp_path)}, "run": {"dir": "."}, "overrides": {"task": []}}
     config = OmegaConf.create(
-        {"store": str(tmp_path / "store"), "reports": str(tmp_path), "name": "default", "hydra": hydra}
+        {"store": str(tmp_path / "store"), "reports": str(tmp_path), "name": "default", "hydra": hydra, "max_images": 0}
     )
     if error:
         with pytest.raises(SystemExit):

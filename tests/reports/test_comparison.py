@@ -1,5 +1,9 @@
 """Comparisons: differences worked by hand, flips counted by hand, refusals in words."""
 
+import json
+import re
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,11 +15,13 @@ from bench.conf_files import CONF
 from bench.errors import ConfigurationError, DataError
 from bench.reports.choose import choose_entry
 from bench.reports.comparison import compare
+from bench.reports.comparison_page import _gains
 from bench.reports.costs import cost_table, effective_robustness_table
 from bench.reports.entries import read_entries
 from bench.reports.protocols import with_protocols
 from bench.results import Store
 from bench.tasks import compare as compare_task
+from tests.reports.browser import BROWSER, open_page
 
 N = 5000
 
@@ -125,3 +131,51 @@ def test_mistakes_are_refused(tmp_path, store):
         run_compare(tmp_path, store, "baseline=base")
     with pytest.raises(ConfigurationError, match="no classifier 'bass'"):
         run_compare(tmp_path, store, "baseline=bass", "candidate=copy")
+
+
+@pytest.fixture
+def page(store, tmp_path):
+    register_schemas()
+    with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+        places = [f"store={store.root}", f"reports={tmp_path}", "task=compare"]
+        compare_task.run(compose("config", overrides=[*places, "baseline=base", "candidate=[copy,worse]"]))
+    return tmp_path / "default" / "compare" / "compare.html"
+
+
+def test_the_page_says_in_words_what_the_tests_say(page):
+    text = page.read_text()
+    assert "copy is not told apart from base in Clean accuracy, FGSM robust accuracy." in text
+    assert "worse is worse than base in Clean accuracy; not told apart from base in FGSM robust accuracy." in text
+    # two copies: no discordant image, so nothing is known of what could be told apart
+    plots = [json.loads(plot) for plot in re.findall(r'id="plot-\d+">(.*?)</script>', text, re.DOTALL)]
+    titles = re.findall(r"<h2>(.*?)</h2>", text)
+    assert titles[1:5] == [
+        "copy against base",
+        "Images won and lost by copy",
+        "worse against base",
+        "Images won and lost by worse",
+    ]
+    (gains,) = [rows for rows in plots[2]["datasets"].values() if "gain" in rows[0]]
+    clean = next(row for row in gains if row["figure"] == "Clean accuracy")
+    assert clean["gain"] == pytest.approx(-2)
+    assert clean["low"] < -2 < clean["high"] < 0
+    (flips,) = plots[3]["datasets"].values()
+    assert {(row["label"], row["which"]): row["images"] for row in flips}[("clean", "lost")] == -100
+
+
+def test_more_is_better_on_the_page_whichever_way_a_figure_counts():
+    shared = {"candidate": "b", "baseline": "a", "difference": 0.5, "difference_low": 0.2, "difference_high": 0.9}
+    ways = (("up", "higher"), ("down", "lower"))
+    rows = pd.DataFrame(
+        [{**shared, "metric": name, "better": better, "verdict": "better", "n": 10} for name, better in ways]
+    )
+    columns = {name: SimpleNamespace(title=name, percent=False) for name in ("up", "down")}
+    gains = {row["figure"]: (row["gain"], row["low"], row["high"]) for row in _gains(rows, columns)}
+    assert gains == {"up": (0.5, 0.2, 0.9), "down": (-0.5, -0.9, -0.2)}
+
+
+@pytest.mark.skipif(BROWSER is None, reason="Chromium is not installed")
+def test_the_page_draws_itself_without_a_network_or_an_error(page, tmp_path):
+    elements, log = open_page(page, tmp_path / "profile", milliseconds=8000, size="1400,900")
+    assert not re.findall(r"CONSOLE.*", log), log
+    assert len(re.findall(r'<svg[^>]*class="marks"', elements)) == 4
