@@ -123,13 +123,12 @@ def _report(config: DictConfig, *, worth: bool) -> list[Gap]:
     try:
         if worth or store.files.tree():
             from bench.cli.leaderboard import leaderboard_text
-            from bench.tasks.images import run as images
             from bench.tasks.report import run as report
 
-            if config.max_images:
-                images(config)  # before the report, whose page links to them
+            gaps = _images(config)  # before the report, whose page links to them
             report(config)
             print(leaderboard_text(store, report_folder(config) / "leaderboard.html"))
+            return gaps
     except (ConfigurationError, DataError) as error:
         return [Gap("the report", {"": str(error)})]
     except TrackingError as error:
@@ -137,6 +136,21 @@ def _report(config: DictConfig, *, worth: bool) -> list[Gap]:
     except Exception as error:
         logger.exception("the report failed")
         return [Gap("the report", {"": _line(error)})]
+    return []
+
+
+def _images(config: DictConfig) -> list[Gap]:
+    """Write the images page; where the sweep was over images or benchmarks, it cannot know which, and says so."""
+    from bench.tasks.images import run as images
+
+    try:
+        if config.max_images:
+            images(config)
+    except (ConfigurationError, DataError) as error:
+        logger.warning("no images page: %s; task=images writes one", error)
+    except Exception as error:
+        logger.exception("the images page failed")
+        return [Gap("the images page", {"": _line(error)})]
     return []
 
 

@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 
 import bench.tasks.report
 from bench.cli.sweep_end import SweepEnd, end
+from bench.errors import ConfigurationError
 from bench.records import Outcomes
 from bench.results import Store
 from bench.tasks.support.job_summary import summary_file
@@ -94,3 +95,19 @@ def test_where_nothing_is_missing_the_leaderboard_is_all_that_is_printed(swept, 
         "lite0       10      70.0 [34.8, 93.3]",  # the exact interval of 7 of 10 (Clopper and Pearson 1934)
         f"page: {page}",
     ]
+
+
+def test_without_its_images_page_a_sweep_is_whole_and_a_broken_one_is_missing(swept, capsys, monkeypatch):
+    def fail(error):
+        def run(config):
+            raise error
+
+        return run
+
+    config = swept({})
+    config.max_images = 3
+    monkeypatch.setattr("bench.tasks.images.run", fail(ConfigurationError("data.root is needed here")))
+    end(config, several=True)  # a sweep over data.root: nothing is missing
+    assert "page:" in capsys.readouterr().out
+    monkeypatch.setattr("bench.tasks.images.run", fail(OSError("No space left on device")))
+    assert "the images page (OSError: No space left on device)" in last_line(config, capsys)
