@@ -10,10 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
-from rich.console import Console
-from rich.table import Table
 
 from bench.benchmarks.clean import Clean
 from bench.benchmarks.corruption import Corruption
@@ -26,7 +23,7 @@ from bench.results import Store
 from bench.sweep.evaluate import Subject, run_suites
 from bench.sweep.images import decoding_workers
 from bench.sweep.job import open_suite
-from perf.sweep import seconds
+from perf.sweep import print_ratios, seconds
 
 MODELS = ("lite0", "lite1", "lite2")
 Pairs = list[tuple[float, float]]
@@ -114,25 +111,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
-    table = Table("what", "ours", "against", "ratio (median)", "spread", title="The cost of a sweep")
     with tempfile.TemporaryDirectory() as folder:
         runtime = RuntimeConfig(device="cpu", cache_dir=str(Path(folder) / "crops"))
-        for what, pairs in {
+        pairs = {
             "three classifiers in one job | a job for each": side_by_side(runtime, rounds),
             "a quarter of the forward passes | all, 76 conditions": budgeted(runtime, rounds),
             "decode 960 photographs, one worker per core | one process": decoding(3 * rounds),
-        }.items():
-            ours, against = np.array(pairs).T
-            ratios = ours / against
-            table.add_row(
-                what,
-                f"{np.median(ours):.2f} s",
-                f"{np.median(against):.2f} s",
-                f"{np.median(ratios):.3f}",
-                f"{ratios.min():.3f} to {ratios.max():.3f}",
-            )
-    Console().print(f"{torch.get_num_threads()} torch threads, median of {rounds} rounds")
-    Console().print(table)
+        }
+    measured = {what: list(zip(*seconds_of_both, strict=True)) for what, seconds_of_both in pairs.items()}
+    print_ratios("The cost of a sweep", measured, rounds)
 
 
 if __name__ == "__main__":

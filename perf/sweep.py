@@ -6,7 +6,7 @@
 import argparse
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -81,22 +81,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
-    table = Table("what", "ours", "against", "ratio (median)", "spread", title="Sweep and cache")
     with tempfile.TemporaryDirectory() as folder:
         crops = open_samples(Path(folder) / "cached", cache_gb=1)
         decoded = open_samples(Path(folder) / "checked", cache_gb=0)
-        for what, (ours, against) in {
+        measured = {
             "15 x 5 corruptions, lite0 | bare forward passes": compare_corruption_sweep(crops, rounds),
             "read the crops from the cache | decode them again": compare_cache(crops, decoded, 5 * rounds),
-        }.items():
-            ratios = np.array(ours) / np.array(against)
-            table.add_row(
-                what,
-                f"{np.median(ours):.3f} s",
-                f"{np.median(against):.3f} s",
-                f"{np.median(ratios):.3f}",
-                f"{ratios.min():.3f} to {ratios.max():.3f}",
-            )
+        }
+    print_ratios("Sweep and cache", measured, rounds)
+
+
+def print_ratios(title: str, measured: Mapping[str, Sequence[Sequence[float]]], rounds: int) -> None:
+    """Print a table of medians and ratios.
+
+    Args:
+        title: of the table.
+        measured: what was compared -> seconds of each round: ours, and what they are set against.
+        rounds: named above the table.
+    """
+    table = Table("what", "ours", "against", "ratio (median)", "spread", title=title)
+    for what, (ours, against) in measured.items():
+        ratios = np.array(ours) / np.array(against)
+        table.add_row(
+            what,
+            f"{np.median(ours):.3f} s",
+            f"{np.median(against):.3f} s",
+            f"{np.median(ratios):.3f}",
+            f"{ratios.min():.3f} to {ratios.max():.3f}",
+        )
     Console().print(f"{torch.get_num_threads()} torch threads, median of {rounds} rounds")
     Console().print(table)
 

@@ -110,8 +110,7 @@ def evaluate(
     runtime = _runtime(shown, device, batch_size, workers, threads, cache_dir)
     chosen_defense = _defense(defense)
     limits = _budget(budget, half_width, until, indifference)
-    if len(classifiers) < 2 and until is not None:  # a pair
-        raise ConfigurationError('until="ranked" compares classifiers: give at least two')
+    limits.check_classifiers(len(classifiers))
     if not 0 <= seed < SEED_LIMIT:
         raise ConfigurationError(f"seed={seed}: give a whole number from 0 and below 2**63")
     classifiers = [_for_images(classifier, shown) for classifier in classifiers]

@@ -116,7 +116,6 @@ def _gains(differences: pd.DataFrame, by_name: Mapping[str, Column]) -> Iterator
         scale = (100 if column.percent else 1) * (1 if row["better"] == "higher" else -1)
         ends = sorted(float(row[f"difference_{end}"]) * scale for end in ("low", "high"))
         yield {
-            "candidate": str(row["candidate"]),
             "figure": column.title,
             "gain": float(row["difference"]) * scale,
             "low": ends[0],
@@ -181,13 +180,9 @@ def _figures(differences: pd.DataFrame, by_name: Mapping[str, Column]) -> PageTa
 def _images(images: pd.DataFrame) -> list[PageTable]:
     if images.empty:
         return []
-    most = images.assign(flips=images["regressed"] + images["fixed"]).sort_values(
-        "flips", ascending=False, kind="stable"
-    )
-    rows = [
-        [*[str(row[key]) for key in ("image_id", "candidate", "clean", "regressed", "fixed")]]
-        for row in most.head(MOST_IMAGES).to_dict("records")
-    ]
+    flips = (images["regressed"] + images["fixed"]).sort_values(ascending=False, kind="stable")
+    shown = images.loc[flips.index[:MOST_IMAGES], ["image_id", "candidate", "clean", "regressed", "fixed"]]
+    rows = shown.astype(str).to_numpy().tolist()
     left = len(images) - len(rows)
     note = "Under how many conditions the candidate alone has the image wrong (regressed) or right (fixed)."
     more = f" {left} more are in images.csv." if left else ""

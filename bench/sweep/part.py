@@ -45,13 +45,8 @@ class Part:
         budget: BudgetConfig | None,
         sizes: Sizes | None,
     ) -> None:
-        self.classifier, self.name, self.cells, self.store, self.chunk = (
-            classifier,
-            classifier.name,
-            cells,
-            store,
-            chunk,
-        )
+        self.classifier, self.name, self.cells = classifier, classifier.name, cells
+        self.store, self.chunk = store, chunk
         self.sizes = sizes if budget is None or budget.full else first_sizes(cells, budget)
         narrow = budget is not None and budget.until_narrow
         self.rounds = Rounds(cells, store, budget) if budget is not None and narrow else None
@@ -75,6 +70,8 @@ class Part:
         self.sizes = self.rounds.next_sizes(self.sizes)
         self.units = plan_units(self.cells, self.store, chunk=self.chunk, sizes=self.sizes)
         self.done.expect(self.units)
+        if not self.units:
+            self.rounds = None  # while other classifiers go on, nothing is measured again
         return bool(self.units)
 
     def summary(self, error: str) -> SuiteRun:

@@ -11,7 +11,7 @@ from bench.data import Crops
 from bench.data.label_spaces import column_names
 from bench.records import Condition
 from bench.reports.entries import LeaderboardEntry
-from bench.reports.images.choose import Shown
+from bench.reports.images.choose import Shown, variant_of
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,12 @@ def page_data(
 
 def entries_title(entries: Sequence[LeaderboardEntry], benchmark: str) -> str:
     """What people call a benchmark that one of the rows has."""
-    variant = next(entry.benchmarks[benchmark] for entry in entries if benchmark in entry.benchmarks)
+    variant = variant_of(entries, benchmark)
     return variant.declared.entry_title(variant.spec.entry)
 
 
 def _words(entries: Sequence[LeaderboardEntry], benchmark: str, condition: Condition) -> str:
-    variant = next(entry.benchmarks[benchmark] for entry in entries if benchmark in entry.benchmarks)
-    return variant.describe(condition)
+    return variant_of(entries, benchmark).describe(condition)
 
 
 def _answers(
@@ -101,12 +100,13 @@ def _answers(
     if not entry.has(benchmark, condition):
         yield from ([] for _ in positions)
         return
+    wanted = set(positions)
     rows: Mapping[int, tuple[int, float, int]] = {
         int(position): (int(prediction), float(confidence), int(prediction == label))
         for position, prediction, confidence, label in entry.outcomes(benchmark, condition)[
             ["position", "prediction", "confidence", "label"]
         ].itertuples(index=False)
-        if int(position) in set(positions)
+        if position in wanted
     }
     for position in positions:
         found = rows.get(position)

@@ -7,9 +7,15 @@ from numpy.typing import NDArray
 
 from bench.records import Condition
 from bench.reports.entries import LeaderboardEntry
+from bench.reports.variants import Variant
 
 Shown = tuple[str, Condition]
 """Key of a benchmark, and one of its conditions."""
+
+
+def variant_of(entries: Sequence[LeaderboardEntry], benchmark: str) -> Variant:
+    """A benchmark as the first of some entries has it that ran it."""
+    return next(entry.benchmarks[benchmark] for entry in entries if benchmark in entry.benchmarks)
 
 
 def choose_images(entries: Sequence[LeaderboardEntry], conditions: Sequence[Shown], n: int, most: int) -> list[int]:

@@ -17,7 +17,7 @@ from bench.data import Crops
 from bench.records import Condition
 from bench.reports.entries import LeaderboardEntry, read_entries
 from bench.reports.images.answers import page_data, strips_of
-from bench.reports.images.choose import Shown, choose_images
+from bench.reports.images.choose import Shown, choose_images, variant_of
 from bench.reports.images.recreate import NotTheSameError, open_shown, shown_images
 from bench.reports.page import environment, template
 from bench.reports.protocols import with_protocols
@@ -100,7 +100,7 @@ def _by_images(entries: Sequence[LeaderboardEntry]) -> list[tuple[list[Leaderboa
 
 def _conditions(entries: Sequence[LeaderboardEntry], key: str) -> list[Condition]:
     """Conditions of a benchmark with outcomes of a classifier: in the order of the published set, by strength."""
-    variant = next(entry.benchmarks[key] for entry in entries if key in entry.benchmarks)
+    variant = variant_of(entries, key)
     published = list(dict.fromkeys(condition.name for condition in variant.declared.complete_conditions()))
     found = {it for entry in entries for it in entry.conditions(key) if entry.has(key, it)}
     return sorted(found, key=lambda it: (published.index(it.name) if it.name in published else len(published), it))
@@ -115,7 +115,7 @@ def _opened(
     """What can be pictured, by the benchmark's key; what cannot is said in the log."""
     opened: Opened = {}
     for key in keys:
-        variant = next(entry.benchmarks[key] for entry in entries if key in entry.benchmarks)
+        variant = variant_of(entries, key)
         try:
             opened[key] = open_shown(variant.spec, suite, runtime)
         except NotTheSameError as error:
